@@ -1,0 +1,32 @@
+/** One side of a split. */
+export interface RouteTarget {
+  /** Service name; empty for routers that work on subsets or hashes only. */
+  readonly service: string
+  /** Value of the label `rollouts-pod-template-hash`; empty while there is none. */
+  readonly hash: string
+}
+
+/** What the routing objects of a Rollout must say, independent of the router (traffic-routing 3.3). */
+export interface DesiredRoutes {
+  readonly rollout: { readonly namespace: string; readonly name: string; readonly uid: string }
+  /** Share of traffic for the canary, 0 to `max`. */
+  readonly weight: number
+  /** Denominator of all weights: `maxTrafficWeight`, 100 by default. */
+  readonly max: number
+  readonly stable: RouteTarget
+  readonly canary: RouteTarget
+  /** Experiment templates with a weight. */
+  readonly additional: readonly (RouteTarget & { readonly weight: number })[]
+  /** True while no update is running or it was aborted: header and mirror routes must not exist. */
+  readonly removeManagedRoutes: boolean
+}
+
+/** What one router was seen to do, taken from its objects in the API by the router's own pure code. */
+export interface ObservedRouter {
+  /** `Nginx`, `ALB`, `Istio`, ... as upstream names them. */
+  readonly type: string
+  /** Canary share that the objects ask for at present, on the scale of `max`; null: they say nothing yet. */
+  readonly weight: number | null
+  /** Whether the data plane confirmed that share; null: this router cannot tell. */
+  readonly verified: boolean | null
+}

@@ -1,0 +1,43 @@
+/** Why an object stands still. Times are epoch milliseconds. */
+export type Wait =
+  | { readonly kind: 'user-pause' }
+  | { readonly kind: 'gate'; readonly step: number; readonly since: number }
+  | { readonly kind: 'timer'; readonly step: number; readonly since: number; readonly until: number }
+  | {
+      readonly kind: 'pods'
+      readonly replicaSet: string
+      readonly available: number
+      readonly wanted: number
+      /** When the progress deadline strikes; null where none applies. */
+      readonly until: number | null
+    }
+  | { readonly kind: 'routes'; readonly weight: number; readonly effective: number | null }
+  | { readonly kind: 'analysis'; readonly run: string; readonly step: number | null }
+  | { readonly kind: 'inconclusive'; readonly run: string; readonly since: number }
+  | { readonly kind: 'scale-down-delay'; readonly replicaSet: string; readonly until: number }
+  | { readonly kind: 'aborted'; readonly reason: string }
+  | { readonly kind: 'invalid-spec'; readonly problems: number }
+  | { readonly kind: 'effect'; readonly id: string; readonly message: string; readonly since: number }
+
+/** Who can end the wait. */
+export function whoCanAct(wait: Wait): 'user' | 'clock' | 'cluster' | 'provider' {
+  switch (wait.kind) {
+    case 'user-pause':
+    case 'gate':
+    case 'inconclusive':
+    case 'aborted':
+    case 'invalid-spec':
+      return 'user'
+    case 'timer':
+    case 'scale-down-delay':
+      return 'clock'
+    case 'pods':
+    case 'routes':
+    case 'effect':
+      return 'cluster'
+    case 'analysis':
+      return 'provider'
+    default:
+      throw new TypeError(`unknown wait: ${JSON.stringify(wait satisfies never)}`)
+  }
+}
