@@ -2,7 +2,12 @@
 export type Wait =
   | { readonly kind: 'user-pause' }
   | { readonly kind: 'gate'; readonly step: number; readonly since: number }
-  | { readonly kind: 'timer'; readonly step: number; readonly since: number; readonly until: number }
+  | {
+      readonly kind: 'timer'
+      readonly step: number
+      readonly since: number
+      readonly until: number
+    }
   | {
       readonly kind: 'pods'
       readonly replicaSet: string
@@ -17,7 +22,12 @@ export type Wait =
   | { readonly kind: 'scale-down-delay'; readonly replicaSet: string; readonly until: number }
   | { readonly kind: 'aborted'; readonly reason: string }
   | { readonly kind: 'invalid-spec'; readonly problems: number }
-  | { readonly kind: 'effect'; readonly id: string; readonly message: string; readonly since: number }
+  | {
+      readonly kind: 'effect'
+      readonly id: string
+      readonly message: string
+      readonly since: number
+    }
 
 /** Who can end the wait. */
 export function whoCanAct(wait: Wait): 'user' | 'clock' | 'cluster' | 'provider' {

@@ -72,6 +72,7 @@ var special = map[string]string{
 type field struct {
 	Name        string   `json:"n"`
 	Type        string   `json:"t"`
+	GoType      string   `json:"g,omitempty"`
 	OmitEmpty   int      `json:"o,omitempty"`
 	OmitZero    int      `json:"z,omitempty"`
 	Required    int      `json:"r,omitempty"`
@@ -201,6 +202,7 @@ func fieldsOf(pkgPath string, file *ast.File, structType *ast.StructType) []fiel
 		result := field{
 			Name:       jsonTag[0],
 			Type:       shape(pkgPath, file, f.Type),
+			GoType:     namedGoType(pkgPath, file, f.Type),
 			Strategy:   tags.Get("patchStrategy"),
 			MergeKey:   tags.Get("patchMergeKey"),
 			ListType:   marker(text, "listType"),
@@ -294,6 +296,33 @@ func shape(pkgPath string, file *ast.File, expr ast.Expr) string {
 		return "enum " + ref
 	}
 	return shape(owner, decl.file, decl.spec.Type)
+}
+
+// namedGoType is how Go's decoder names the type in its messages, where the shape does not tell:
+// for types with a name of their own that are neither structs nor special.
+func namedGoType(pkgPath string, file *ast.File, expr ast.Expr) string {
+	switch t := expr.(type) {
+	case *ast.StarExpr:
+		return namedGoType(pkgPath, file, t.X)
+	case *ast.ArrayType:
+		if element := namedGoType(pkgPath, file, t.Elt); element != "" {
+			return "[]" + element
+		}
+		return ""
+	case *ast.Ident:
+		if ast.IsExported(t.Name) {
+			break
+		}
+		return ""
+	case *ast.MapType, *ast.InterfaceType:
+		return ""
+	}
+	owner, name := resolve(pkgPath, file, expr)
+	decl := load(owner).types[name]
+	if _, isStruct := decl.spec.Type.(*ast.StructType); isStruct {
+		return ""
+	}
+	return path.Base(owner) + "." + name
 }
 
 func resolve(pkgPath string, file *ast.File, expr ast.Expr) (string, string) {

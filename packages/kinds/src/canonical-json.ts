@@ -21,8 +21,8 @@ export interface CanonicalJsonOptions {
  * keys stand in declaration order, empty values go as their tags say, map keys are sorted by bytes,
  * quantities and times take their canonical form (spec api 8.5, rules 1 to 6).
  *
- * A value of the wrong type counts as absent, which is what Go's decoder leaves behind beside its
- * error; a fraction given for an integer is cut off. Throws a TypeError for an unknown struct.
+ * A value of the wrong type, for which Go's decoder would report an error, counts as absent; a
+ * fraction given for an integer is cut off. Throws a TypeError for an unknown struct.
  */
 export function canonicalJson(
   ref: TypeRef,
@@ -61,7 +61,7 @@ function fieldText(
     return wanted ? printed : undefined
   }
   const printed = text(field.type, value, options)
-  return field.omitEmpty && isEmpty(field.type, printed) ? undefined : printed
+  return field.omitEmpty && isEmpty(field.type, value, printed) ? undefined : printed
 }
 
 /** Go structs to the encoder, which never finds a struct empty. */
@@ -75,10 +75,11 @@ const keptWhenEmpty: ReadonlySet<FieldType['kind']> = new Set([
   'json',
 ])
 
-function isEmpty(type: FieldType, printed: string): boolean {
+function isEmpty(type: FieldType, value: unknown, printed: string): boolean {
   switch (type.kind) {
     case 'pointer':
-      return printed === 'null'
+      // A pointer to Go's zero time prints null and still counts as set.
+      return value === undefined || !fits(type.to, value)
     case 'list':
       return printed === 'null' || printed === '[]'
     case 'map':
@@ -147,7 +148,7 @@ function text(type: FieldType, value: unknown, options: CanonicalJsonOptions): s
   }
 }
 
-/** Go drops a pointer whose target failed to decode only for scalars; structs are made first. */
+/** Whether a pointer has something to point to; a value of the wrong type counts as absent. */
 function fits(type: FieldType, value: unknown): boolean {
   switch (type.kind) {
     case 'int32':
@@ -179,6 +180,7 @@ function mapText(of: FieldType, value: unknown, options: CanonicalJsonOptions): 
   if (!object) return 'null'
   let printed = '{'
   for (const key of Object.keys(object).sort(byBytes)) {
+    if (object[key] === undefined) continue
     if (printed !== '{') printed += ','
     printed += `${stringText(key)}:${text(of, object[key] ?? undefined, options)}`
   }
@@ -198,9 +200,9 @@ function integerText(value: unknown): string {
   return Math.abs(whole) < 1e21 ? String(whole === 0 ? 0 : whole) : String(BigInt(whole))
 }
 
-/** Go prints like JavaScript, but pads no exponent and keeps the plain form down to 1e-6. */
+/** Go and JavaScript print floats alike, except for the negative zero. */
 function floatText(value: number): string {
-  return Object.is(value, -0) ? '-0' : String(value).replace('e+', 'e+')
+  return Object.is(value, -0) ? '-0' : String(value)
 }
 
 function quantityText(value: unknown): string {

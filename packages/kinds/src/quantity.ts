@@ -68,6 +68,14 @@ export function quantityToNumber(text: string): number | undefined {
   return nanos % nano === 0n ? Number(nanos / nano) : Number(nanos) / 1e9
 }
 
+/** Upstream's words for a text that is no quantity; undefined for a good one. */
+export function quantityProblem(text: string): string | undefined {
+  if (parseQuantity(text)) return undefined
+  return text !== '' && parts.test(text)
+    ? "unable to parse quantity's suffix"
+    : "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
+}
+
 interface Unit {
   readonly format: QuantityFormat
   /** Power of ten, or of two for binarySI. */

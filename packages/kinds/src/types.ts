@@ -42,6 +42,8 @@ export interface Field {
   /** The JSON name. */
   readonly name: string
   readonly type: FieldType
+  /** How Go names the type in its decoding errors, where the shape does not tell: `v1.UID`. */
+  readonly goType?: string
   readonly omitEmpty: boolean
   readonly omitZero: boolean
   /** As the published OpenAPI says it: neither marked `+optional` nor `omitempty`. */
@@ -112,6 +114,7 @@ export function allStructs(): readonly TypeRef[] {
 interface WrittenField {
   readonly n: string
   readonly t: string
+  readonly g?: string
   readonly o?: number
   readonly z?: number
   readonly r?: number
@@ -157,6 +160,7 @@ function parseField(written: WrittenField): Field {
     omitEmpty: written.o === 1,
     omitZero: written.z === 1,
     required: written.r === 1,
+    ...(written.g && { goType: written.g }),
     ...(written.ps && { patchStrategy: written.ps }),
     ...(written.pk && { patchMergeKey: written.pk }),
     ...(written.lt && { listType: written.lt as 'atomic' | 'set' | 'map' }),

@@ -1,0 +1,126 @@
+import { parsePauseDuration, type RolloutStatus, stepLabel } from '@serinus/api'
+import { checkAt, type Draft } from '../draft.ts'
+import { formatInstant, parseInstant } from '../instant.ts'
+import { atDesired, type CanaryFacts, type Position } from './facts.ts'
+import { runNamed } from './runs.ts'
+
+export const pauseReasons = { step: 'CanaryPauseStep', inconclusiveRun: 'InconclusiveAnalysisRun' } as const
+
+export function positionOf(facts: CanaryFacts, status: RolloutStatus): Position {
+  return {
+    index: facts.steps.length === 0 ? 0 : (status.currentStepIndex ?? 0),
+    promoted: (status.stableRS ?? '') === (status.currentPodHash ?? ''),
+    aborted: status.abort === true,
+    promoteFull: status.promoteFull === true,
+  }
+}
+
+/** Completes as many steps as what was observed allows, so that no pass is spent on saying so (spec rollout-controller 4.2, 8). */
+export function advance(facts: CanaryFacts, draft: Draft): void {
+  const { steps, snapshot } = facts
+  for (;;) {
+    const position = positionOf(facts, draft.status)
+    const index = position.index
+    if (position.promoted || position.aborted || position.promoteFull) return
+    if (index >= steps.length || snapshot.rollout.spec.paused) return
+    if (hasPause(draft, pauseReasons.inconclusiveRun)) return
+    if (!stepIsComplete(facts, draft, position)) return
+    const step = steps[index]
+    if (!step) return
+    draft.status.currentStepIndex = index + 1
+    removePause(draft, pauseReasons.step)
+    const { currentStepAnalysisRunStatus: _, ...canary } = draft.status.canary ?? {}
+    draft.status.canary = canary
+    draft.transitions.push({
+      type: 'Normal',
+      reason: 'RolloutStepCompleted',
+      message: `Rollout step ${index + 1}/${steps.length} completed (${stepLabel(step)})`,
+      after: 'status',
+    })
+  }
+}
+
+/** The first key present decides, in upstream's order of tests. */
+function stepIsComplete(facts: CanaryFacts, draft: Draft, position: Position): boolean {
+  const step = facts.steps[position.index]
+  if (!step) return false
+  if (step.pause) return pauseIsOver(facts, draft, position.index)
+  if (step.setCanaryScale) return atDesired(facts, position) || wait(facts, draft, position)
+  if (step.setWeight !== undefined) {
+    if (!atDesired(facts, position)) return wait(facts, draft, position)
+    if (!facts.routed || facts.snapshot.routers.length === 0) return true
+    const routersAgree = facts.snapshot.routers.every((router) => router.verified !== false)
+    if (facts.effectiveWeight === step.setWeight && routersAgree) return true
+    draft.waits.push({ kind: 'routes', weight: step.setWeight, effective: facts.effectiveWeight })
+    return false
+  }
+  if (step.analysis) {
+    const run = runNamed(facts, draft.status.canary?.currentStepAnalysisRunStatus?.name)
+    if (run?.status?.phase === 'Successful') return true
+    draft.waits.push({
+      kind: 'analysis',
+      run: draft.status.canary?.currentStepAnalysisRunStatus?.name ?? '',
+      step: position.index,
+    })
+    return false
+  }
+  // Experiments and plugins are waited for; routes are decided and recorded elsewhere and complete at once.
+  return step.setHeaderRoute !== undefined || step.setMirrorRoute !== undefined
+}
+
+function wait(facts: CanaryFacts, draft: Draft, _position: Position): false {
+  draft.waits.push({
+    kind: 'pods',
+    replicaSet: facts.newSet.name,
+    available: facts.newSet.available,
+    wanted: facts.newSet.spec,
+    until: null,
+  })
+  return false
+}
+
+function pauseIsOver(facts: CanaryFacts, draft: Draft, index: number): boolean {
+  const parsed = parsePauseDuration(facts.steps[index]?.pause?.duration)
+  const zero = parsed.kind === 'seconds' && parsed.seconds === 0
+  if (zero && facts.snapshot.options.zeroPause === 'advance') return true
+  const condition = draft.status.pauseConditions?.find((c) => c.reason === pauseReasons.step)
+  if (!condition) {
+    if (draft.status.controllerPause) return true
+    addPause(draft, pauseReasons.step, facts.now)
+  }
+  const since = parseInstant(condition?.startTime) ?? Math.floor(facts.now / 1000) * 1000
+  if (parsed.kind !== 'seconds' || zero) {
+    draft.waits.push({ kind: 'gate', step: index, since })
+    return false
+  }
+  const until = since + parsed.seconds * 1000
+  if (condition && facts.now > until) return true
+  // Strictly after: at the very instant the pause still holds.
+  checkAt(draft, until + 1)
+  draft.waits.push({ kind: 'timer', step: index, since, until })
+  return false
+}
+
+export function hasPause(draft: Draft, reason: string): boolean {
+  return draft.status.pauseConditions?.some((c) => c.reason === reason) ?? false
+}
+
+export function addPause(draft: Draft, reason: string, now: number): void {
+  if (hasPause(draft, reason)) return
+  draft.status.pauseConditions = [
+    ...(draft.status.pauseConditions ?? []),
+    { reason, startTime: formatInstant(now) },
+  ]
+  draft.status.controllerPause = true
+}
+
+function removePause(draft: Draft, reason: string): void {
+  const left = draft.status.pauseConditions?.filter((c) => c.reason !== reason) ?? []
+  draft.status.pauseConditions = left.length > 0 ? left : undefined
+  if (left.length === 0) draft.status.controllerPause = undefined
+}
+
+export function clearPauses(draft: Draft): void {
+  draft.status.pauseConditions = undefined
+  draft.status.controllerPause = undefined
+}

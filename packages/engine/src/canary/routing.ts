@@ -1,0 +1,98 @@
+import { hashLabel } from '@serinus/api'
+import type { Draft } from '../draft.ts'
+import type { DesiredRoutes } from '../routes.ts'
+import { atDesired, type CanaryFacts, type Position } from './facts.ts'
+import { serviceNamed } from './services.ts'
+import { weightAt } from './weights.ts'
+
+/** What the routers must say now; null without routing (spec rollout-controller 3.7, traffic-routing 3.3). */
+export function desiredRoutes(facts: CanaryFacts, position: Position): DesiredRoutes | null {
+  if (!facts.routed || facts.snapshot.routers.length === 0) return null
+  const { rollout } = facts.snapshot
+  const wanted = wantedWeight(facts, position)
+  return {
+    rollout: {
+      namespace: rollout.metadata.namespace ?? 'default',
+      name: rollout.metadata.name,
+      uid: rollout.metadata.uid ?? '',
+    },
+    weight: withinStableCapacity(facts, position, wanted),
+    max: facts.max,
+    stable: { service: facts.canary.stableService ?? '', hash: facts.stable?.hash ?? '' },
+    canary: { service: facts.canary.canaryService ?? '', hash: facts.newSet.hash },
+    additional: [],
+    removeManagedRoutes: position.promoted || position.aborted || facts.newSet.available === 0,
+  }
+}
+
+function wantedWeight(facts: CanaryFacts, position: Position): number {
+  const { steps } = facts
+  const effective = facts.effectiveWeight ?? 0
+  if (position.promoted) {
+    // The stable Service must lead to the new pods before the weight that did so is taken away.
+    const service = serviceNamed(facts, facts.canary.stableService)
+    const follows = service?.spec?.selector?.[hashLabel] === facts.newSet.hash
+    return follows ? 0 : effective
+  }
+  if (position.aborted) return 0
+  if (facts.newSet.available === 0) return 0
+  if (position.promoteFull) return effective
+  if (steps.length === 0) return 0
+  if (!atDesired(facts, position)) return weightAt(steps, position.index - 1)
+  return position.index >= steps.length ? facts.max : weightAt(steps, position.index)
+}
+
+/**
+ * Stable never gets more than it can carry. An abort tolerates what the user tolerates in an update (maxUnavailable);
+ * below that the share of the missing pods stays where it is until they are back.
+ */
+function withinStableCapacity(facts: CanaryFacts, position: Position, wanted: number): number {
+  const effective = facts.effectiveWeight
+  const carrier = position.promoted ? facts.newSet : facts.stable
+  if (effective === null || wanted >= effective || !carrier || facts.replicas === 0) return wanted
+  const tolerated = position.aborted ? facts.unavailable : 0
+  const needed = Math.floor(((facts.max - wanted) * facts.replicas) / facts.max) - tolerated
+  if (carrier.available >= needed) return wanted
+  const share = Math.floor((facts.max * carrier.available) / facts.replicas)
+  return Math.min(effective, Math.max(wanted, facts.max - share))
+}
+
+/** Records the weights that are seen to be in effect (spec rollout-controller 3.7 step 6). */
+export function recordWeights(facts: CanaryFacts, draft: Draft, routes: DesiredRoutes | null): void {
+  if (!routes) {
+    if (draft.status.canary?.weights) {
+      const { weights: _, ...canary } = draft.status.canary
+      draft.status.canary = canary
+    }
+    return
+  }
+  const effective = facts.effectiveWeight
+  if (effective === null || effective !== routes.weight) return
+  const before = draft.status.canary?.weights
+  const target = (weight: number, side: DesiredRoutes['stable']) => ({
+    weight,
+    serviceName: side.service,
+    podTemplateHash: side.hash,
+  })
+  const verdicts = facts.snapshot.routers.map((router) => router.verified)
+  const verified = verdicts.includes(false) ? false : verdicts.includes(true) ? true : undefined
+  draft.status.canary = {
+    ...draft.status.canary,
+    weights: {
+      canary: target(effective, routes.canary),
+      stable: target(routes.max - effective, routes.stable),
+      ...(verified === undefined ? {} : { verified }),
+    },
+  }
+  const from = before?.canary?.weight
+  if (from === effective) return
+  draft.transitions.push({
+    type: 'Normal',
+    reason: 'TrafficWeightUpdated',
+    message:
+      from === undefined
+        ? `Traffic weight updated to ${effective}`
+        : `Traffic weight updated from ${from} to ${effective}`,
+    after: 'status',
+  })
+}

@@ -1,0 +1,41 @@
+import type { Rollout, RolloutStatus } from '@serinus/api'
+import type { Finding, Transition, Write } from './plan.ts'
+import type { Wait } from './wait.ts'
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] | (undefined extends T[K] ? undefined : never) }
+
+/** The plan while one pass builds it. Lives only inside that pass; nothing outside ever sees it change. */
+export interface Draft {
+  status: Mutable<RolloutStatus>
+  writes: Write[]
+  transitions: Transition[]
+  waits: Wait[]
+  warnings: Finding[]
+  checkAt: number | null
+  /** Why this pass aborted the update; empty when a user did. */
+  abortCause: string | null
+  /** Facts of this pass that conditions and the duration record are made of. */
+  wasReset: boolean
+  promotion: string | null
+  createdReplicaSet: boolean
+}
+
+export function startDraft(rollout: Rollout): Draft {
+  return {
+    status: { ...rollout.status },
+    writes: [],
+    transitions: [],
+    waits: [],
+    warnings: [],
+    checkAt: null,
+    abortCause: null,
+    wasReset: false,
+    promotion: null,
+    createdReplicaSet: false,
+  }
+}
+
+/** Look again at `at` at the latest. */
+export function checkAt(draft: Draft, at: number): void {
+  draft.checkAt = draft.checkAt === null ? at : Math.min(draft.checkAt, at)
+}

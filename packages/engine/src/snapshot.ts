@@ -1,0 +1,97 @@
+import type {
+  AnalysisRun,
+  AnalysisTemplate,
+  ClusterAnalysisTemplate,
+  PodTemplateSpec,
+  Problem,
+  Rollout,
+} from '@serinus/api'
+import type { KubeObject } from '@serinus/kube'
+import type { EffectFailure } from './plan.ts'
+import type { ObservedRouter } from './routes.ts'
+
+/** The part of apps/v1 ReplicaSet that planning reads. */
+export interface ReplicaSet extends KubeObject {
+  readonly spec: {
+    readonly replicas?: number
+    readonly minReadySeconds?: number
+    readonly selector: { readonly matchLabels?: Readonly<Record<string, string>> }
+    readonly template: PodTemplateSpec
+  }
+  readonly status?: {
+    readonly replicas?: number
+    readonly readyReplicas?: number
+    readonly availableReplicas?: number
+    readonly observedGeneration?: number
+    readonly conditions?: readonly {
+      readonly type: string
+      readonly status: string
+      readonly reason?: string
+      readonly message?: string
+      readonly lastTransitionTime?: string
+    }[]
+  }
+}
+
+export interface Service extends KubeObject {
+  readonly spec?: {
+    readonly selector?: Readonly<Record<string, string>>
+    readonly ports?: readonly { readonly name?: string; readonly port: number }[]
+  }
+}
+
+export interface Ingress extends KubeObject {
+  readonly spec?: {
+    readonly ingressClassName?: string
+    readonly defaultBackend?: IngressBackend
+    readonly rules?: readonly {
+      readonly host?: string
+      readonly http?: {
+        readonly paths?: readonly {
+          readonly path?: string
+          readonly pathType?: string
+          readonly backend?: IngressBackend
+        }[]
+      }
+    }[]
+    readonly tls?: unknown
+  }
+}
+
+export interface IngressBackend {
+  readonly service?: {
+    readonly name: string
+    readonly port?: { readonly name?: string; readonly number?: number }
+  }
+  readonly resource?: unknown
+}
+
+/** Choices of the process that change decisions (operations.md 1.1). */
+export interface EngineOptions {
+  /** What `pause: {duration: 0}` means (api.md 15.2 B6). */
+  readonly zeroPause: 'gate' | 'advance'
+}
+
+/** Everything that one pass over a Rollout may look at. Lists hold objects of its namespace only. */
+export interface RolloutSnapshot {
+  readonly rollout: Rollout
+  /** What the lenient parser had to complain about. */
+  readonly parseProblems: readonly Problem[]
+  /** With the hash label, controlled by this Rollout or orphaned and matching its selector. */
+  readonly replicaSets: readonly ReplicaSet[]
+  /** Controlled by this Rollout. */
+  readonly analysisRuns: readonly AnalysisRun[]
+  readonly services: readonly Service[]
+  readonly ingresses: readonly Ingress[]
+  readonly analysisTemplates: readonly AnalysisTemplate[]
+  readonly clusterAnalysisTemplates: readonly ClusterAnalysisTemplate[]
+  /** One entry per configured router, empty without traffic routing. */
+  readonly routers: readonly ObservedRouter[]
+  /** Effects of earlier passes that failed and have not succeeded since. */
+  readonly failures: readonly EffectFailure[]
+  /** Names of ReplicaSets that the API refused because somebody else's object has them. */
+  readonly takenNames: readonly string[]
+  /** When this process last wrote the status, epoch milliseconds; null: not since it started. */
+  readonly statusWrittenAt: number | null
+  readonly options: EngineOptions
+}
