@@ -39,7 +39,7 @@ function charged(text: string, budget: Budget): string {
   return text
 }
 
-function formatInt(value: Int): string {
+export function formatInt(value: Int): string {
   const index = Number(value.value)
   switch (value.type.name) {
     case 'time.Duration':

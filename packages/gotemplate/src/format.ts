@@ -138,7 +138,7 @@ export function sprintf(format: string, values: readonly Value[], run: Run): str
       next++
     }
   }
-  text += format.slice(Math.max(at, format.lastIndexOf('%') < at ? at : format.length))
+  text += format.slice(at)
   if (!reordered && next < values.length) {
     const extra = values
       .slice(next)

@@ -166,7 +166,7 @@ function satisfies(version: Version, constraint: Constraint): boolean {
     case '=<':
       if (open === 'none') return order <= 0
       if (version.major > wanted.major) return false
-      return !(version.major === wanted.major && version.minor > wanted.minor && open === 'patch')
+      return !(version.major === wanted.major && version.minor > wanted.minor && open !== 'minor')
     case '^':
       return order >= 0 && sameForCaret(version, constraint)
     case '':

@@ -89,6 +89,8 @@ type structure struct {
 	Fields     []field `json:"f"`
 	MapType    string  `json:"mt,omitempty"`
 	StructType string  `json:"st,omitempty"`
+	// Marker of an embedded struct, which CRDs inherit and the published OpenAPI does not.
+	EmbeddedMapType string `json:"em,omitempty"`
 }
 
 type output struct {
@@ -174,6 +176,7 @@ func reach(pkgPath, name string) string {
 	}
 	out.Structs[ref] = result
 	result.Fields = fieldsOf(pkgPath, decl.file, structType)
+	result.EmbeddedMapType = embeddedMapType(pkgPath, decl.file, structType)
 	return ref
 }
 
@@ -247,6 +250,23 @@ func embedded(pkgPath string, file *ast.File, expr ast.Expr) []field {
 		log.Fatalf("%s.%s is embedded but is no struct", owner, name)
 	}
 	return fieldsOf(owner, decl.file, structType)
+}
+
+func embeddedMapType(pkgPath string, file *ast.File, structType *ast.StructType) string {
+	for _, f := range structType.Fields.List {
+		if len(f.Names) > 0 || (f.Tag != nil && !strings.Contains(f.Tag.Value, `json:",inline"`)) {
+			continue
+		}
+		owner, name := resolve(pkgPath, file, f.Type)
+		doc := load(owner).types[name].doc
+		if found := marker(doc, "structType"); found != "" {
+			return found
+		}
+		if found := marker(doc, "mapType"); found != "" {
+			return found
+		}
+	}
+	return ""
 }
 
 // shape writes a type the way Go does, with our short names for structs.

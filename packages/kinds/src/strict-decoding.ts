@@ -97,12 +97,7 @@ function findProblems(
       }
       value.forEach((item, index) => {
         const goType = place.goType?.startsWith('[]') ? place.goType.slice(2) : undefined
-        findProblems(
-          type.of,
-          item,
-          { ...place, path: `${place.path}[${index}]`, goType },
-          problems,
-        )
+        findProblems(type.of, item, { ...place, path: `${place.path}[${index}]`, goType }, problems)
       })
       return
     case 'map':

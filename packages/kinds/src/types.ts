@@ -68,6 +68,8 @@ export interface StructType {
   readonly fields: readonly Field[]
   readonly mapType?: 'atomic' | 'granular'
   readonly structType?: 'atomic' | 'granular'
+  /** Marker of a struct embedded here: CRDs inherit it, the published OpenAPI does not. */
+  readonly embeddedMapType?: 'atomic' | 'granular'
   /** API kinds of this struct; empty for parts of other structs. */
   readonly kinds: readonly GroupVersionKind[]
 }
@@ -130,6 +132,7 @@ interface WrittenStruct {
   readonly f: readonly WrittenField[]
   readonly mt?: string
   readonly st?: string
+  readonly em?: string
 }
 interface Written {
   readonly structs: Readonly<Record<string, WrittenStruct>>
@@ -150,6 +153,7 @@ function parseStruct(ref: TypeRef, written: WrittenStruct): StructType {
     kinds: kindsOf(ref),
     ...(written.mt && { mapType: written.mt as 'atomic' | 'granular' }),
     ...(written.st && { structType: written.st as 'atomic' | 'granular' }),
+    ...(written.em && { embeddedMapType: written.em as 'atomic' | 'granular' }),
   }
 }
 

@@ -44,7 +44,7 @@ type Query = Readonly<Record<string, string | number | boolean | undefined>>
 /** What a request is about; becomes the object of an `ApiError`. */
 interface Subject {
   readonly resource: Resource
-  readonly key?: Partial<ObjectKey>
+  readonly key?: { readonly namespace?: string | undefined; readonly name?: string }
 }
 
 class HttpClient implements KubeClient {
@@ -76,9 +76,11 @@ class HttpClient implements KubeClient {
     let token: string | undefined
     let limit = options.limit
     for (;;) {
-      const page = await this.#page(resource, options, { token, limit }).catch((error: unknown) => {
-        if (token === undefined || !isExpired(error)) throw error
-      })
+      const page = await this.#page<T>(resource, options, { token, limit }).catch(
+        (error: unknown) => {
+          if (token === undefined || !isExpired(error)) throw error
+        },
+      )
       if (!page) {
         items.length = 0
         token = undefined
@@ -288,7 +290,8 @@ function pathOf(
   parts.push(resource.plural)
   if (key.name !== undefined) {
     // An empty name would address the whole collection: a delete of nothing must not delete everything.
-    if (key.name === '') throw new TypeError(`a ${resource.kind} without a name cannot be addressed`)
+    if (key.name === '')
+      throw new TypeError(`a ${resource.kind} without a name cannot be addressed`)
     if (resource.namespaced && !key.namespace) {
       throw new TypeError(`${resource.kind} ${key.name} needs a namespace`)
     }
@@ -493,9 +496,7 @@ function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Pr
     const onAbort = () => reject(signal.reason)
     if (signal.aborted) onAbort()
     signal.addEventListener('abort', onAbort, { once: true })
-    work
-      .then(resolve, reject)
-      .finally(() => signal.removeEventListener('abort', onAbort))
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
   })
 }
 

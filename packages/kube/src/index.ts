@@ -11,6 +11,17 @@ export type {
 } from './client.ts'
 export { ApiError, Unreachable } from './client.ts'
 export type { Clock } from './clock.ts'
+export { deepEqual, mergePatch } from './equality.ts'
+export type { EventDrop, EventFacts, EventRecorderOptions } from './event-recorder.ts'
+export { EventRecorder } from './event-recorder.ts'
+export type { HttpClientOptions } from './http-client.ts'
+export { httpClient } from './http-client.ts'
+export type { Change, Informer, InformerOptions } from './informer.ts'
+export { startInformer } from './informer.ts'
+export type { KubeconfigOptions, KubeconfigTransport } from './kubeconfig.ts'
+export { KubeconfigError, kubeconfigTransport } from './kubeconfig.ts'
+export type { LeaseEvent, LeaseOptions, LeaseTerm } from './lease.ts'
+export { runWithLease } from './lease.ts'
 export type {
   KubeObject,
   ListOf,
@@ -21,4 +32,14 @@ export type {
   UnknownObject,
 } from './objects.ts'
 export { apiVersionOf, keyOf } from './objects.ts'
+export type { RateLimitOptions } from './rate-limit.ts'
+export { limitRate } from './rate-limit.ts'
+export { RealClock, ScaledClock } from './real-clock.ts'
+export type { RequestCounts } from './request-count.ts'
+export { countRequests } from './request-count.ts'
 export { resources } from './resources.ts'
+export { SeededRandom } from './seeded-random.ts'
+export { sleep } from './sleep.ts'
+export { VirtualClock } from './virtual-clock.ts'
+export type { WorkQueueEvent, WorkQueueOptions } from './work-queue.ts'
+export { WorkQueue } from './work-queue.ts'

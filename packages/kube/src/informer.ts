@@ -1,6 +1,6 @@
 import { ApiError, type KubeClient } from './client.ts'
 import type { Clock } from './clock.ts'
-import { keyOf, type KubeObject, type ListOf, type Resource } from './objects.ts'
+import { type KubeObject, keyOf, type ListOf, type Resource } from './objects.ts'
 import { SeededRandom } from './seeded-random.ts'
 import { sleep } from './sleep.ts'
 
@@ -119,9 +119,10 @@ async function follow<T extends KubeObject>(
     const onAbort = () => cut.abort(signal.reason)
     signal.addEventListener('abort', onAbort, { once: true })
     const guard = new AbortController()
-    clock
-      .until(startedAt + timeoutSeconds * 1000 + watchTimeoutMarginMs, guard.signal)
-      .then(() => cut.abort(), () => {})
+    clock.until(startedAt + timeoutSeconds * 1000 + watchTimeoutMarginMs, guard.signal).then(
+      () => cut.abort(),
+      () => {},
+    )
     let told = false
     try {
       const events = client.watch<T>(resource, {
@@ -197,9 +198,7 @@ class Cache<T extends KubeObject> implements Informer<T> {
   }
 
   list(namespace?: string): readonly T[] {
-    return namespace === undefined
-      ? [...this.#objects.values()]
-      : this.#byNamespace.get(namespace)
+    return namespace === undefined ? [...this.#objects.values()] : this.#byNamespace.get(namespace)
   }
 
   byIndex(index: string, value: string): readonly T[] {
@@ -243,7 +242,9 @@ class Cache<T extends KubeObject> implements Informer<T> {
 
   apply(event: { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: T }): void {
     const handlers = [...this.#handlers]
-    for (const change of event.type === 'DELETED' ? this.#take(event.object) : this.#put(event.object)) {
+    for (const change of event.type === 'DELETED'
+      ? this.#take(event.object)
+      : this.#put(event.object)) {
       this.#tell(handlers, change)
     }
   }
@@ -271,7 +272,11 @@ class Cache<T extends KubeObject> implements Informer<T> {
     }
     if (!previous) return [{ type: 'added', object }]
     // Deleted and made anew in a gap: its owner must see the old one end.
-    if (!sameObject) return [{ type: 'deleted', object: previous }, { type: 'added', object }]
+    if (!sameObject)
+      return [
+        { type: 'deleted', object: previous },
+        { type: 'added', object },
+      ]
     return [{ type: 'modified', object, previous }]
   }
 

@@ -7,7 +7,12 @@ export type WorkQueueEvent =
   | { readonly kind: 'added'; readonly key: string }
   | { readonly kind: 'started'; readonly key: string; readonly waitedMs: number }
   | { readonly kind: 'finished'; readonly key: string; readonly tookMs: number }
-  | { readonly kind: 'retried'; readonly key: string; readonly failures: number; readonly at: number }
+  | {
+      readonly kind: 'retried'
+      readonly key: string
+      readonly failures: number
+      readonly at: number
+    }
 
 export interface WorkQueueOptions {
   readonly clock: Clock
@@ -86,7 +91,10 @@ export class WorkQueue {
   /** Asks for the key at an instant, epoch milliseconds. Of several instants for one key the earliest counts. */
   addAt(key: string, at: number): void {
     if (this.#signal?.aborted) return
-    if (at <= this.#options.clock.now()) return this.add(key)
+    if (at <= this.#options.clock.now()) {
+      this.add(key)
+      return
+    }
     const known = this.#asked.get(key)
     if (known && known.at <= at) return
     this.#schedule(this.#asked, { key, at, order: this.#order++, why: 'asked' })

@@ -1,4 +1,11 @@
-import { type Binary, type Call, type Expr, isComparison, isSetOperator, type ValueType } from './ast.ts'
+import {
+  type Binary,
+  type Call,
+  type Expr,
+  isComparison,
+  isSetOperator,
+  type ValueType,
+} from './ast.ts'
 import { METRIC_NAME } from './labels.ts'
 import { signatures, typeOf } from './signatures.ts'
 

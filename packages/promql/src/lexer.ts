@@ -33,7 +33,34 @@ const KEYWORDS =
 const NUMBER = /0[xX][0-9a-fA-F_]+|(\d[\d_]*)?\.?\d[\d_]*([eE][+-]?\d[\d_]*)?/y
 const DURATION = /\d+(?:ms|[smhdwy])(?:\d+(?:ms|[smhdw]))*/y
 const WORD = /[a-zA-Z_:][a-zA-Z0-9_:]*/y
-const SYMBOLS = ['==', '!=', '<=', '</', '>=', '>/', '=~', '!~', '(', ')', '{', '}', '[', ']', ',', ':', '=', '<', '>', '+', '-', '*', '/', '%', '^', '@']
+const SYMBOLS = [
+  '==',
+  '!=',
+  '<=',
+  '</',
+  '>=',
+  '>/',
+  '=~',
+  '!~',
+  '(',
+  ')',
+  '{',
+  '}',
+  '[',
+  ']',
+  ',',
+  ':',
+  '=',
+  '<',
+  '>',
+  '+',
+  '-',
+  '*',
+  '/',
+  '%',
+  '^',
+  '@',
+]
 
 /** Reads until the end or the first lexical error. */
 export function tokenize(query: string): { tokens: Token[]; error?: LexicalError } {
@@ -150,20 +177,24 @@ function quoted(query: string, from: number): string | { error: string; at: numb
     if (quote === '`') continue
     if (character === '\n') break
     if (character !== '\\') continue
-    const escape = /^\\(?:[abfnrtv\\]|[0-7]{3}|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})/.exec(
-      query.slice(at, at + 10),
-    )
+    const sequence =
+      /^\\(?:[abfnrtv\\]|[0-7]{3}|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})/.exec(
+        query.slice(at, at + 10),
+      )
     const escaped = query[at + 1]
     if (escaped === undefined) return { error: 'escape sequence not terminated', at: from }
-    if (escaped !== quote && escape === null) {
+    if (escaped !== quote && sequence === null) {
       const code = (escaped.codePointAt(0) as number).toString(16).toUpperCase().padStart(4, '0')
       return /[0-7xuU]/.test(escaped)
         ? { error: 'escape sequence is an invalid Unicode code point', at: from }
         : { error: `unknown escape sequence U+${code} ${quoteRune(escaped)}`, at: from }
     }
-    at += escape === null ? 1 : escape[0].length - 1
+    at += sequence === null ? 1 : sequence[0].length - 1
   }
-  return { error: quote === '`' ? 'unterminated raw string' : 'unterminated quoted string', at: from }
+  return {
+    error: quote === '`' ? 'unterminated raw string' : 'unterminated quoted string',
+    at: from,
+  }
 }
 
 /** The text of a string token without its quotes and escapes. */
@@ -183,7 +214,8 @@ export function unquote(token: string): string {
     /\\(?:([0-7]{3})|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))/gs,
     (_, octal, hex, short, long, plain) => {
       if (plain !== undefined) return single[plain as string] ?? (plain as string)
-      const code = octal !== undefined ? Number.parseInt(octal, 8) : Number.parseInt(hex ?? short ?? long, 16)
+      const code =
+        octal !== undefined ? Number.parseInt(octal, 8) : Number.parseInt(hex ?? short ?? long, 16)
       return code <= 0x10ffff ? String.fromCodePoint(code) : '\ufffd'
     },
   )

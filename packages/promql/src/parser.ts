@@ -388,8 +388,7 @@ class Builder {
     const [mode, labels] = modifier === undefined ? [] : childrenOf(modifier)
     const args = this.#arguments(body, depth)
     const wanted = /^(topk|bottomk|quantile|count_values|limitk|limit_ratio)$/.test(op) ? 2 : 1
-    if (args.length === 0)
-      this.#report(node.from, 'no arguments for aggregate expression provided')
+    if (args.length === 0) this.#report(node.from, 'no arguments for aggregate expression provided')
     else if (args.length !== wanted)
       this.#report(
         node.from,
@@ -463,11 +462,7 @@ class Builder {
     return expr
   }
 
-  #shifted<T extends { readonly offsetMs: number }>(
-    target: T,
-    shown: Expr,
-    offsetMs: number,
-  ): T {
+  #shifted<T extends { readonly offsetMs: number }>(target: T, shown: Expr, offsetMs: number): T {
     if (target.offsetMs !== 0) this.#report(shown.from, 'offset may not be set multiple times')
     return { ...target, offsetMs }
   }
@@ -476,8 +471,7 @@ class Builder {
     const at = this.#atModifier(expr, when)
     const set = expr.kind === 'range' ? expr.selector.at : 'at' in expr ? expr.at : undefined
     if (set !== undefined) this.#report(expr.from, '@ <timestamp> may not be set multiple times')
-    if (expr.kind === 'range')
-      return { ...expr, selector: { ...expr.selector, at }, to: node.to }
+    if (expr.kind === 'range') return { ...expr, selector: { ...expr.selector, at }, to: node.to }
     if (expr.kind === 'selector' || expr.kind === 'subquery') return { ...expr, at, to: node.to }
     this.#report(
       expr.from,
@@ -524,7 +518,10 @@ class Builder {
   }
 }
 
-function uses(root: Expr): { selectors: readonly SelectorUse[]; functions: readonly FunctionUse[] } {
+function uses(root: Expr): {
+  selectors: readonly SelectorUse[]
+  functions: readonly FunctionUse[]
+} {
   const selectors: SelectorUse[] = []
   const functions: FunctionUse[] = []
   const visit = (expr: Expr): void => {

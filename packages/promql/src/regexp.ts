@@ -158,7 +158,7 @@ function parse(pattern: string): { root: Node; names: readonly string[] } {
         at++
         return { kind: 'assert', what: flags.m ? 'lineEnd' : 'textEnd' }
       case '\\':
-        return escape(flags)
+        return escaping(flags)
       case '*':
       case '+':
       case '?':
@@ -215,7 +215,7 @@ function parse(pattern: string): { root: Node; names: readonly string[] } {
     return body.kind === 'empty' ? body : { kind: 'concat', parts: [body] }
   }
 
-  function escape(flags: Flags): Node {
+  function escaping(flags: Flags): Node {
     const letter = points[at + 1]
     if (letter === undefined) return fail('trailing backslash at end of expression', '')
     const assertion = { A: 'textStart', z: 'textEnd', b: 'word', B: 'notWord' }[letter]
@@ -260,7 +260,11 @@ function parse(pattern: string): { root: Node; names: readonly string[] } {
     const text = points.slice(at, at + 14).join('')
     const hex = /^\\x(?:([0-9A-Fa-f]{2})|\{([0-9A-Fa-f]+)\})/.exec(text)
     const octal = /^\\(0[0-7]{0,2}|[1-7][0-7]{1,2})/.exec(text)
-    const code = hex ? Number.parseInt((hex[1] ?? hex[2]) as string, 16) : octal ? Number.parseInt(octal[1] as string, 8) : -1
+    const code = hex
+      ? Number.parseInt((hex[1] ?? hex[2]) as string, 16)
+      : octal
+        ? Number.parseInt(octal[1] as string, 8)
+        : -1
     if (code >= 0 && code <= 0x10ffff) {
       at += (hex ?? octal)?.[0].length ?? 0
       return String.fromCodePoint(code)
@@ -304,8 +308,7 @@ function parse(pattern: string): { root: Node; names: readonly string[] } {
       if (points[at] === '-' && points[at + 1] !== ']' && at + 1 < points.length) {
         at++
         high = bracketPoint()
-        if (high < low)
-          fail('invalid character class range', points.slice(rangeStart, at).join(''))
+        if (high < low) fail('invalid character class range', points.slice(rangeStart, at).join(''))
       }
       tests.push((point) => point >= low && point <= high)
     }
@@ -584,8 +587,7 @@ function holds(what: Assertion, points: readonly number[], at: number): boolean 
       return after === undefined || after === 10
     case 'word':
     case 'notWord': {
-      const border =
-        (before !== undefined && word(before)) !== (after !== undefined && word(after))
+      const border = (before !== undefined && word(before)) !== (after !== undefined && word(after))
       return border === (what === 'word')
     }
     default:

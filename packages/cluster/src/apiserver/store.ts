@@ -1,6 +1,6 @@
 import type { Clock, ListOf, Resource, SeededRandom, UnknownObject } from '@serinus/kube'
 import { keyOf } from '@serinus/kube'
-import { conflict, notFound, alreadyExists, resourceExpired } from './status-error.ts'
+import { alreadyExists, conflict, notFound, resourceExpired } from './status-error.ts'
 
 /** One change of one stored object, in the order of `version`. Objects are frozen and shared. */
 export interface StoreEvent {
@@ -34,6 +34,7 @@ export class Store {
   readonly #sinks = new Set<StoreSink>()
   #version = 1
   #dispatching = false
+  #restoredAt = 0
 
   constructor(options: { clock: Clock; random: SeededRandom; historyLimit?: number }) {
     this.clock = options.clock
@@ -80,8 +81,7 @@ export class Store {
   }
 
   /**
-   * Replaces an object. With `expectedVersion` a stale write is refused with 409 Conflict. A write
-   * that changes nothing is not recorded and returns what is stored, as kube-apiserver does.
+   * Replaces an object; with `expectedVersion` a stale write is refused with 409 Conflict.
    */
   update(
     resource: StoredResource,
@@ -158,7 +158,6 @@ export class Store {
     this.#restoredAt = this.#version
     for (const shelf of this.#shelves.values()) shelf.forgottenUpTo = this.#version
   }
-  #restoredAt = 0
 
   /** Forgets all events so far: a watch from an older version gets 410 (etcd's compaction). */
   compact(): void {

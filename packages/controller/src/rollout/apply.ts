@@ -1,0 +1,64 @@
+import type { Plan, Transition, Write } from '@serinus/engine'
+import { ApiError, type KubeClient, type KubeObject } from '@serinus/kube'
+
+/** How one write ended. */
+export type Outcome =
+  | { readonly id: string; readonly kind: 'done'; readonly write: Write; readonly object: KubeObject | null }
+  | { readonly id: string; readonly kind: 'failed'; readonly write: Write; readonly reason: string; readonly message: string }
+  | { readonly id: string; readonly kind: 'skipped'; readonly write: Write }
+
+/**
+ * Sends the writes of a plan in order. A write that fails is told in its outcome and ends nothing but the writes that
+ * require it (design 1.2).
+ */
+export async function applyWrites(client: KubeClient, writes: readonly Write[]): Promise<readonly Outcome[]> {
+  const outcomes: Outcome[] = []
+  const failed = new Set<string>()
+  for (const write of writes) {
+    if (write.requires?.some((id) => failed.has(id))) {
+      failed.add(write.id)
+      outcomes.push({ id: write.id, kind: 'skipped', write })
+      continue
+    }
+    try {
+      outcomes.push({ id: write.id, kind: 'done', write, object: await send(client, write) })
+    } catch (error) {
+      failed.add(write.id)
+      const reason = error instanceof ApiError ? error.reason : 'Unreachable'
+      const message = error instanceof Error ? error.message : String(error)
+      outcomes.push({ id: write.id, kind: 'failed', write, reason, message })
+    }
+  }
+  return outcomes
+}
+
+async function send(client: KubeClient, write: Write): Promise<KubeObject | null> {
+  const fieldManager = 'rollouts-controller'
+  switch (write.kind) {
+    case 'create':
+      return client.create(write.resource, write.object as KubeObject, { fieldManager })
+    case 'patch':
+      return client.patch<KubeObject>(write.resource, write.key, write.patch, {
+        fieldManager,
+        ...(write.subresource ? { subresource: write.subresource } : {}),
+      })
+    case 'delete':
+      try {
+        await client.delete(write.resource, write.key, {
+          propagationPolicy: 'Background',
+          ...(write.uid ? { preconditions: { uid: write.uid } } : {}),
+        })
+      } catch (error) {
+        if (!(error instanceof ApiError) || error.code !== 404) throw error
+      }
+      return null
+    default:
+      throw new TypeError(`unknown write: ${JSON.stringify(write satisfies never)}`)
+  }
+}
+
+/** The transitions that have come true: those of writes that succeeded, and those that were true already. */
+export function trueTransitions(plan: Pick<Plan, 'transitions'>, outcomes: readonly Outcome[]): readonly Transition[] {
+  const done = new Set(outcomes.filter((outcome) => outcome.kind === 'done').map((outcome) => outcome.id))
+  return plan.transitions.filter((transition) => transition.after === undefined || done.has(transition.after))
+}

@@ -1,0 +1,117 @@
+import type { AnalysisRun, AnalysisTemplate, ClusterAnalysisTemplate, Rollout } from '@serinus/api'
+import { hashLabel, kinds } from '@serinus/api'
+import type { Ingress, ReplicaSet, Service } from '@serinus/engine'
+import {
+  type Clock,
+  type Informer,
+  type KubeClient,
+  type KubeObject,
+  keyOf,
+  resources,
+  startInformer,
+} from '@serinus/kube'
+
+/** What the Rollout controller follows of the API. Every object is read from here, never by a request. */
+export interface Caches {
+  readonly rollouts: Informer<Rollout & KubeObject>
+  readonly replicaSets: Informer<ReplicaSet>
+  readonly analysisRuns: Informer<AnalysisRun & KubeObject>
+  readonly services: Informer<Service>
+  readonly ingresses: Informer<Ingress>
+  readonly analysisTemplates: Informer<AnalysisTemplate & KubeObject>
+  readonly clusterAnalysisTemplates: Informer<ClusterAnalysisTemplate & KubeObject>
+  readonly synced: Promise<void>
+}
+
+export interface CacheOptions {
+  readonly client: KubeClient
+  readonly clock: Clock
+  readonly signal: AbortSignal
+  /** Absent: the whole cluster. */
+  readonly namespace?: string
+  readonly onError?: (error: unknown) => void
+}
+
+/** Index of owned objects by the uid of their controller. */
+export const byOwner = 'owner'
+
+function owner(object: KubeObject): readonly string[] {
+  const controller = object.metadata.ownerReferences?.find((reference) => reference.controller)
+  return controller ? [controller.uid] : []
+}
+
+export function startCaches(options: CacheOptions): Caches {
+  const indexes = { [byOwner]: owner }
+  const caches = {
+    rollouts: startInformer<Rollout & KubeObject>({ ...options, resource: kinds.rollouts }),
+    replicaSets: startInformer<ReplicaSet>({
+      ...options,
+      resource: resources.replicaSets,
+      labelSelector: hashLabel,
+      indexes,
+    }),
+    analysisRuns: startInformer<AnalysisRun & KubeObject>({ ...options, resource: kinds.analysisRuns, indexes }),
+    services: startInformer<Service>({ ...options, resource: resources.services }),
+    ingresses: startInformer<Ingress>({ ...options, resource: resources.ingresses }),
+    analysisTemplates: startInformer<AnalysisTemplate & KubeObject>({
+      ...options,
+      resource: kinds.analysisTemplates,
+    }),
+    clusterAnalysisTemplates: startInformer<ClusterAnalysisTemplate & KubeObject>({
+      client: options.client,
+      clock: options.clock,
+      signal: options.signal,
+      ...(options.onError ? { onError: options.onError } : {}),
+      resource: kinds.clusterAnalysisTemplates,
+    }),
+  }
+  const synced = Promise.all(Object.values(caches).map((cache) => cache.synced)).then(() => {})
+  synced.catch(() => {})
+  return { ...caches, synced }
+}
+
+/**
+ * Reads its own writes: what the API answered to a write counts until the cache has caught up with it, so that no
+ * pass is planned from a state that this process itself has already changed (spec rollout-controller 1.2).
+ */
+export class OwnWrites {
+  readonly #newer = new Map<string, KubeObject>()
+
+  remember(plural: string, object: KubeObject): void {
+    this.#newer.set(`${plural}/${keyOf(object)}`, object)
+  }
+
+  /** The cached object, or our later version of it. */
+  latest<T extends KubeObject>(plural: string, cached: T): T {
+    const key = `${plural}/${keyOf(cached)}`
+    const own = this.#newer.get(key)
+    if (!own) return cached
+    if (own.metadata.uid === cached.metadata.uid && versionOf(own) > versionOf(cached)) return own as T
+    this.#newer.delete(key)
+    return cached
+  }
+
+  /** Objects that we created and the cache has not seen yet. */
+  missing<T extends KubeObject>(plural: string, seen: readonly T[], belongs: (object: T) => boolean): readonly T[] {
+    const names = new Set(seen.map(keyOf))
+    const extra: T[] = []
+    for (const [key, own] of this.#newer) {
+      if (!key.startsWith(`${plural}/`)) continue
+      if (!names.has(keyOf(own)) && belongs(own as T)) extra.push(own as T)
+    }
+    return extra
+  }
+
+  /** The cache says that it is gone, or saw a version at least as new. */
+  settle(plural: string, object: KubeObject, deleted: boolean): void {
+    const key = `${plural}/${keyOf(object)}`
+    const own = this.#newer.get(key)
+    if (!own) return
+    if (deleted || versionOf(object) >= versionOf(own)) this.#newer.delete(key)
+  }
+}
+
+function versionOf(object: KubeObject): bigint {
+  const text = object.metadata.resourceVersion ?? ''
+  return /^\d+$/.test(text) ? BigInt(text) : 0n
+}

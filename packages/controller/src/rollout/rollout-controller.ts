@@ -1,0 +1,249 @@
+import { kinds, labelKeys, parseRollout, type Rollout } from '@serinus/api'
+import { type EffectFailure, type EngineOptions, type Plan, planRollout, type RolloutSnapshot, type Transition } from '@serinus/engine'
+import { type Clock, type EventRecorder, type KubeClient, type KubeObject, keyOf, resources, WorkQueue } from '@serinus/kube'
+import { observeRouters, planRouters } from '@serinus/traffic'
+import { applyWrites, type Outcome, trueTransitions } from './apply.ts'
+import { byOwner, type Caches, OwnWrites, startCaches } from './caches.ts'
+
+export interface RolloutControllerOptions {
+  readonly client: KubeClient
+  readonly clock: Clock
+  readonly signal: AbortSignal
+  readonly recorder: EventRecorder
+  readonly engine: EngineOptions
+  /** Absent: the whole cluster. */
+  readonly namespace?: string
+  /** Only objects with this instance id; absent: only objects without one (api.md 12). */
+  readonly instanceId?: string
+  readonly workers?: number
+  readonly onError?: (key: string, error: unknown) => void
+  /** Called after every status that was stored, with the object as the API answered it. */
+  readonly onStored?: (rollout: Rollout) => void
+  /** Called with each plan; `explain`, the timeline and tests read it. */
+  readonly onPlan?: (rollout: Rollout, plan: Plan) => void
+}
+
+export interface RolloutController {
+  readonly caches: Caches
+  /** Resolves when the controller has stopped after its signal. */
+  readonly stopped: Promise<void>
+  /** Looks at a Rollout again although nothing changed. */
+  enqueue(key: string): void
+  /** What a pass would look at now. */
+  snapshot(key: string): RolloutSnapshot | null
+}
+
+/** Facts of this process about one Rollout; everything else is in the API. */
+interface Memory {
+  failures: readonly EffectFailure[]
+  takenNames: readonly string[]
+  statusWrittenAt: number | null
+}
+
+/** Observes, plans and applies (design 2). Several of them in one process do not notice each other. */
+export function startRolloutController(options: RolloutControllerOptions): RolloutController {
+  const { client, clock, signal } = options
+  const caches = startCaches({
+    client,
+    clock,
+    signal,
+    ...(options.namespace ? { namespace: options.namespace } : {}),
+    ...(options.onError ? { onError: (error: unknown) => options.onError?.('cache', error) } : {}),
+  })
+  const own = new OwnWrites()
+  const memories = new Map<string, Memory>()
+  const queue = new WorkQueue({
+    clock,
+    workers: options.workers ?? 10,
+    process: (key) => pass(key),
+    ...(options.onError ? { onError: options.onError } : {}),
+  })
+  follow(options, { caches, own, queue, memories })
+
+  async function pass(key: string): Promise<void> {
+    const snapshot = observe(key)
+    if (!snapshot) return
+    const now = clock.now()
+    const plan = planRollout(snapshot, now)
+    options.onPlan?.(snapshot.rollout, plan)
+    const routed = plan.routes
+      ? planRouters(snapshot.rollout, { ingresses: snapshot.ingresses }, plan.routes)
+      : []
+    const routing = routed.flatMap((part) => (part.ok ? part.writes : []))
+    const [status, effects] = splitStatus(plan)
+    // Routes go before sizes: what carries traffic is settled before anything is taken away.
+    const outcomes = await applyWrites(client, [...creates(effects), ...routing, ...others(effects), ...status])
+    remember(key, { snapshot, now, outcomes, routeFailures: routed.flatMap((part) => (part.ok ? [] : [part])) })
+    tell(snapshot.rollout, [
+      ...trueTransitions({ transitions: routed.flatMap((part) => (part.ok ? part.transitions : [])) }, outcomes),
+      ...trueTransitions(plan, outcomes),
+    ])
+    if (plan.checkAt !== null) queue.addAt(key, plan.checkAt)
+    const failure = outcomes.find((outcome) => outcome.kind === 'failed')
+    if (failure?.kind === 'failed') throw new Error(`${failure.id}: ${failure.message}`)
+    const routeFailure = routed.find((part) => !part.ok)
+    if (routeFailure && !routeFailure.ok) throw new Error(`routes: ${routeFailure.detail}`)
+  }
+
+  function observe(key: string): RolloutSnapshot | null {
+    const cached = caches.rollouts.get(key)
+    if (!cached || !isOurs(cached, options.instanceId)) return null
+    const parsed = parseRollout(own.latest(kinds.rollouts.plural, cached))
+    const rollout = parsed.value
+    const uid = rollout.metadata.uid ?? ''
+    const namespace = rollout.metadata.namespace ?? 'default'
+    const owned = <T extends KubeObject>(plural: string, list: readonly T[]) => {
+      const latest = list.map((object) => own.latest(plural, object))
+      const mine = (object: T) =>
+        object.metadata.ownerReferences?.some((reference) => reference.uid === uid) ?? false
+      return [...latest, ...own.missing(plural, latest, mine)]
+    }
+    const memory = memories.get(key)
+    const ingresses = caches.ingresses.list(namespace).map((object) => own.latest('ingresses', object))
+    const withOwn = [...ingresses, ...own.missing('ingresses', ingresses, (object) => object.metadata.namespace === namespace)]
+    return {
+      rollout,
+      parseProblems: parsed.problems,
+      replicaSets: owned('replicasets', caches.replicaSets.byIndex(byOwner, uid)),
+      analysisRuns: owned('analysisruns', caches.analysisRuns.byIndex(byOwner, uid)),
+      services: caches.services.list(namespace).map((object) => own.latest('services', object)),
+      ingresses: withOwn,
+      analysisTemplates: caches.analysisTemplates.list(namespace),
+      clusterAnalysisTemplates: caches.clusterAnalysisTemplates.list(),
+      routers: observeRouters(rollout, { ingresses: withOwn }),
+      failures: memory?.failures ?? [],
+      takenNames: memory?.takenNames ?? [],
+      statusWrittenAt: memory?.statusWrittenAt ?? null,
+      options: options.engine,
+    }
+  }
+
+  function remember(
+    key: string,
+    pass: {
+      readonly snapshot: RolloutSnapshot
+      readonly now: number
+      readonly outcomes: readonly Outcome[]
+      readonly routeFailures: readonly { readonly reason: string; readonly detail: string }[]
+    },
+  ): void {
+    const before = memories.get(key)
+    const failures: EffectFailure[] = []
+    let takenNames = before?.takenNames ?? []
+    let statusWrittenAt = before?.statusWrittenAt ?? null
+    const since = (id: string) => before?.failures.find((failure) => failure.id === id)?.since ?? pass.now
+    for (const outcome of pass.outcomes) {
+      if (outcome.kind === 'done' && outcome.object) {
+        own.remember(outcome.write.resource.plural, outcome.object)
+        if (outcome.id === 'status') {
+          statusWrittenAt = pass.now
+          options.onStored?.(parseRollout(outcome.object).value)
+        }
+      }
+      // A conflict only means that we read too early; the next pass knows better.
+      if (outcome.kind !== 'failed' || outcome.reason === 'Conflict') continue
+      if (outcome.write.kind === 'create' && outcome.reason === 'AlreadyExists') {
+        takenNames = [...takenNames, outcome.write.object.metadata.name]
+        continue
+      }
+      failures.push({ id: outcome.id, effect: 'write', reason: outcome.reason, message: outcome.message, since: since(outcome.id) })
+    }
+    for (const failure of pass.routeFailures) {
+      const known = before?.failures.some((old) => old.id === 'routes' && old.message === failure.detail)
+      failures.push({ id: 'routes', effect: 'routes', reason: failure.reason, message: failure.detail, since: since('routes') })
+      if (!known) tell(pass.snapshot.rollout, [{ type: 'Warning', reason: failure.reason, message: failure.detail }])
+    }
+    memories.set(key, { failures, takenNames, statusWrittenAt })
+  }
+
+  function tell(rollout: Rollout, transitions: readonly Transition[]): void {
+    for (const transition of transitions) options.recorder.record(rollout as Rollout & KubeObject, transition)
+  }
+
+  const stopped = caches.synced.then(
+    () => queue.run(signal),
+    () => {},
+  )
+  return { caches, stopped, enqueue: (key) => queue.add(key), snapshot: observe }
+}
+
+function splitStatus(plan: Plan): [Plan['writes'], Plan['writes']] {
+  return [plan.writes.filter((write) => write.id === 'status'), plan.writes.filter((write) => write.id !== 'status')]
+}
+
+function creates(writes: Plan['writes']): Plan['writes'] {
+  return writes.filter((write) => write.kind === 'create')
+}
+
+function others(writes: Plan['writes']): Plan['writes'] {
+  return writes.filter((write) => write.kind !== 'create')
+}
+
+function isOurs(object: KubeObject, instanceId: string | undefined): boolean {
+  return object.metadata.labels?.[labelKeys.instanceId] === instanceId
+}
+
+interface Follower {
+  readonly caches: Caches
+  readonly own: OwnWrites
+  readonly queue: WorkQueue
+  readonly memories: Map<string, Memory>
+}
+
+/** Every object that a pass reads leads back to the Rollouts that read it (spec rollout-controller 1.1, falls short 20). */
+function follow(options: RolloutControllerOptions, parts: Follower): void {
+  const { caches, own, queue, memories } = parts
+  const owners = new Map<string, string>()
+  caches.rollouts.subscribe((change) => {
+    const key = keyOf(change.object)
+    own.settle(kinds.rollouts.plural, change.object, change.type === 'deleted')
+    if (change.type === 'deleted') {
+      memories.delete(key)
+      owners.delete(change.object.metadata.uid ?? '')
+      return
+    }
+    owners.set(change.object.metadata.uid ?? '', key)
+    if (isOurs(change.object, options.instanceId)) queue.add(key)
+  })
+  const enqueueOwner = (plural: string) => (change: { readonly type: string; readonly object: KubeObject }) => {
+    own.settle(plural, change.object, change.type === 'deleted')
+    for (const reference of change.object.metadata.ownerReferences ?? []) {
+      const key = reference.controller ? owners.get(reference.uid) : undefined
+      if (key) queue.add(key)
+    }
+  }
+  caches.replicaSets.subscribe(enqueueOwner(resources.replicaSets.plural))
+  caches.analysisRuns.subscribe(enqueueOwner(kinds.analysisRuns.plural))
+  const enqueueUsers =
+    (plural: string, uses: (rollout: Rollout, name: string) => boolean) =>
+    (change: { readonly type: string; readonly object: KubeObject }) => {
+      own.settle(plural, change.object, change.type === 'deleted')
+      const { namespace, name } = change.object.metadata
+      for (const rollout of caches.rollouts.list(namespace)) {
+        if (isOurs(rollout, options.instanceId) && uses(rollout, name)) queue.add(keyOf(rollout))
+      }
+    }
+  caches.services.subscribe(enqueueUsers('services', (rollout, name) => mentions(rollout.spec?.strategy, name)))
+  const ownerOfIngress = enqueueOwner('ingresses')
+  const usersOfIngress = enqueueUsers('ingresses', (rollout, name) => mentions(rollout.spec?.strategy, name))
+  caches.ingresses.subscribe((change) => {
+    ownerOfIngress(change)
+    usersOfIngress(change)
+  })
+  const usersOfTemplate = (rollout: Rollout) => mentionsAnalysis(rollout.spec?.strategy)
+  caches.analysisTemplates.subscribe(enqueueUsers(kinds.analysisTemplates.plural, usersOfTemplate))
+  caches.clusterAnalysisTemplates.subscribe(enqueueUsers(kinds.clusterAnalysisTemplates.plural, usersOfTemplate))
+}
+
+/** Whether any string of the strategy is that name. Cheap, and a look too many writes nothing. */
+function mentions(value: unknown, name: string): boolean {
+  if (typeof value === 'string') return value === name
+  if (typeof value !== 'object' || value === null) return false
+  return Object.values(value).some((part) => mentions(part, name))
+}
+
+function mentionsAnalysis(strategy: unknown): boolean {
+  if (typeof strategy !== 'object' || strategy === null) return false
+  return Object.entries(strategy).some(([key, value]) => key === 'templateName' || mentionsAnalysis(value))
+}
+

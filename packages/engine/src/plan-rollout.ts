@@ -1,0 +1,102 @@
+import {
+  kinds,
+  lintRollout,
+  type Problem,
+  problemText,
+  type Rollout,
+  type RolloutStatus,
+  rolloutPhase,
+  validateReferences,
+  validateRollout,
+} from '@serinus/api'
+import { mergePatch } from '@serinus/kube'
+import { planCanary } from './canary/plan-canary.ts'
+import { conditionOf, withCondition } from './conditions.ts'
+import type { Finding, Plan, Transition } from './plan.ts'
+import type { RolloutSnapshot } from './snapshot.ts'
+
+const nothing: Plan = { writes: [], routes: null, transitions: [], waits: [], checkAt: null, warnings: [] }
+
+/**
+ * Everything one pass over a Rollout may do. Pure: the same snapshot and `now` (epoch milliseconds) give the same plan,
+ * and a plan that was applied and observed leads to one without writes.
+ */
+export function planRollout(snapshot: RolloutSnapshot, now: number): Plan {
+  const { rollout } = snapshot
+  if (rollout.metadata.deletionTimestamp) return nothing
+  const references = validateReferences(rollout, snapshot)
+  const problems = [...snapshot.parseProblems, ...validateRollout(rollout), ...references.problems]
+  if (problems.length > 0) return planInvalid(snapshot, problems, now)
+  const warnings: readonly Finding[] = [
+    ...lintRollout(rollout, { zeroPause: snapshot.options.zeroPause }),
+    ...references.warnings,
+  ]
+  if (rollout.spec.strategy?.blueGreen) {
+    return planInvalid(snapshot, [unsupportedStrategy], now)
+  }
+  const plan = planCanary(snapshot, now, warnings)
+  return { ...plan, transitions: [...plan.transitions, ...warningTransitions(snapshot, plan, warnings)] }
+}
+
+const unsupportedStrategy: Problem = {
+  path: 'spec.strategy.blueGreen',
+  kind: 'Forbidden',
+  detail: 'this version of Serinus does not carry blueGreen yet; use canary',
+}
+
+/** Said once per generation: in the pass that first observes it, which the stored status tells apart. */
+function warningTransitions(
+  snapshot: RolloutSnapshot,
+  plan: Plan,
+  warnings: readonly Finding[],
+): readonly Transition[] {
+  const { metadata, status } = snapshot.rollout
+  if (status?.observedGeneration === String(metadata.generation ?? 0)) return []
+  if (!plan.writes.some((write) => write.id === 'status')) return []
+  return warnings.map((warning) => ({
+    type: 'Warning',
+    reason: warning.reason,
+    message: `${warning.path}: ${warning.message}`,
+    after: 'status',
+  }))
+}
+
+/** Pods, Services and routes stay as they are until the spec is mended (api.md 11). */
+function planInvalid(snapshot: RolloutSnapshot, problems: readonly Problem[], now: number): Plan {
+  const { rollout } = snapshot
+  const before: RolloutStatus = rollout.status ?? {}
+  const message = `The Rollout "${rollout.metadata.name}" is invalid: ${problems.map(problemText).join('; ')}`
+  const conditions = withCondition(
+    before.conditions ?? [],
+    { type: 'InvalidSpec', status: 'True', reason: 'InvalidSpec', message },
+    { now },
+  )
+  const after: RolloutStatus = {
+    ...before,
+    conditions,
+    observedGeneration: String(rollout.metadata.generation ?? 0),
+  }
+  const { phase, message: text } = rolloutPhase({ ...rollout, status: after } as Rollout)
+  const body = mergePatch(before, { ...after, phase, message: text })
+  const told = conditionOf(before.conditions, 'InvalidSpec')?.message === message
+  return {
+    ...nothing,
+    writes:
+      body === undefined
+        ? []
+        : [
+            {
+              kind: 'patch',
+              id: 'status',
+              resource: kinds.rollouts,
+              key: { namespace: rollout.metadata.namespace ?? 'default', name: rollout.metadata.name },
+              subresource: 'status',
+              patch: { kind: 'merge', body: { status: body } },
+            },
+          ],
+    transitions: told ? [] : [{ type: 'Warning', reason: 'InvalidSpec', message, after: 'status' }],
+    waits: [{ kind: 'invalid-spec', problems: problems.length }],
+    // Objects that are watched heal it at once; this is for those that are not.
+    checkAt: now + 60_000,
+  }
+}
