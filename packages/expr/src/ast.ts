@@ -44,7 +44,7 @@ export type NodeKind =
   | { kind: 'pointer'; name: string }
   | { kind: 'let'; name: string; value: Node; body: Node }
   | { kind: 'sequence'; nodes: Node[] }
-  | { kind: 'conditional'; condition: Node; then: Node; otherwise: Node; ternary: boolean }
+  | { kind: 'conditional'; condition: Node; whenTrue: Node; whenFalse: Node; ternary: boolean }
   | { kind: 'array'; nodes: Node[] }
   | { kind: 'map'; pairs: Node[] }
   | { kind: 'pair'; key: Node; value: Node }
@@ -92,8 +92,8 @@ export function rewrite(node: Node, change: (node: Node) => Node): Node {
       break
     case 'conditional':
       node.condition = visit(node.condition)
-      node.then = visit(node.then)
-      node.otherwise = visit(node.otherwise)
+      node.whenTrue = visit(node.whenTrue)
+      node.whenFalse = visit(node.whenFalse)
       break
     case 'map':
       node.pairs = node.pairs.map(visit)
@@ -131,7 +131,7 @@ export function childrenOf(node: Node): readonly Node[] {
     case 'array':
       return node.nodes
     case 'conditional':
-      return [node.condition, node.then, node.otherwise]
+      return [node.condition, node.whenTrue, node.whenFalse]
     case 'map':
       return node.pairs
     case 'pair':

@@ -9,8 +9,8 @@ import {
   DURATION,
   FLOAT64,
   funcOf,
-  GROUP_MAP,
   type GoType,
+  GROUP_MAP,
   INT,
   type Signature,
   STRING,
@@ -27,8 +27,8 @@ import {
   isNumber,
   isOfType,
   isUnknown,
-  NIL,
   type Nature,
+  NIL,
   natureText,
   ofType,
   UNKNOWN,
@@ -227,7 +227,10 @@ class Checker {
       case 'array':
       case 'slice':
         if (!isInteger(key) && !isUnknown(key)) {
-          fail(property, `array elements can only be selected using an integer (got ${natureText(key)})`)
+          fail(
+            property,
+            `array elements can only be selected using an integer (got ${natureText(key)})`,
+          )
         }
         return elementOf(base)
       case 'struct':
@@ -245,7 +248,10 @@ class Checker {
       default:
     }
     if (property.kind === 'string') {
-      fail(node, `type ${natureText(base)} has no ${node.method ? 'method' : 'field'} ${property.value}`)
+      fail(
+        node,
+        `type ${natureText(base)} has no ${node.method ? 'method' : 'field'} ${property.value}`,
+      )
     }
     return fail(node, `type ${natureText(base)}[${natureText(key)}] is undefined`)
   }
@@ -268,7 +274,8 @@ class Checker {
   #call(node: Node & { kind: 'call' }): Nature {
     if (node.nature.type !== null && node.nature.type.kind !== 'interface') return node.nature
     const { callee } = node
-    if (callee.kind === 'identifier' && callee.name === '$env') fail(node, 'map[string]interface {} is not callable')
+    if (callee.kind === 'identifier' && callee.name === '$env')
+      fail(node, 'map[string]interface {} is not callable')
     const nature = this.visit(callee)
     if (nature.builtin !== undefined) return this.#callBuiltin(nature.builtin, node, node.args)
     const name =
@@ -346,7 +353,10 @@ class Checker {
   /** The first two arguments of a predicate builtin: what it goes through and what it asks. */
   #collection(
     node: Node & { kind: 'builtin' },
-    { boolean = false, pointers = {} }: { boolean?: boolean; pointers?: Readonly<Record<string, Nature>> },
+    {
+      boolean = false,
+      pointers = {},
+    }: { boolean?: boolean; pointers?: Readonly<Record<string, Nature>> },
   ): { collection: Nature; result: Nature } {
     const [array, predicate] = node.args
     if (array === undefined) return { collection: UNKNOWN, result: UNKNOWN }
@@ -404,7 +414,11 @@ class Checker {
         return isUnknown(nature) ? ANY : nature.type
       })
       const checked = builtin.validate(types)
-      return typeof checked === 'string' ? fail(node, checked) : checked === null ? UNKNOWN : ofType(checked)
+      return typeof checked === 'string'
+        ? fail(node, checked)
+        : checked === null
+          ? UNKNOWN
+          : ofType(checked)
     }
     let last: CompileError | null = null
     for (const signature of builtin.signatures ?? []) {
@@ -444,7 +458,10 @@ class Checker {
       }
       if (nature.isNil) {
         if (param.kind === 'ptr' || param.kind === 'interface') continue
-        throw new OverloadError(arg.at, `cannot use nil as argument (type ${param.name}) to call ${name}`)
+        throw new OverloadError(
+          arg.at,
+          `cannot use nil as argument (type ${param.name}) to call ${name}`,
+        )
       }
       if (!isAssignableTo(nature, wanted) && !isUnknown(nature)) {
         throw new OverloadError(
@@ -484,8 +501,8 @@ class Checker {
     if (!isBool(condition) && !isUnknown(condition)) {
       fail(node.condition, `non-bool expression (type ${natureText(condition)}) used as condition`)
     }
-    const then = this.visit(node.then)
-    const otherwise = this.visit(node.otherwise)
+    const then = this.visit(node.whenTrue)
+    const otherwise = this.visit(node.whenFalse)
     if (then.isNil) return otherwise
     if (otherwise.isNil) return then
     if (!isAssignableTo(then, otherwise)) return UNKNOWN
@@ -549,7 +566,8 @@ function binaryNature(operator: string, left: Nature, right: Nature): Nature | n
     case '+':
       if (both(isNumber)) return promoted(left, right)
       if (both(isString)) return ofType(STRING)
-      if ((isTime(left) && isDuration(right)) || (isDuration(left) && isTime(right))) return ofType(TIME)
+      if ((isTime(left) && isDuration(right)) || (isDuration(left) && isTime(right)))
+        return ofType(TIME)
       if (both(isDuration)) return ofType(DURATION)
       return maybe(isNumber, isString, isTime, isDuration) ? UNKNOWN : null
     case 'in':
@@ -557,7 +575,9 @@ function binaryNature(operator: string, left: Nature, right: Nature): Nature | n
       if (isMapNature(right) || isArray(right) || isUnknown(right)) return BOOLEAN
       return isUnknown(left) && isString(right) ? BOOLEAN : null
     case 'matches':
-      return ((isString(left) || isOfType(left, BYTES)) && isString(right)) || maybe(isString) ? BOOLEAN : null
+      return ((isString(left) || isOfType(left, BYTES)) && isString(right)) || maybe(isString)
+        ? BOOLEAN
+        : null
     case 'contains':
     case 'startsWith':
     case 'endsWith':

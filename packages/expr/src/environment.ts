@@ -22,7 +22,8 @@ export function namesOf(env: Environment | undefined): Names {
   if (env === undefined) return { strict: false, natureOf: () => null, all: () => [] }
   return {
     strict: true,
-    natureOf: (name) => (Object.hasOwn(env.values, name) ? natureOf(env.values[name] ?? null) : null),
+    natureOf: (name) =>
+      Object.hasOwn(env.values, name) ? natureOf(env.values[name] ?? null) : null,
     all: () => Object.keys(env.values),
   }
 }

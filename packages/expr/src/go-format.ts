@@ -1,7 +1,30 @@
-import type { Budget } from './budget.ts'
+import { Budget } from './budget.ts'
 import { compareStrings, formatFloat } from './go-text.ts'
 import { civil, durationText, formatTime, LAYOUTS, MONTHS, timeText, WEEKDAYS } from './go-time.ts'
-import { AnyMap, Func, Int, isMap, itemsOf, NIL_SLICE, Panic, Slice, Struct, Time, typeName, type Value, Zone } from './value.ts'
+import {
+  AnyMap,
+  Func,
+  Int,
+  isMap,
+  itemsOf,
+  NIL_SLICE,
+  Panic,
+  Slice,
+  Struct,
+  Time,
+  typeName,
+  type Value,
+  Zone,
+} from './value.ts'
+
+/**
+ * What Go's `%v` prints for a value, as `oncePer` is compared by and `string()` gives: `1e+06`, `[1 a]`,
+ * `map[a:1]`, `<nil>`, `1h30m0s`. Throws `Panic` for text beyond any use. Source: spec
+ * analysis-and-experiments 3.8, notifications 4.1.
+ */
+export function formatText(value: Value): string {
+  return formatValue(value, new Budget())
+}
 
 /** Go's `%v`: what `string()` gives, what messages print and what `oncePer` is compared by. */
 export function formatValue(value: Value, budget: Budget): string {
@@ -24,7 +47,10 @@ export function formatValue(value: Value, budget: Budget): string {
   }
   if (isMap(value)) {
     const keys = Object.keys(value).sort(compareStrings)
-    return charged(`map[${keys.map((key) => `${key}:${formatValue(value[key] ?? null, budget)}`).join(' ')}]`, budget)
+    return charged(
+      `map[${keys.map((key) => `${key}:${formatValue(value[key] ?? null, budget)}`).join(' ')}]`,
+      budget,
+    )
   }
   return `[${joined(itemsOf(value) ?? [], budget)}]`
 }
@@ -56,7 +82,10 @@ export function formatInt(value: Int): string {
 /** Go prints maps by sorted key; keys of different types have no order that one could rely on. */
 function compareKeys(a: Value, b: Value): number {
   if (typeof a === 'string' && typeof b === 'string') return compareStrings(a, b)
-  if ((typeof a === 'bigint' || typeof a === 'number') && (typeof b === 'bigint' || typeof b === 'number')) {
+  if (
+    (typeof a === 'bigint' || typeof a === 'number') &&
+    (typeof b === 'bigint' || typeof b === 'number')
+  ) {
     return a < b ? -1 : a > b ? 1 : 0
   }
   return 0
@@ -79,22 +108,44 @@ export function toJsonText(value: Value, budget: Budget, indent = ''): string {
   if (value instanceof Zone) return '{}'
   if (Array.isArray(value) || value instanceof Slice) {
     const items = itemsOf(value) ?? []
-    return block('[', items.map((item) => toJsonText(item, budget, `${indent}  `)), ']', indent, budget)
+    return block(
+      '[',
+      items.map((item) => toJsonText(item, budget, `${indent}  `)),
+      ']',
+      indent,
+      budget,
+    )
   }
   if (isMap(value)) {
     const keys = Object.keys(value).sort(compareStrings)
-    return jsonMembers(keys.map((key) => [key, value[key] ?? null]), indent, budget)
+    return jsonMembers(
+      keys.map((key) => [key, value[key] ?? null]),
+      indent,
+      budget,
+    )
   }
   if (value instanceof Struct) return jsonMembers(Object.entries(value.fields), indent, budget)
   throw new Panic(`json: unsupported type: ${typeName(value)}`)
 }
 
-function jsonMembers(members: readonly (readonly [string, Value])[], indent: string, budget: Budget): string {
-  const lines = members.map(([key, item]) => `${jsonString(key)}: ${toJsonText(item, budget, `${indent}  `)}`)
+function jsonMembers(
+  members: readonly (readonly [string, Value])[],
+  indent: string,
+  budget: Budget,
+): string {
+  const lines = members.map(
+    ([key, item]) => `${jsonString(key)}: ${toJsonText(item, budget, `${indent}  `)}`,
+  )
   return block('{', lines, '}', indent, budget)
 }
 
-function block(open: string, lines: readonly string[], close: string, indent: string, budget: Budget): string {
+function block(
+  open: string,
+  lines: readonly string[],
+  close: string,
+  indent: string,
+  budget: Budget,
+): string {
   if (lines.length === 0) return open + close
   const text = `${open}\n${lines.map((line) => `${indent}  ${line}`).join(',\n')}\n${indent}${close}`
   return charged(text, budget)
@@ -103,7 +154,9 @@ function block(open: string, lines: readonly string[], close: string, indent: st
 function jsonTime(time: Time): string {
   const { year } = civil(time)
   if (year < 0 || year > 9999) {
-    throw new Panic('json: error calling MarshalJSON for type time.Time: Time.MarshalJSON: year outside of range [0,9999]')
+    throw new Panic(
+      'json: error calling MarshalJSON for type time.Time: Time.MarshalJSON: year outside of range [0,9999]',
+    )
   }
   return formatTime(time, LAYOUTS.RFC3339Nano)
 }

@@ -37,7 +37,9 @@ export function fromBytes(bytes: Uint8Array): string {
       parts.push(String.fromCharCode(0xdc00 + code))
       at++
     } else {
-      parts.push(new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes.subarray(at, at + size)))
+      parts.push(
+        new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes.subarray(at, at + size)),
+      )
       at += size
     }
   }
@@ -47,7 +49,8 @@ export function fromBytes(bytes: Uint8Array): string {
 /** How many bytes the character at this place has; 0 if there is none. */
 function characterSize(bytes: Uint8Array, at: number): number {
   const first = bytes[at] ?? 0
-  const size = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0
+  const size =
+    first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0
   if (size <= 1 || at + size > bytes.length) return size === 1 ? 1 : 0
   try {
     new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(at, at + size))
@@ -70,7 +73,8 @@ export function byteLength(text: string): number {
 
 /** Go compares strings byte by byte: negative, 0 or positive. */
 export function compareStrings(left: string, right: string): number {
-  if (!SURROGATE.test(left) && !SURROGATE.test(right)) return left < right ? -1 : left > right ? 1 : 0
+  if (!SURROGATE.test(left) && !SURROGATE.test(right))
+    return left < right ? -1 : left > right ? 1 : 0
   const a = toBytes(left)
   const b = toBytes(right)
   for (let i = 0; i < a.length && i < b.length; i++) {
@@ -139,7 +143,9 @@ export function formatFloat(value: number): string {
 }
 
 /** Go's `strconv.ParseInt(text, 10, 64)`. */
-export function parseInteger(text: string): { ok: true; value: bigint } | { ok: false; reason: string } {
+export function parseInteger(
+  text: string,
+): { ok: true; value: bigint } | { ok: false; reason: string } {
   if (!/^[+-]?[0-9]+$/.test(text)) return { ok: false, reason: 'invalid syntax' }
   const value = BigInt(text.startsWith('+') ? text.slice(1) : text)
   if (BigInt.asIntN(64, value) !== value) return { ok: false, reason: 'value out of range' }
@@ -150,14 +156,17 @@ const DECIMAL_FLOAT = /^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?$/i
 const HEX_FLOAT = /^([+-]?)0x([0-9a-f]*)\.?([0-9a-f]*)p([+-]?[0-9]+)$/i
 
 /** Go's `strconv.ParseFloat(text, 64)`. */
-export function parseFloat64(text: string): { ok: true; value: number } | { ok: false; reason: string } {
+export function parseFloat64(
+  text: string,
+): { ok: true; value: number } | { ok: false; reason: string } {
   if (/^[+]?inf(inity)?$/i.test(text)) return { ok: true, value: Number.POSITIVE_INFINITY }
   if (/^-inf(inity)?$/i.test(text)) return { ok: true, value: Number.NEGATIVE_INFINITY }
   if (/^nan$/i.test(text)) return { ok: true, value: Number.NaN }
   if (DECIMAL_FLOAT.test(text)) return inRange(Number(text))
   const [, sign, whole = '', fraction = '', exponent] = HEX_FLOAT.exec(text) ?? []
   if (whole === '' && fraction === '') return { ok: false, reason: 'invalid syntax' }
-  const magnitude = Number(BigInt(`0x${whole}${fraction}`)) * 2 ** (Number(exponent) - 4 * fraction.length)
+  const magnitude =
+    Number(BigInt(`0x${whole}${fraction}`)) * 2 ** (Number(exponent) - 4 * fraction.length)
   return inRange(sign === '-' ? -magnitude : magnitude)
 }
 

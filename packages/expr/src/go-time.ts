@@ -35,7 +35,15 @@ export const MONTHS = [
   'November',
   'December',
 ]
-export const WEEKDAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday']
+export const WEEKDAYS = [
+  'Sunday',
+  'Monday',
+  'Tuesday',
+  'Wednesday',
+  'Thursday',
+  'Friday',
+  'Saturday',
+]
 
 export const RFC3339 = '2006-01-02T15:04:05Z07:00'
 
@@ -83,7 +91,15 @@ export function civil(time: Time): Civil {
 
 /** Go's `time.Date`: fields out of their range carry over. */
 export function timeOf(
-  fields: { year: number; month: number; day: number; hour: number; minute: number; second: number; nanosecond: number },
+  fields: {
+    year: number
+    month: number
+    day: number
+    hour: number
+    minute: number
+    second: number
+    nanosecond: number
+  },
   zone: Zone,
 ): Time {
   const carried = fields.year + Math.floor((fields.month - 1) / 12)
@@ -134,7 +150,12 @@ function zoneNameAt(zone: Zone, unixNanos: bigint, offsetSeconds: number): strin
   return offsetText(offsetSeconds, '')
 }
 
-function zonePart(zone: Zone, unixNanos: bigint, style: 'longOffset' | 'short', locale: string): string {
+function zonePart(
+  zone: Zone,
+  unixNanos: bigint,
+  style: 'longOffset' | 'short',
+  locale: string,
+): string {
   const format = new Intl.DateTimeFormat(locale, { timeZone: zone.name, timeZoneName: style })
   const ms = Math.max(-8.64e15, Math.min(8.64e15, Number(unixNanos / 1_000_000n)))
   return format.formatToParts(ms).find((part) => part.type === 'timeZoneName')?.value ?? ''
@@ -146,7 +167,8 @@ function daysOf(year: number, month: number, day: number): number {
   const era = Math.floor(shifted / 400)
   const yearOfEra = shifted - era * 400
   const dayOfYear = Math.floor((153 * (month + (month > 2 ? -3 : 9)) + 2) / 5) + day - 1
-  const dayOfEra = yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear
+  const dayOfEra =
+    yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear
   return era * 146_097 + dayOfEra - 719_468
 }
 
@@ -155,9 +177,14 @@ function dateOf(days: number): { year: number; month: number; day: number } {
   const era = Math.floor(shifted / 146_097)
   const dayOfEra = shifted - era * 146_097
   const yearOfEra = Math.floor(
-    (dayOfEra - Math.floor(dayOfEra / 1460) + Math.floor(dayOfEra / 36_524) - Math.floor(dayOfEra / 146_096)) / 365,
+    (dayOfEra -
+      Math.floor(dayOfEra / 1460) +
+      Math.floor(dayOfEra / 36_524) -
+      Math.floor(dayOfEra / 146_096)) /
+      365,
   )
-  const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100))
+  const dayOfYear =
+    dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100))
   const index = Math.floor((5 * dayOfYear + 2) / 153)
   const month = index < 10 ? index + 3 : index - 9
   const year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
@@ -182,11 +209,40 @@ export function timeText(time: Time): string {
  * another; `Jan` and `Mon` only where no lower-case letter follows.
  */
 const ELEMENTS: readonly string[] = [
-  'January', 'Jan', 'Monday', 'Mon', 'MST',
-  '2006', '01', '02', '03', '04', '05', '06', '002', '1', '2', '3', '4', '5', '15',
-  '_2006', '__2', '_2', 'PM', 'pm',
-  'Z070000', 'Z07:00:00', 'Z0700', 'Z07:00', 'Z07',
-  '-070000', '-07:00:00', '-0700', '-07:00', '-07',
+  'January',
+  'Jan',
+  'Monday',
+  'Mon',
+  'MST',
+  '2006',
+  '01',
+  '02',
+  '03',
+  '04',
+  '05',
+  '06',
+  '002',
+  '1',
+  '2',
+  '3',
+  '4',
+  '5',
+  '15',
+  '_2006',
+  '__2',
+  '_2',
+  'PM',
+  'pm',
+  'Z070000',
+  'Z07:00:00',
+  'Z0700',
+  'Z07:00',
+  'Z07',
+  '-070000',
+  '-07:00:00',
+  '-0700',
+  '-07:00',
+  '-07',
 ].sort((a, b) => b.length - a.length)
 
 interface Piece {
@@ -315,7 +371,9 @@ function offsetText(offsetSeconds: number, separator: string): string {
 }
 
 function formatFraction(element: string, nanosecond: number): string {
-  const digits = pad(nanosecond, 9).slice(0, Math.min(9, element.length - 1)).padEnd(element.length - 1, '0')
+  const digits = pad(nanosecond, 9)
+    .slice(0, Math.min(9, element.length - 1))
+    .padEnd(element.length - 1, '0')
   if (element[1] === '0') return (element[0] ?? '') + digits
   const trimmed = digits.replace(/0+$/, '')
   return trimmed === '' ? '' : (element[0] ?? '') + trimmed
@@ -331,9 +389,19 @@ export function parseTime(layout: string, text: string, zone: Zone): Time {
     new Panic(
       `parsing time ${quote(text)} as ${quote(layout)}: cannot parse ${quote(rest)} as ${quote(element)}`,
     )
-  const outOfRange = (what: string): Panic => new Panic(`parsing time ${quote(text)}: ${what} out of range`)
+  const outOfRange = (what: string): Panic =>
+    new Panic(`parsing time ${quote(text)}: ${what} out of range`)
 
-  const found = { year: 0, month: -1, day: -1, yearDay: -1, hour: 0, minute: 0, second: 0, nanosecond: 0 }
+  const found = {
+    year: 0,
+    month: -1,
+    day: -1,
+    yearDay: -1,
+    hour: 0,
+    minute: 0,
+    second: 0,
+    nanosecond: 0,
+  }
   let afternoon: boolean | null = null
   let offset: number | null = null
   let abbreviation: string | null = null
@@ -373,7 +441,8 @@ export function parseTime(layout: string, text: string, zone: Zone): Time {
         break
       case 'Jan':
       case 'January':
-        found.month = 1 + nameIndex(MONTHS, element === 'Jan', take(namePattern(MONTHS, element === 'Jan')))
+        found.month =
+          1 + nameIndex(MONTHS, element === 'Jan', take(namePattern(MONTHS, element === 'Jan')))
         break
       case 'Mon':
       case 'Monday':
@@ -432,7 +501,9 @@ export function parseTime(layout: string, text: string, zone: Zone): Time {
           offset = 0
           abbreviation = 'UTC'
         } else {
-          abbreviation = take(/^(GMT[+-][0-9]{1,2}|ChST|MeST|WITA|[+-][0-9]{2}|[A-Z]{3,4}T|[A-Z]{3}(?![A-Z]))/)
+          abbreviation = take(
+            /^(GMT[+-][0-9]{1,2}|ChST|MeST|WITA|[+-][0-9]{2}|[A-Z]{3,4}T|[A-Z]{3}(?![A-Z]))/,
+          )
         }
         break
       default:
@@ -459,10 +530,13 @@ export function parseTime(layout: string, text: string, zone: Zone): Time {
 
   let { year, month, day } = found
   if (found.yearDay >= 0) {
-    if (found.yearDay < 1 || found.yearDay > (isLeap(year) ? 366 : 365)) throw outOfRange('day-of-year')
+    if (found.yearDay < 1 || found.yearDay > (isLeap(year) ? 366 : 365))
+      throw outOfRange('day-of-year')
     const date = dateOf(daysOf(year, 1, 1) + found.yearDay - 1)
-    if (month >= 0 && month !== date.month) throw new Panic(`parsing time ${quote(text)}: day-of-year does not match month`)
-    if (day >= 0 && day !== date.day) throw new Panic(`parsing time ${quote(text)}: day-of-year does not match day`)
+    if (month >= 0 && month !== date.month)
+      throw new Panic(`parsing time ${quote(text)}: day-of-year does not match month`)
+    if (day >= 0 && day !== date.day)
+      throw new Panic(`parsing time ${quote(text)}: day-of-year does not match day`)
     month = date.month
     day = date.day
   } else {
@@ -473,10 +547,13 @@ export function parseTime(layout: string, text: string, zone: Zone): Time {
   const fields = { ...found, year, month, day }
 
   if (offset !== null) {
-    const zoneFound = offset === 0 && abbreviation === 'UTC' ? UTC : new Zone(abbreviation ?? '', offset)
+    const zoneFound =
+      offset === 0 && abbreviation === 'UTC' ? UTC : new Zone(abbreviation ?? '', offset)
     const time = timeOf(fields, zoneFound)
     // An offset that the given zone has at that instant is that zone.
-    return zoneFound !== UTC && offsetAt(zone, time.unixNanos) === offset ? new Time(time.unixNanos, zone) : time
+    return zoneFound !== UTC && offsetAt(zone, time.unixNanos) === offset
+      ? new Time(time.unixNanos, zone)
+      : time
   }
   if (abbreviation !== null) {
     const local = timeOf(fields, zone)
@@ -510,7 +587,9 @@ function namePattern(names: readonly string[], short: boolean): RegExp {
 }
 
 function nameIndex(names: readonly string[], short: boolean, text: string): number {
-  return names.findIndex((name) => (short ? name.slice(0, 3) : name).toLowerCase() === text.toLowerCase())
+  return names.findIndex(
+    (name) => (short ? name.slice(0, 3) : name).toLowerCase() === text.toLowerCase(),
+  )
 }
 
 function offsetPattern(element: string): RegExp {
@@ -567,7 +646,8 @@ export function parseDuration(text: string): bigint {
     if (unit === '') throw new Panic(`time: missing unit in duration ${quote(text)}`)
     rest = rest.slice(unit.length)
     const size = Object.hasOwn(UNITS, unit) ? UNITS[unit] : undefined
-    if (size === undefined) throw new Panic(`time: unknown unit ${quote(unit)} in duration ${quote(text)}`)
+    if (size === undefined)
+      throw new Panic(`time: unknown unit ${quote(unit)} in duration ${quote(text)}`)
     total += BigInt(whole === '' ? 0 : whole) * size
     const digits = fraction.slice(0, 18)
     if (digits !== '') total += (BigInt(digits) * size) / 10n ** BigInt(digits.length)
@@ -597,6 +677,8 @@ export function durationText(nanos: bigint): string {
 
 function withFraction(value: bigint, digits: number): string {
   const unit = 10n ** BigInt(digits)
-  const fraction = String(value % unit).padStart(digits, '0').replace(/0+$/, '')
+  const fraction = String(value % unit)
+    .padStart(digits, '0')
+    .replace(/0+$/, '')
   return `${value / unit}${fraction === '' ? '' : `.${fraction}`}`
 }

@@ -98,7 +98,11 @@ function mapOf(key: GoType, elem: GoType): GoType {
 
 /** A plain whole number type: named ones such as `time.Month` do not count. */
 export function isIntegerType(type: GoType): boolean {
-  return !type.named && (type.kind.startsWith('int') || type.kind.startsWith('uint')) && type.kind !== 'interface'
+  return (
+    !type.named &&
+    (type.kind.startsWith('int') || type.kind.startsWith('uint')) &&
+    type.kind !== 'interface'
+  )
 }
 
 /** Go's assignability as far as these types go. */

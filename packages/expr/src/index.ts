@@ -1,1 +1,32 @@
-export {}
+/** The condition language of Argo Rollouts (expr-lang v1.17). Source: spec analysis-and-experiments 3. */
+export {
+  analysisEnvironment,
+  analysisFunctions,
+  type ConditionOutcome,
+  type Conditions,
+  evaluateCondition,
+  evaluateTime,
+  type Judgement,
+  judge,
+  numberFunctions,
+} from './conditions.ts'
+export type { Environment } from './environment.ts'
+export { type Compiled, compile, type Evaluated, evaluate, type Program } from './expr.ts'
+export { formatText } from './go-format.ts'
+export type { GoType, Kind, Signature } from './go-type.ts'
+export { type Constancy, constancyOf, identifiersOf } from './lint.ts'
+export { stringsNamespace, timeNamespace } from './namespaces.ts'
+export { describeProblem, type ExprProblem, type Position } from './problem.ts'
+export {
+  Func,
+  floats,
+  fromJson,
+  Int,
+  Panic,
+  Slice,
+  Struct,
+  Time,
+  typeName,
+  type Value,
+  type ValueMap,
+} from './value.ts'

@@ -2,7 +2,14 @@ import type { Span } from './ast.ts'
 import { isPrintable, quote } from './go-text.ts'
 import { CompileError } from './problem.ts'
 
-export type TokenKind = 'Identifier' | 'Number' | 'String' | 'Bytes' | 'Operator' | 'Bracket' | 'EOF'
+export type TokenKind =
+  | 'Identifier'
+  | 'Number'
+  | 'String'
+  | 'Bytes'
+  | 'Operator'
+  | 'Bracket'
+  | 'EOF'
 
 export interface Token {
   readonly kind: TokenKind
@@ -160,13 +167,19 @@ class Lexer {
   #string(mark: string): void {
     this.#end++
     this.#scanString(mark)
-    this.#emit('String', unescapeText(this.#inner(1), () => this.#fail('unable to unescape string')))
+    this.#emit(
+      'String',
+      unescapeText(this.#inner(1), () => this.#fail('unable to unescape string')),
+    )
   }
 
   #bytes(mark: string): void {
     this.#end += 2
     this.#scanString(mark)
-    this.#emit('Bytes', unescapeBytes(this.#inner(2), () => this.#fail('unable to unescape string')))
+    this.#emit(
+      'Bytes',
+      unescapeBytes(this.#inner(2), () => this.#fail('unable to unescape string')),
+    )
   }
 
   /** What stands between the quotes, with the line ends that Go's scanner normalizes. */
@@ -182,14 +195,15 @@ class Lexer {
     for (;;) {
       const char = this.#next()
       if (char === mark) return
-      if (char === undefined || char === '\n') this.#fail('literal not terminated', char === undefined ? 1 : 0)
+      if (char === undefined || char === '\n')
+        this.#fail('literal not terminated', char === undefined ? 1 : 0)
       if (char === '\\') this.#scanEscape(mark)
     }
   }
 
   #scanEscape(mark: string): void {
     const char = this.#next()
-    if (char !== undefined && (`abfnrtv\\${mark}`.includes(char))) return
+    if (char !== undefined && `abfnrtv\\${mark}`.includes(char)) return
     if (char !== undefined && /^[0-7]$/.test(char)) this.#digits(/^[0-7]$/, 2)
     else if (char === 'x') this.#digits(HEX, 2)
     else if (char === 'U') this.#digits(HEX, 8)
@@ -282,7 +296,8 @@ function unescapeText(text: string, fail: () => never): string {
     if (simple !== undefined) return SIMPLE_ESCAPES[simple] ?? simple
     // Upstream's scanner takes any octal digit first, its decoder only what fits a byte.
     if (octal !== undefined && octal > '377') fail()
-    const code = octal === undefined ? Number.parseInt(braced ?? x ?? u ?? U, 16) : Number.parseInt(octal, 8)
+    const code =
+      octal === undefined ? Number.parseInt(braced ?? x ?? u ?? U, 16) : Number.parseInt(octal, 8)
     if (code > 0x10ffff) fail()
     return String.fromCodePoint(code).toWellFormed()
   })

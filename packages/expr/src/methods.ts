@@ -1,3 +1,5 @@
+import { formatInt } from './go-format.ts'
+import { civil, formatTime, timeOf, timeText } from './go-time.ts'
 import {
   BOOL,
   DURATION,
@@ -12,8 +14,6 @@ import {
   TIME,
   WEEKDAY,
 } from './go-type.ts'
-import { civil, formatTime, timeOf, timeText } from './go-time.ts'
-import { formatInt } from './go-format.ts'
 import { duration, Int, Time, UTC, type Value, wrapInt, Zone } from './value.ts'
 
 /** A method of a Go value that conditions may call. */
@@ -188,7 +188,10 @@ const METHODS = new Map<string, ReadonlyMap<string, Method>>([
   [
     LOCATION.name,
     new Map<string, Method>([
-      ['String', { signature: { params: [], result: STRING }, call: (self) => (self as Zone).name }],
+      [
+        'String',
+        { signature: { params: [], result: STRING }, call: (self) => (self as Zone).name },
+      ],
     ]),
   ],
 ])

@@ -1,5 +1,5 @@
 import { ANY_SLICE, type GoType, isAssignable, isIntegerType } from './go-type.ts'
-import { type Value, typeOf } from './value.ts'
+import { typeOf, type Value } from './value.ts'
 
 /**
  * What the checker knows of an expression: its Go type, that it is nil, or nothing. `elem` refines the

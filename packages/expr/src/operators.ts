@@ -7,8 +7,8 @@ import {
   AnyMap,
   byteValue,
   duration,
-  floatOf,
   Func,
+  floatOf,
   Int,
   integerOf,
   isMap,
@@ -40,7 +40,10 @@ export function equal(a: Value, b: Value, budget: Budget): boolean {
   if (left !== null && right !== null && !isNil(a) && !isNil(b)) {
     const sameType = typeName(a) === typeName(b)
     if (sameType || Array.isArray(a) || Array.isArray(b)) {
-      return left.length === right.length && left.every((item, i) => equal(item, right[i] ?? null, budget))
+      return (
+        left.length === right.length &&
+        left.every((item, i) => equal(item, right[i] ?? null, budget))
+      )
     }
   }
   return deepEqual(a, b, budget)
@@ -59,7 +62,10 @@ function deepEqual(a: Value, b: Value, budget: Budget): boolean {
   const right = itemsOf(b)
   if (left !== null && right !== null) {
     if (isNil(a) !== isNil(b)) return false
-    return left.length === right.length && left.every((item, i) => deepEqual(item, right[i] ?? null, budget))
+    return (
+      left.length === right.length &&
+      left.every((item, i) => deepEqual(item, right[i] ?? null, budget))
+    )
   }
   if (isMap(a) && isMap(b)) return membersEqual(a, b, budget)
   if (a instanceof Struct && b instanceof Struct) return membersEqual(a.fields, b.fields, budget)
@@ -94,7 +100,8 @@ function compareNumbers(a: Value, b: Value): number | null {
   const right = integerOf(b)
   // Go converts both to int, so a uint64 beyond its range is negative.
   if (left !== null && right !== null) return difference(wrapInt(left), wrapInt(right))
-  if (a instanceof Int && b instanceof Int && isDuration(a) && isDuration(b)) return difference(a.value, b.value)
+  if (a instanceof Int && b instanceof Int && isDuration(a) && isDuration(b))
+    return difference(a.value, b.value)
   const x = floatOf(a)
   const y = floatOf(b)
   return x === null || y === null ? null : difference(x, y)
@@ -162,7 +169,8 @@ export function subtract(a: Value, b: Value): Value {
 export function multiply(a: Value, b: Value): Value {
   const left = isDuration(a) ? a.value : integerOf(a)
   const right = isDuration(b) ? b.value : integerOf(b)
-  if ((isDuration(a) || isDuration(b)) && left !== null && right !== null) return duration(left * right)
+  if ((isDuration(a) || isDuration(b)) && left !== null && right !== null)
+    return duration(left * right)
   // A duration times a float is a float, unlike what the checker thinks of it.
   if (isDuration(a) && typeof b === 'number') return Number(a.value) * b
   if (typeof a === 'number' && isDuration(b)) return a * Number(b.value)
@@ -197,7 +205,11 @@ export function power(a: Value, b: Value): Value {
 /** Go follows C where 1 and NaN or -1 and an infinity meet; JavaScript gives NaN. */
 export function goPower(base: number, exponent: number): number {
   if (base === 1) return 1
-  if (base === -1 && (exponent === Number.POSITIVE_INFINITY || exponent === Number.NEGATIVE_INFINITY)) return 1
+  if (
+    base === -1 &&
+    (exponent === Number.POSITIVE_INFINITY || exponent === Number.NEGATIVE_INFINITY)
+  )
+    return 1
   return base ** exponent
 }
 
@@ -242,7 +254,8 @@ export function isIn(needle: Value, container: Value, budget: Budget): boolean {
   if (container === null) return false
   const items = itemsOf(container)
   if (items !== null) return items.some((item) => equal(item, needle, budget))
-  if (isMap(container) || container instanceof AnyMap) return mapEntry(container, needle) !== undefined
+  if (isMap(container) || container instanceof AnyMap)
+    return mapEntry(container, needle) !== undefined
   if (container instanceof Struct) {
     if (typeof needle !== 'string') {
       throw new Panic(`cannot use ${typeName(needle)} as field name of ${typeName(container)}`)
@@ -262,7 +275,9 @@ function mapEntry(map: AnyMap | Readonly<Record<string, Value>>, key: Value): Va
 }
 
 export function keyMismatch(type: string, keyType: string): Panic {
-  return new Panic(`reflect.Value.MapIndex: value of type ${type} is not assignable to type ${keyType}`)
+  return new Panic(
+    `reflect.Value.MapIndex: value of type ${type} is not assignable to type ${keyType}`,
+  )
 }
 
 /** Keys of any type are equal when both their type and their value are. */
@@ -284,10 +299,12 @@ export function fetch(from: Value, key: Value, budget: Budget): Value {
     const method = boundMethod(from, key)
     if (method !== null) return method
   }
-  if (from instanceof AnyMap) return mapEntry(from, key) ?? (from.type.elem?.kind === 'slice' ? NIL_SLICE : null)
+  if (from instanceof AnyMap)
+    return mapEntry(from, key) ?? (from.type.elem?.kind === 'slice' ? NIL_SLICE : null)
   if (from instanceof Struct) {
     const name = asserted(key, 'string')
-    if (typeof name === 'string' && Object.hasOwn(from.fields, name)) return from.fields[name] ?? null
+    if (typeof name === 'string' && Object.hasOwn(from.fields, name))
+      return from.fields[name] ?? null
   }
   const length = lengthOf(from)
   if (length !== null) {
@@ -310,7 +327,9 @@ export function get(from: Value, key: Value): Value {
   }
   if (from instanceof Struct) {
     const name = asserted(key, 'string')
-    return typeof name === 'string' && Object.hasOwn(from.fields, name) ? (from.fields[name] ?? null) : null
+    return typeof name === 'string' && Object.hasOwn(from.fields, name)
+      ? (from.fields[name] ?? null)
+      : null
   }
   const length = lengthOf(from)
   if (length === null) return null
@@ -428,7 +447,8 @@ const DIRECT = new Set([
 /** Calls a function value; `known` is its type where the checker knew it. */
 export function callFunction(fn: Value, args: readonly Value[], known: GoType | null): Value {
   if (fn === null) throw new Panic('invalid operation: cannot call nil')
-  if (!(fn instanceof Func)) throw new Panic(`invalid operation: cannot call non-function of type ${typeName(fn)}`)
+  if (!(fn instanceof Func))
+    throw new Panic(`invalid operation: cannot call non-function of type ${typeName(fn)}`)
   const { params, variadic } = fn.signature
   const direct = known !== null && DIRECT.has(known.name)
   if (variadic ? args.length < params.length - 1 : args.length !== params.length) {

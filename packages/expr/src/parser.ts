@@ -8,7 +8,9 @@ import { CompileError } from './problem.ts'
 const MAX_NODES = 10_000
 
 /** Which builtins take a predicate as second argument, and what follows it. */
-const PREDICATE_BUILTINS: Readonly<Record<string, readonly ('expr' | 'predicate' | 'expr?' | 'predicate?')[]>> = {
+const PREDICATE_BUILTINS: Readonly<
+  Record<string, readonly ('expr' | 'predicate' | 'expr?' | 'predicate?')[]>
+> = {
   all: ['expr', 'predicate'],
   none: ['expr', 'predicate'],
   any: ['expr', 'predicate'],
@@ -130,7 +132,8 @@ class Parser {
 
   #node(at: Span, kind: NodeKind): Node {
     this.#count++
-    if (this.#count > MAX_NODES) this.#fail('compilation failed: expression exceeds maximum allowed nodes')
+    if (this.#count > MAX_NODES)
+      this.#fail('compilation failed: expression exceeds maximum allowed nodes')
     return { at, nature: UNKNOWN, ...kind }
   }
 
@@ -185,7 +188,8 @@ class Parser {
         const rightAssociative = operator.text === '**' || operator.text === '^'
         const right = this.#expression(rightAssociative ? binding : binding + 1)
         left = this.#node(operator.at, { kind: 'binary', operator: operator.text, left, right })
-        if (negated) left = this.#node(operator.at, { kind: 'unary', operator: 'not', operand: left })
+        if (negated)
+          left = this.#node(operator.at, { kind: 'unary', operator: 'not', operand: left })
       }
       previous = operator.text
     }
@@ -207,32 +211,46 @@ class Parser {
     this.#advance()
     const condition = this.#expression(0)
     this.#expect('Bracket', '{')
-    const then = this.#sequence()
+    const whenTrue = this.#sequence()
     this.#expect('Bracket', '}')
     this.#expect('Operator', 'else')
-    let otherwise: Node
-    if (this.#is('Operator', 'if')) otherwise = this.#if()
+    let whenFalse: Node
+    if (this.#is('Operator', 'if')) whenFalse = this.#if()
     else {
       this.#expect('Bracket', '{')
-      otherwise = this.#sequence()
+      whenFalse = this.#sequence()
       this.#expect('Bracket', '}')
     }
     // Upstream neither counts this node nor gives it a position.
-    return { at: NOWHERE, nature: UNKNOWN, kind: 'conditional', condition, then, otherwise, ternary: false }
+    return {
+      at: NOWHERE,
+      nature: UNKNOWN,
+      kind: 'conditional',
+      condition,
+      whenTrue,
+      whenFalse,
+      ternary: false,
+    }
   }
 
   #conditional(node: Node): Node {
     let condition = node
     while (this.#is('Operator', '?')) {
       this.#advance()
-      let then = condition
+      let whenTrue = condition
       if (this.#is('Operator', ':')) this.#advance()
       else {
-        then = this.#expression(0)
+        whenTrue = this.#expression(0)
         this.#expect('Operator', ':')
       }
-      const otherwise = this.#expression(0)
-      condition = this.#node(this.#current.at, { kind: 'conditional', condition, then, otherwise, ternary: true })
+      const whenFalse = this.#expression(0)
+      condition = this.#node(this.#current.at, {
+        kind: 'conditional',
+        condition,
+        whenTrue,
+        whenFalse,
+        ternary: true,
+      })
     }
     return condition
   }
@@ -307,15 +325,22 @@ class Parser {
   #number(text: string): NodeKind {
     const digits = text.replaceAll('_', '')
     const lower = digits.toLowerCase()
-    const parsed = (what: string, result: { ok: true; value: bigint } | { ok: false; reason: string }): NodeKind => {
+    const parsed = (
+      what: string,
+      result: { ok: true; value: bigint } | { ok: false; reason: string },
+    ): NodeKind => {
       if (result.ok) return { kind: 'integer', value: result.value }
-      return this.#fail(`invalid ${what} literal: strconv.ParseInt: parsing ${quote(digits)}: ${result.reason}`)
+      return this.#fail(
+        `invalid ${what} literal: strconv.ParseInt: parsing ${quote(digits)}: ${result.reason}`,
+      )
     }
     if (lower.startsWith('0x')) return parsed('hex', parsePrefixed(lower, /^0x[0-9a-f]+$/))
     if (/[.e]/.test(lower)) {
       const result = parseFloat64(digits)
       if (result.ok) return { kind: 'float', value: result.value }
-      return this.#fail(`invalid float literal: strconv.ParseFloat: parsing ${quote(digits)}: ${result.reason}`)
+      return this.#fail(
+        `invalid float literal: strconv.ParseFloat: parsing ${quote(digits)}: ${result.reason}`,
+      )
     }
     if (lower.startsWith('0b')) return parsed('binary', parsePrefixed(lower, /^0b[01]+$/))
     if (lower.startsWith('0o')) return parsed('octal', parsePrefixed(lower, /^0o[0-7]+$/))
@@ -325,9 +350,15 @@ class Parser {
   #call(call: { name: Token; args: Node[]; overridable: boolean }): Node {
     const { name, args } = call
     const hidden = call.overridable && this.#names.isOverridden(name.text)
-    const shape = Object.hasOwn(PREDICATE_BUILTINS, name.text) ? PREDICATE_BUILTINS[name.text] : undefined
+    const shape = Object.hasOwn(PREDICATE_BUILTINS, name.text)
+      ? PREDICATE_BUILTINS[name.text]
+      : undefined
     if (shape !== undefined && !hidden) {
-      return this.#node(name.at, { kind: 'builtin', name: name.text, args: this.#predicateArguments(shape, args) })
+      return this.#node(name.at, {
+        kind: 'builtin',
+        name: name.text,
+        args: this.#predicateArguments(shape, args),
+      })
     }
     if (this.#names.isBuiltin(name.text) && !hidden) {
       return this.#node(name.at, { kind: 'builtin', name: name.text, args: this.#arguments(args) })

@@ -22,7 +22,13 @@ type Instruction =
   | { kind: 'match' }
 
 type CharTest = (code: number) => boolean
-type Assertion = 'textStart' | 'textEnd' | 'lineStart' | 'lineEnd' | 'wordBoundary' | 'noWordBoundary'
+type Assertion =
+  | 'textStart'
+  | 'textEnd'
+  | 'lineStart'
+  | 'lineEnd'
+  | 'wordBoundary'
+  | 'noWordBoundary'
 
 type Tree =
   | { kind: 'empty' }
@@ -307,7 +313,8 @@ class PatternParser {
         throw patternError('invalid nested repetition operator', this.#text(lastRepeat))
       }
       const part = parts.pop()
-      if (part === undefined) throw patternError('missing argument to repetition operator', this.#text(start))
+      if (part === undefined)
+        throw patternError('missing argument to repetition operator', this.#text(start))
       const tree: Tree = { kind: 'repeat', part, ...repeat }
       if ((repeat.min >= 2 || (repeat.max ?? 0) >= 2) && !fitsRepeats(tree, MAX_REPEAT)) {
         throw patternError('invalid repeat count', this.#text(start))
@@ -402,10 +409,16 @@ class PatternParser {
   /** What follows `(?`. False if it sets flags without opening a group. */
   #groupFlags(): boolean {
     const start = this.#at
-    const named = this.#startsWith('(?P<') && this.#chars.length - start > 4 ? 4 : this.#startsWith('(?<') && this.#chars.length - start > 3 ? 3 : 0
+    const named =
+      this.#startsWith('(?P<') && this.#chars.length - start > 4
+        ? 4
+        : this.#startsWith('(?<') && this.#chars.length - start > 3
+          ? 3
+          : 0
     if (named > 0) {
       const end = this.#chars.indexOf('>', start)
-      if (end < 0) throw patternError('invalid named capture', this.#text(start, this.#chars.length))
+      if (end < 0)
+        throw patternError('invalid named capture', this.#text(start, this.#chars.length))
       if (!/^[A-Za-z0-9_]+$/.test(this.#text(start + named, end))) {
         throw patternError('invalid named capture', this.#text(start, end + 1))
       }
@@ -476,7 +489,8 @@ class PatternParser {
     let name: string
     if (this.#peek(2) === '{') {
       const end = this.#chars.indexOf('}', start)
-      if (end < 0) throw patternError('invalid character class range', this.#text(start, this.#chars.length))
+      if (end < 0)
+        throw patternError('invalid character class range', this.#text(start, this.#chars.length))
       name = this.#text(start + 3, end)
       this.#at = end + 1
     } else {
@@ -544,7 +558,8 @@ class PatternParser {
   #posixClass(): CharTest | null {
     if (this.#peek() !== '[' || this.#peek(1) !== ':') return null
     let end = this.#at + 2
-    while (end < this.#chars.length && !(this.#chars[end] === ':' && this.#chars[end + 1] === ']')) end++
+    while (end < this.#chars.length && !(this.#chars[end] === ':' && this.#chars[end + 1] === ']'))
+      end++
     if (end >= this.#chars.length) return null
     const whole = this.#text(this.#at, end + 2)
     const [, sign, name = ''] = /^\[:(\^?)(.*):\]$/s.exec(whole) ?? []

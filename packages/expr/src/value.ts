@@ -3,8 +3,8 @@ import {
   BOOL,
   BYTES,
   DURATION,
-  FLOAT64,
   FLOAT_SLICE,
+  FLOAT64,
   funcOf,
   type GoType,
   INT,
@@ -133,7 +133,9 @@ export class Time extends Tagged {
 
   /** Milliseconds since 1970-01-01T00:00:00Z, rounded down. */
   get epochMs(): number {
-    return Number((this.unixNanos - (((this.unixNanos % 1_000_000n) + 1_000_000n) % 1_000_000n)) / 1_000_000n)
+    return Number(
+      (this.unixNanos - (((this.unixNanos % 1_000_000n) + 1_000_000n) % 1_000_000n)) / 1_000_000n,
+    )
   }
 }
 
@@ -284,7 +286,7 @@ export function wrapInt(value: bigint): bigint {
 
 /** Go's conversion of a float to a 64-bit integer, as amd64 does it where the value does not fit. */
 export function truncate(value: number): bigint {
-  if (!(value > -9223372036854775809 && value < 9223372036854775808)) return -(2n ** 63n)
+  if (!(value >= -(2 ** 63) && value < 2 ** 63)) return -(2n ** 63n)
   return BigInt(Math.trunc(value))
 }
 
@@ -297,5 +299,3 @@ function wrapInteger(type: GoType, value: bigint): bigint {
 export function byteValue(byte: number): Int {
   return new Int(UINT8, BigInt(byte))
 }
-
-

@@ -1,11 +1,11 @@
+import { show } from './format.ts'
 import { stringOf } from './go-string.ts'
 import { parseGoFloat, parseGoInteger } from './number-literal.ts'
-import { show } from './format.ts'
 import { stringerText } from './print-value.ts'
 import type { Run } from './run.ts'
 import { versionText } from './semver.ts'
 import { timeText } from './time/layout.ts'
-import { integerOf, isBytes, isList, isObject, type Value } from './value.ts'
+import { bytesIn, isList, isObject, type Value } from './value.ts'
 
 /** The lenient conversions of sprig (spf13/cast): what cannot be converted is 0. */
 
@@ -45,9 +45,8 @@ export function toFloat64(value: Value): number {
 /** sprig's strval: `fmt.Sprint`, but bytes become their text. */
 export function toText(value: Value, run: Run): string {
   if (typeof value === 'string') return value
-  if (isBytes(value)) {
-    return stringOf(Uint8Array.from(value.items, (item) => Number(integerOf(item) ?? 0n)))
-  }
+  const bytes = bytesIn(value)
+  if (bytes) return stringOf(bytes)
   if (isObject(value)) {
     if (value.kind === 'time') return timeText(value)
     if (value.kind === 'version') return versionText(value)
@@ -61,7 +60,9 @@ export function toTexts(value: Value, run: Run): string[] {
   if (value === undefined || value === null) return []
   if (!isList(value)) return [toText(value, run)]
   run.spend(value.items.length)
-  return value.items.filter((item) => item !== undefined && item !== null).map((item) => toText(item, run))
+  return value.items
+    .filter((item) => item !== undefined && item !== null)
+    .map((item) => toText(item, run))
 }
 
 // What does not fit has no defined result in Go; on amd64 it is the least integer.

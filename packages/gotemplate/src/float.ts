@@ -9,7 +9,10 @@ export function formatFloat(value: number, verb: string, precision: number): str
   switch (verb) {
     case 'e':
     case 'E':
-      return sign + cased(exponential(decimalOf(size, precision < 0 ? -1 : precision + 1), precision), verb)
+      return (
+        sign +
+        cased(exponential(decimalOf(size, precision < 0 ? -1 : precision + 1), precision), verb)
+      )
     case 'f':
       return sign + fixed(size, precision)
     case 'g':
@@ -83,7 +86,9 @@ function roundDecimal(decimal: Decimal, count: number): Decimal {
 function exponential(decimal: Decimal, precision: number): string {
   const first = decimal.digits[0] ?? '0'
   const fraction =
-    precision < 0 ? decimal.digits.slice(1) : decimal.digits.slice(1, precision + 1).padEnd(precision, '0')
+    precision < 0
+      ? decimal.digits.slice(1)
+      : decimal.digits.slice(1, precision + 1).padEnd(precision, '0')
   const exponent = decimal.digits === '' ? 0 : decimal.point - 1
   const size = Math.abs(exponent).toString().padStart(2, '0')
   return `${first}${fraction === '' ? '' : `.${fraction}`}e${exponent < 0 ? '-' : '+'}${size}`
@@ -108,14 +113,19 @@ function general(size: number, precision: number): string {
   const digits = decimal.digits.replace(/0+$/, '')
   const trimmed = { digits, point: decimal.point }
   const threshold =
-    wanted < 0 ? 6 : wanted > digits.length && digits.length >= decimal.point ? digits.length : wanted
+    wanted < 0
+      ? 6
+      : wanted > digits.length && digits.length >= decimal.point
+        ? digits.length
+        : wanted
   const exponent = digits === '' ? 0 : decimal.point - 1
   if (exponent < -4 || exponent >= (wanted < 0 ? 6 : Math.max(threshold, digits === '' ? 1 : 0))) {
     return exponential(trimmed, -1)
   }
   if (digits === '') return '0'
   const whole = trimmed.point > 0 ? digits.slice(0, trimmed.point).padEnd(trimmed.point, '0') : '0'
-  const fraction = (trimmed.point < 0 ? '0'.repeat(-trimmed.point) : '') + digits.slice(Math.max(trimmed.point, 0))
+  const fraction =
+    (trimmed.point < 0 ? '0'.repeat(-trimmed.point) : '') + digits.slice(Math.max(trimmed.point, 0))
   return fraction === '' ? whole : `${whole}.${fraction}`
 }
 
@@ -140,7 +150,8 @@ function hexadecimal(size: number, precision: number): string {
     }
   }
   const hex = (mantissa & ((1n << 52n) - 1n)).toString(16).padStart(13, '0')
-  const fraction = precision < 0 ? hex.replace(/0+$/, '') : hex.slice(0, precision).padEnd(precision, '0')
+  const fraction =
+    precision < 0 ? hex.replace(/0+$/, '') : hex.slice(0, precision).padEnd(precision, '0')
   const power = Math.abs(exponent).toString().padStart(2, '0')
   return `0x1${fraction === '' ? '' : `.${fraction}`}p${exponent < 0 ? '-' : '+'}${power}`
 }

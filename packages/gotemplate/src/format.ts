@@ -1,5 +1,5 @@
-import { type Printer, printValue } from './print-value.ts'
 import { byteLength } from './go-string.ts'
+import { type Printer, printValue } from './print-value.ts'
 import { type Run, spendText } from './run.ts'
 import { integerOf, isObject, typeName, type Value, wholeOf } from './value.ts'
 
@@ -118,7 +118,8 @@ export function sprintf(format: string, values: readonly Value[], run: Run): str
         afterIndex = false
       } else {
         const digits = /^\d+/.exec(format.slice(at, at + 8))?.[0]
-        directive.precision = digits === undefined || Number(digits) > MAX_NUMBER ? 0 : Number(digits)
+        directive.precision =
+          digits === undefined || Number(digits) > MAX_NUMBER ? 0 : Number(digits)
         at += digits?.length ?? 0
       }
     }

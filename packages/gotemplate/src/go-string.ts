@@ -4,7 +4,7 @@
  * Well-formed text, the common case, needs no conversion anywhere.
  */
 
-const ASCII = /^[\0-\x7f]*$/
+const ASCII = /^\p{ASCII}*$/u
 
 export function isAscii(text: string): boolean {
   return ASCII.test(text)
@@ -47,7 +47,9 @@ export function normalize(text: string): string {
 
 /** The text as it leaves the engine: bytes that are no UTF-8 become U+FFFD, as a JSON encoder does. */
 export function wellFormed(text: string): string {
-  return text.isWellFormed() ? text : new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytesOf(text))
+  return text.isWellFormed()
+    ? text
+    : new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytesOf(text))
 }
 
 /** Go's `s[from:to]`; the caller has checked the bounds. */
@@ -73,6 +75,16 @@ const PRINTABLE = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]$/u
 
 export function isPrintable(rune: string): boolean {
   return PRINTABLE.test(rune)
+}
+
+export function hasControlCharacter(text: string): boolean {
+  return Array.from(text).some((rune) => rune < ' ' || rune === '\x7f')
+}
+
+/** Go's strconv.CanBackquote: whether a raw literal can hold the text. */
+export function canBackquote(text: string): boolean {
+  if (!text.isWellFormed() || /[`\ufeff]/.test(text)) return false
+  return !hasControlCharacter(text.replaceAll('\t', ''))
 }
 
 /** Go's strconv.Quote, or with `ascii` strconv.QuoteToASCII. */
@@ -161,7 +173,11 @@ export function unquoteRune(
     return { text: String.fromCodePoint(value), code: value, rest }
   }
   if (value > 255) return undefined
-  return { text: value < 0x80 ? String.fromCharCode(value) : String.fromCharCode(0xdc00 + value), code: value, rest }
+  return {
+    text: value < 0x80 ? String.fromCharCode(value) : String.fromCharCode(0xdc00 + value),
+    code: value,
+    rest,
+  }
 }
 
 /** Length of the valid UTF-8 sequence at a position, 0 when there is none. */

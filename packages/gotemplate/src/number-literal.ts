@@ -52,7 +52,8 @@ export function parseGoInteger(text: string): bigint | undefined {
   if (digits === '') return prefix === '0' ? 0n : undefined
   if (prefix === '' && body.startsWith('_')) return undefined
   const base = /x/i.test(prefix) ? 'x' : /b/i.test(prefix) ? 'b' : prefix === '' ? '' : 'o'
-  const allowed = base === 'x' ? /^[0-9a-f]+$/i : base === 'b' ? /^[01]+$/ : base === 'o' ? /^[0-7]+$/ : /^\d+$/
+  const allowed =
+    base === 'x' ? /^[0-9a-f]+$/i : base === 'b' ? /^[01]+$/ : base === 'o' ? /^[0-7]+$/ : /^\d+$/
   if (!allowed.test(digits)) return undefined
   const size = BigInt(base === '' ? digits : `0${base}${digits}`)
   return sign === '-' ? -size : size
@@ -67,7 +68,8 @@ export function parseGoFloat(text: string): number | undefined {
     const [, sign = '', whole = '', fraction = '', power = '0'] = hex
     const digits = (whole + fraction).replaceAll('_', '')
     if (digits === '') return undefined
-    const size = Number(BigInt(`0x${digits}`)) * 2 ** (Number(power) - 4 * fraction.replaceAll('_', '').length)
+    const size =
+      Number(BigInt(`0x${digits}`)) * 2 ** (Number(power) - 4 * fraction.replaceAll('_', '').length)
     return sign === '-' ? -size : size
   }
   if (!/^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/.test(text)) return undefined

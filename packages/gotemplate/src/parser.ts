@@ -1,5 +1,5 @@
 import { quote, runeCount, unquote } from './go-string.ts'
-import { isKeywordItem, type Item, type ItemKind, Lexer } from './lexer.ts'
+import { type Item, type ItemKind, isKeywordItem, Lexer } from './lexer.ts'
 import type {
   BranchNode,
   ChainNode,
@@ -367,7 +367,12 @@ class Parser {
       case 'dot':
         return this.#fail(`unexpected . after term ${quote(nodeText(term))}`)
       default:
-        return { kind: 'chain', at, base: term, names: names as [string, ...string[]] } satisfies ChainNode
+        return {
+          kind: 'chain',
+          at,
+          base: term,
+          names: names as [string, ...string[]],
+        } satisfies ChainNode
     }
   }
 
@@ -411,7 +416,9 @@ class Parser {
 
   #number(item: Item): NumberNode {
     const literal =
-      item.kind === 'char-constant' ? parseCharacterLiteral(item.text) : parseNumberLiteral(item.text)
+      item.kind === 'char-constant'
+        ? parseCharacterLiteral(item.text)
+        : parseNumberLiteral(item.text)
     if (!literal.ok) return this.#fail(literal.problem)
     const { int, float, ideal } = literal
     return { kind: 'number', at: item.at, source: item.text, int, float, ideal }

@@ -1,15 +1,14 @@
 import { formatFloat } from './float.ts'
-import { bytesOf, compareStrings, quote, runeCount, stringOf } from './go-string.ts'
+import { bytesOf, canBackquote, compareStrings, quote, runeCount, stringOf } from './go-string.ts'
 import type { Run } from './run.ts'
 import { versionText } from './semver.ts'
 import { formatDuration } from './time/duration.ts'
 import { MONTHS, timeText, WEEKDAYS } from './time/layout.ts'
 import {
+  bytesIn,
   type GoInteger,
   type GoList,
   type GoMap,
-  integerOf,
-  isBytes,
   isObject,
   type JsonNumber,
   typeName,
@@ -41,11 +40,17 @@ export function printValue(value: Value, verb: string, printer: Printer): string
   return printKnown(value, verb, printer)
 }
 
-function printKnown(value: Exclude<Value, undefined | null>, verb: string, printer: Printer): string {
+function printKnown(
+  value: Exclude<Value, undefined | null>,
+  verb: string,
+  printer: Printer,
+): string {
   printer.run.spend(1)
   switch (typeof value) {
     case 'boolean':
-      return verb === 't' || verb === 'v' ? pad(String(value), printer) : badVerb(value, verb, printer)
+      return verb === 't' || verb === 'v'
+        ? pad(String(value), printer)
+        : badVerb(value, verb, printer)
     case 'string':
       return printString(value, verb, printer)
     case 'bigint':
@@ -82,7 +87,9 @@ function badVerb(value: Value, verb: string, printer: Printer): string {
 }
 
 function printStringer(value: Value, text: string, verb: string, printer: Printer): string {
-  return 'vsxXq'.includes(verb) ? printString(text, verb, { ...printer, goSyntax: false }) : badVerb(value, verb, printer)
+  return 'vsxXq'.includes(verb)
+    ? printString(text, verb, { ...printer, goSyntax: false })
+    : badVerb(value, verb, printer)
 }
 
 function printJsonNumber(value: JsonNumber, verb: string, printer: Printer): string {
@@ -127,7 +134,7 @@ function printString(text: string, verb: string, printer: Printer): string {
       return printHex(bytesOf(text), verb, printer)
     case 'q': {
       const kept = cut()
-      if (flags.sharp && !/[`\x00-\x08\x0a-\x1f\x7f\ufeff]/.test(kept) && kept.isWellFormed()) {
+      if (flags.sharp && canBackquote(kept)) {
         return pad(`\`${kept}\``, printer)
       }
       return pad(quote(kept, { ascii: flags.plus }), printer)
@@ -155,10 +162,10 @@ const BASES: Readonly<Record<string, number>> = { v: 10, d: 10, b: 2, o: 8, O: 8
 
 function printInteger(number: bigint, value: Value, verb: string, printer: Printer): string {
   const base = BASES[verb]
-  if (base !== undefined) return printDigits(number, { base, verb, unsigned: isUnsigned(value) }, printer)
+  if (base !== undefined)
+    return printDigits(number, { base, verb, unsigned: isUnsigned(value) }, printer)
   const rune = number >= 0n && number <= 0x10ffffn ? Number(number) : 0xfffd
-  const character =
-    rune >= 0xd800 && rune <= 0xdfff ? '\ufffd' : String.fromCodePoint(rune)
+  const character = rune >= 0xd800 && rune <= 0xdfff ? '\ufffd' : String.fromCodePoint(rune)
   switch (verb) {
     case 'c':
       return pad(character, printer)
@@ -167,7 +174,8 @@ function printInteger(number: bigint, value: Value, verb: string, printer: Print
     case 'U': {
       const digits = Math.max(4, printer.precision ?? 4)
       const hex = BigInt.asUintN(64, number).toString(16).toUpperCase().padStart(digits, '0')
-      const shown = printer.flags.sharp && number >= 0n && number <= 0x10ffffn ? ` '${character}'` : ''
+      const shown =
+        printer.flags.sharp && number >= 0n && number <= 0x10ffffn ? ` '${character}'` : ''
       return pad(`U+${hex}${shown}`, spacePadded(printer))
     }
     default:
@@ -193,7 +201,8 @@ function printDigits(
   let digits = size.toString(base)
   if (how.verb === 'X') digits = digits.toUpperCase()
   const signed = negative || flags.plus || flags.space
-  const zeros = precision ?? (flags.zero && !flags.minus && width !== undefined ? width - (signed ? 1 : 0) : 0)
+  const zeros =
+    precision ?? (flags.zero && !flags.minus && width !== undefined ? width - (signed ? 1 : 0) : 0)
   digits = digits.padStart(zeros, '0')
   if (flags.sharp || goHex) {
     if (base === 2) digits = `0b${digits}`
@@ -251,8 +260,8 @@ function withPoint(size: string, verb: string, precision: number): string {
 }
 
 function printList(values: GoList, verb: string, printer: Printer): string {
-  if (isBytes(values) && 'sqxX'.includes(verb)) {
-    const bytes = Uint8Array.from(values.items, (item) => Number(integerOf(item) ?? 0n))
+  const bytes = 'sqxX'.includes(verb) ? bytesIn(values) : undefined
+  if (bytes) {
     return verb === 'x' || verb === 'X'
       ? printHex(bytes, verb, printer)
       : printString(stringOf(bytes), verb, printer)

@@ -1,4 +1,4 @@
-import { type Zone, UTC } from './time/zone.ts'
+import { UTC, type Zone } from './time/zone.ts'
 
 /**
  * How JSON numbers behave (spec notifications 6.6). `upstream`: exactly as in Argo Rollouts, floats.
@@ -47,7 +47,8 @@ export function createRun(options: {
     mode: options.mode,
     localZone: options.timeZone ?? UTC,
     now() {
-      if (options.now === undefined) throw new FunctionFailure('no clock was given to this rendering')
+      if (options.now === undefined)
+        throw new FunctionFailure('no clock was given to this rendering')
       return BigInt(Math.round(options.now * 1000)) * 1000n
     },
     random() {
@@ -58,7 +59,8 @@ export function createRun(options: {
     },
     spend(steps) {
       left -= steps
-      if (!(left >= 0)) throw new BudgetExceeded('the rendering takes more work than its budget allows')
+      if (!(left >= 0))
+        throw new BudgetExceeded('the rendering takes more work than its budget allows')
     },
   }
 }

@@ -99,7 +99,10 @@ export function checkVersion(
   version: Version,
 ): { ok: true; holds: boolean } | { ok: false; problem: string } {
   const range = new RegExp(`\\s*(${CONSTRAINED})\\s+-\\s+(${CONSTRAINED})\\s*`, 'g')
-  const rewritten = text.replace(range, (...groups: string[]) => `>= ${groups[1]}, <= ${groups[9]} `)
+  const rewritten = text.replace(
+    range,
+    (...groups: string[]) => `>= ${groups[1]}, <= ${groups[9]} `,
+  )
   const alternatives: Constraint[][] = []
   for (const alternative of rewritten.split('||')) {
     const constraints = parseAlternative(alternative)
@@ -191,7 +194,11 @@ function greater(version: Version, { version: wanted, open }: Constraint, order:
   return open === 'patch' ? version.minor > wanted.minor : order > 0
 }
 
-function sameForTilde(version: Version, { version: wanted, open }: Constraint, order: number): boolean {
+function sameForTilde(
+  version: Version,
+  { version: wanted, open }: Constraint,
+  order: number,
+): boolean {
   if (order < 0) return false
   const isZero = wanted.major === 0n && wanted.minor === 0n && wanted.patch === 0n
   if (isZero && open !== 'minor' && open !== 'patch') return true

@@ -153,7 +153,9 @@ export function int64(value: bigint): GoInteger {
   return { kind: 'integer', type: 'int64', value: BigInt.asIntN(64, value) }
 }
 
-export function isObject(value: Value): value is Exclude<Value, undefined | null | boolean | string | bigint | number> {
+export function isObject(
+  value: Value,
+): value is Exclude<Value, undefined | null | boolean | string | bigint | number> {
   return typeof value === 'object' && value !== null
 }
 
@@ -255,8 +257,10 @@ export function isMap(value: Value): value is GoMap {
   return isObject(value) && value.kind === 'map'
 }
 
-export function isBytes(value: Value): value is GoList {
-  return isList(value) && value.type === '[]uint8'
+/** The bytes of a []uint8; undefined for every other value. */
+export function bytesIn(value: Value): Uint8Array | undefined {
+  if (!isList(value) || value.type !== '[]uint8') return undefined
+  return Uint8Array.from(value.items, (item) => Number(integerOf(item) ?? 0n))
 }
 
 /** The type of what a typed map or list holds: `interface {}` for those that come from data. */

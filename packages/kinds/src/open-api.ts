@@ -70,8 +70,10 @@ function structSchema(struct: StructType): JsonSchema {
 
 function property(field: Field): JsonSchema {
   const mapType = field.mapType ?? field.structType
+  const value = valueSchema(field.type, field.omitEmpty)
   return {
-    ...valueSchema(field.type, field.omitEmpty),
+    // A reference takes no neighbours, and upstream writes a property's description beside it.
+    ...(value.$ref ? { allOf: [value] } : value),
     ...(field.default !== undefined && { default: field.default }),
     ...(field.listType && { 'x-kubernetes-list-type': field.listType }),
     ...(field.listMapKeys && { 'x-kubernetes-list-map-keys': field.listMapKeys }),
@@ -114,7 +116,7 @@ function valueSchema(type: FieldType, mayBeAbsent: boolean): JsonSchema {
     case 'schemaOrArray':
     case 'schemaOrBool':
     case 'schemaOrStringArray':
-      return { allOf: [reference(specialNames[type.kind])] }
+      return reference(specialNames[type.kind])
     default:
       throw new TypeError(`unknown type: ${JSON.stringify(type satisfies never)}`)
   }

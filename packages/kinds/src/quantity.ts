@@ -29,6 +29,7 @@ const decimalSuffixOf: ReadonlyMap<number, string> = new Map(
 /** Go's scanner takes every one of these parts as optional: `m` alone is zero. */
 const parts = /^([+-]?)0*([0-9]*)(\.([0-9]*))?([eEinumkKMGTP]*[+-]?[0-9]*)$/
 const nano = 1_000_000_000n
+const nanosPerMilli = 1_000_000n
 /** Amounts above 10^1000 serve nobody, and their bigints would only cost memory. */
 const largestExponent = 1000
 const largestBinary = (2n ** 63n - 1n) * nano
@@ -66,6 +67,23 @@ export function quantityToNumber(text: string): number | undefined {
   if (!quantity) return undefined
   const { nanos } = quantity
   return nanos % nano === 0n ? Number(nanos / nano) : Number(nanos) / 1e9
+}
+
+/** The exact sum, written in the format of the first that is not zero. */
+export function addQuantities(a: Quantity, b: Quantity): Quantity {
+  if (b.nanos === 0n) return a
+  const format = a.nanos === 0n ? b.format : a.format
+  const nanos = a.nanos + b.nanos
+  return { nanos, format, canonical: canonicalText(nanos, format) }
+}
+
+/** Rounded away from zero to thousandths, as servers store resource lists. */
+export function roundToMilli(quantity: Quantity): Quantity {
+  const { nanos, format } = quantity
+  const rest = nanos % nanosPerMilli
+  if (rest === 0n) return quantity
+  const rounded = nanos - rest + (nanos > 0n ? nanosPerMilli : -nanosPerMilli)
+  return { nanos: rounded, format, canonical: canonicalText(rounded, format) }
 }
 
 /** Upstream's words for a text that is no quantity; undefined for a good one. */

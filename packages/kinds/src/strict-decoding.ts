@@ -211,17 +211,17 @@ function jsonTypeOf(value: unknown, wanted: string): string {
   return wanted === 'int32' || wanted === 'int64' ? `number ${value}` : 'number'
 }
 
-function goTypeOf(type: FieldType, place: Pick<Place, 'goType'>): string {
-  if (place.goType) return place.goType
+function goTypeOf(type: FieldType, place?: Place): string {
+  if (place?.goType) return place.goType
   switch (type.kind) {
     case 'struct':
       return type.ref.slice(type.ref.indexOf('/') + 1)
     case 'pointer':
-      return `*${goTypeOf(type.to, {})}`
+      return `*${goTypeOf(type.to)}`
     case 'list':
-      return `[]${goTypeOf(type.of, {})}`
+      return `[]${goTypeOf(type.of)}`
     case 'map':
-      return `map[string]${goTypeOf(type.of, {})}`
+      return `map[string]${goTypeOf(type.of)}`
     case 'string':
       return type.enum ? type.enum.ref.slice(type.enum.ref.indexOf('/') + 1) : 'string'
     case 'float':

@@ -121,8 +121,11 @@ class Contest {
         this.#waitingFor = attempt.holder
         observe?.({ kind: 'waiting', holder: attempt.holder })
       }
-      const pauseMs = this.#retryPeriodMs * (1 + 0.2 * this.#random.next())
-      await clock.until(clock.now() + Math.ceil(pauseMs), signal).catch(() => {})
+      const pauseMs = Math.ceil(this.#retryPeriodMs * (1 + 0.2 * this.#random.next()))
+      const retryAt = clock.now() + pauseMs
+      // Not later than a silent holder's lease runs out: a standby's worst wait is the lease and one retry.
+      const freeAt = attempt ? this.#freeAt() : retryAt
+      await clock.until(Math.min(retryAt, freeAt), signal).catch(() => {})
     }
     return undefined
   }
@@ -208,7 +211,7 @@ class Contest {
       return this.#held(await this.#write(undefined, signal), startedAt)
     }
     const holder = holderOf(lease)
-    if (holder !== identity && (role === 'holder' || !this.#isFree(lease))) {
+    if (holder !== identity && (role === 'holder' || this.#freeAt() > clock.now())) {
       return { kind: 'taken', holder }
     }
     return this.#held(await this.#write(lease, signal), startedAt)
@@ -241,10 +244,11 @@ class Contest {
     this.#seen = { lease, record, since }
   }
 
-  #isFree(lease: LeaseObject): boolean {
-    if (holderOf(lease) === '' || !this.#seen) return true
-    const durationMs = (lease.spec?.leaseDurationSeconds ?? 0) * 1000 || this.#leaseDurationMs
-    return this.#seen.since + durationMs <= this.#options.clock.now()
+  /** When the lease as last seen may be taken, should it stay unchanged. */
+  #freeAt(): number {
+    if (!this.#seen || holderOf(this.#seen.lease) === '') return this.#options.clock.now()
+    const seconds = this.#seen.lease.spec?.leaseDurationSeconds
+    return this.#seen.since + (seconds ? seconds * 1000 : this.#leaseDurationMs)
   }
 
   #write(known: LeaseObject | undefined, signal: AbortSignal): Promise<LeaseObject> {

@@ -1,1 +1,2 @@
-export {}
+export { defaultDeadlineMs, type Measured, type MeasureInput, type Provider } from './provider.ts'
+export { providerOf } from './registry.ts'

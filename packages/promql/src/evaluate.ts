@@ -368,7 +368,7 @@ export class Evaluation {
           sources: call.args.slice(3).map(stringIn),
         })
       case 'histogram_quantile':
-        return this.#histogramQuantile(call, {
+        return this.#histogramQuantile({
           vector: vector(1),
           vectorFrom: call.args[1]?.from ?? call.from,
           at,
@@ -380,7 +380,7 @@ export class Evaluation {
         return distinct(
           call.args.slice(2).flatMap((arg) => {
             const q = this.scalar(arg, at)
-            const found = this.#histogramQuantile(call, {
+            const found = this.#histogramQuantile({
               vector: vector(0),
               vectorFrom: call.args[0]?.from ?? call.from,
               at,
@@ -445,16 +445,13 @@ export class Evaluation {
     })
   }
 
-  #histogramQuantile(
-    _call: Call,
-    args: {
-      readonly vector: readonly Sample[]
-      readonly vectorFrom: number
-      readonly at: number
-      readonly q: number
-      readonly qFrom: number
-    },
-  ): readonly Sample[] {
+  #histogramQuantile(args: {
+    readonly vector: readonly Sample[]
+    readonly vectorFrom: number
+    readonly at: number
+    readonly q: number
+    readonly qFrom: number
+  }): readonly Sample[] {
     this.#warnAboutQuantile(args.q, args.qFrom)
     return distinct(
       this.#histograms(args.vector, args.vectorFrom).map(({ metric, buckets }) => {

@@ -1,7 +1,7 @@
 // The tokens of a query, read only to say what is wrong with it in Prometheus' words. The structure comes from
 // the grammar library, whose error recovery knows neither Prometheus' token names nor its lexical errors.
 
-export type TokenKind =
+type TokenKind =
   | 'identifier'
   | 'metric identifier'
   | 'string'
@@ -30,7 +30,8 @@ const AGGREGATORS =
 const OPERATORS = /^(and|or|unless|atan2)$/i
 const KEYWORDS =
   /^(offset|by|without|on|ignoring|group_left|group_right|bool|smoothed|anchored|fill|fill_left|fill_right)$/i
-const NUMBER = /0[xX][0-9a-fA-F_]+|(\d[\d_]*)?\.?\d[\d_]*([eE][+-]?\d[\d_]*)?/y
+const NUMBER =
+  /0[xX][0-9a-fA-F_]+|\d[\d_]*\.(?![\d_.eE])|(\d[\d_]*)?\.?\d[\d_]*([eE][+-]?\d[\d_]*)?/y
 const DURATION = /\d+(?:ms|[smhdwy])(?:\d+(?:ms|[smhdw]))*/y
 const WORD = /[a-zA-Z_:][a-zA-Z0-9_:]*/y
 const SYMBOLS = [
@@ -69,6 +70,8 @@ export function tokenize(query: string): { tokens: Token[]; error?: LexicalError
   let depth = 0
   let braces = false
   let bracket = false
+  let hasColon = false
+  let hasDuration = false
   const failed = (message: string, where = at) => ({ tokens, error: { message, at: where } })
   const match = (shape: RegExp): string | undefined => {
     shape.lastIndex = at
@@ -104,8 +107,10 @@ export function tokenize(query: string): { tokens: Token[]; error?: LexicalError
       tail.lastIndex = end
       const rest = tail.exec(query)?.[0] ?? ''
       if (braces) return failed(`unexpected character inside braces: ${quoteRune(character)}`)
-      if (rest !== '')
-        return failed(`bad number or duration syntax: ${JSON.stringify(longest + rest[0])}`)
+      // A second point or a letter after a unit was read before the mistake showed; other letters were not.
+      const shown = rest[0] === '.' || longest === duration ? longest + rest[0] : longest
+      if (rest !== '') return failed(`bad number or duration syntax: ${JSON.stringify(shown)}`)
+      hasDuration = bracket
       push(longest === duration ? 'duration' : 'number', longest)
       continue
     }
@@ -119,7 +124,7 @@ export function tokenize(query: string): { tokens: Token[]; error?: LexicalError
     const next = query[at + 1]
     if (character === '!' && symbol === undefined)
       return failed(
-        `unexpected character after '!'${braces ? ' inside braces' : ''}: ${next === undefined ? "'\\uffff'" : quoteRune(next)}`,
+        `unexpected character after '!'${braces ? ' inside braces' : ''}: ${next === undefined ? "'\ufffd'" : quoteRune(next)}`,
       )
     if (!braces && (symbol === '=~' || symbol === '!~'))
       return failed(`unexpected character after '${symbol[0]}': '~'`)
@@ -143,6 +148,15 @@ export function tokenize(query: string): { tokens: Token[]; error?: LexicalError
       case '[':
         if (bracket) return failed("unexpected character in duration expression: '['")
         bracket = true
+        hasColon = false
+        hasDuration = false
+        break
+      case ':':
+        if (bracket && !hasDuration)
+          return failed('unexpected colon before duration in duration expression', at + 1)
+        if (bracket && hasColon)
+          return failed('unexpected repeated colon in duration expression', at + 1)
+        hasColon = true
         break
       case ']':
         if (!bracket) return failed("unexpected right bracket ']'")

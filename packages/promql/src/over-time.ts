@@ -4,7 +4,7 @@ import type { Window } from './store.ts'
 import { mean, Summation, variance } from './summation.ts'
 
 /** What a range function gets besides the samples, which are at least one. */
-export interface RangeContext {
+interface RangeContext {
   readonly bounds: Bounds
   /** The evaluation time of this step, epoch milliseconds. */
   readonly at: number

@@ -12,7 +12,7 @@ import {
 import { check, type ParseProblem } from './check.ts'
 import { parseDurationMs } from './duration.ts'
 import { METRIC_NAME } from './labels.ts'
-import { tokenize, unquote } from './lexer.ts'
+import { type Token, tokenize, unquote } from './lexer.ts'
 import { createMatcher, type Matcher, type MatchOperator } from './matcher.ts'
 import { lineAndColumn } from './position.ts'
 import { RegexpError } from './regexp.ts'
@@ -48,6 +48,8 @@ export type ParseResult =
 
 /** Deeper queries are refused: parsing and evaluation recurse, and a stack overflow would end the caller's work. */
 const MAX_DEPTH = 300
+const MAX_OPERATORS = 2000
+const TOO_DEEP: ParseProblem = { at: 0, message: 'expression is nested too deeply' }
 
 /**
  * Parses and type-checks a query as Prometheus 3 does. Never throws; the error is Prometheus' text with line and
@@ -67,7 +69,8 @@ function parseExpression(query: string): { ast: Expr } | ParseProblem {
   const { tokens, error: lexical } = tokenize(query)
   if (tokens.length === 0 && lexical === undefined)
     return { at: 0, message: 'no expression found in input' }
-  const tree = parser.parse(query)
+  if (isTooDeep(tokens)) return TOO_DEEP
+  const tree = parser.parse(withoutTrailingPoints(query, tokens))
   const errorAt = firstErrorAt(tree.topNode)
   if (errorAt !== undefined) {
     const found = tokens.findIndex((token) => token.from >= errorAt)
@@ -90,9 +93,32 @@ function parseExpression(query: string): { ast: Expr } | ParseProblem {
     const problem = builder.problems[0] ?? check(query, ast)[0]
     return problem ?? { ast }
   } catch (cause) {
-    if (cause instanceof TooDeep) return { at: 0, message: 'expression is nested too deeply' }
+    if (cause instanceof TooDeep) return TOO_DEEP
     throw cause
   }
+}
+
+/** `2.` is a number for Prometheus and none for the library; a blank in place of the point keeps all offsets. */
+function withoutTrailingPoints(query: string, tokens: readonly Token[]): string {
+  let text = query
+  for (const { kind, text: number, to } of tokens) {
+    if (kind === 'number' && number.endsWith('.'))
+      text = `${text.slice(0, to - 1)} ${text.slice(to)}`
+  }
+  return text
+}
+
+/** The library's stack ends at some 2,800 nested expressions, and it calls that a syntax error. */
+function isTooDeep(tokens: readonly Token[]): boolean {
+  let depth = 0
+  let operators = 0
+  for (const { kind, text } of tokens) {
+    if (kind === 'operator') operators++
+    else if (kind === 'punctuation' && text === '(') depth++
+    else if (kind === 'punctuation' && text === ')') depth--
+    if (depth > MAX_DEPTH || operators > MAX_OPERATORS) return true
+  }
+  return false
 }
 
 function firstErrorAt(top: SyntaxNode): number | undefined {

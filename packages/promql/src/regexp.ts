@@ -286,7 +286,7 @@ function parse(pattern: string): { root: Node; names: readonly string[] } {
     const tests: ((point: number) => boolean)[] = []
     let first = true
     while (first || points[at] !== ']') {
-      if (at >= points.length) fail('missing closing ]', points.slice(start).join(''))
+      if (at >= points.length) fail('missing closing ]', `${points.slice(start).join('')})$`)
       first = false
       const posix = /^\[:(\^?)(\w+):\]/.exec(points.slice(at, at + 14).join(''))
       if (posix !== null) {

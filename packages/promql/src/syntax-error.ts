@@ -28,7 +28,7 @@ export function syntaxError(
   }
   if (offending?.text === ')' && before.text === ',' && callOf(tokens, index) !== undefined)
     return say('trailing commas not allowed in function call args', before.from)
-  if (before.inBraces || before.text === '{') return here(labelMatching())
+  if ((before.inBraces && before.text !== '}') || before.text === '{') return here(labelMatching())
   if (/^(by|without|on|ignoring)$/i.test(before.text) && before.kind === 'keyword')
     return here(unexpected('grouping opts', '"("'))
   const opener = openerOf(tokens, index)
@@ -39,9 +39,10 @@ export function syntaxError(
         : unexpected('grouping opts', '"," or ")"'),
     )
   if (before.kind === 'aggregator') return here(unexpected('aggregation'))
-  if (before.kind === 'keyword' && /^offset$/i.test(before.text))
+  const unsigned = tokens.slice(0, index).findLast((token) => !/^[+-]$/.test(token.text))
+  if (unsigned?.kind === 'keyword' && /^offset$/i.test(unsigned.text))
     return here(unexpected('offset', 'number, duration, step(), or range()'))
-  if (before.text === '@') return here(unexpected('@', 'timestamp'))
+  if (unsigned?.text === '@') return here(unexpected('@', 'timestamp'))
   const bracket = openBracket(tokens, index)
   if (bracket !== undefined) {
     if (before.text === '[')
@@ -54,7 +55,7 @@ export function syntaxError(
         : unexpected('subquery or range', '":" or "]"'),
     )
   }
-  return here(unexpected())
+  return here(insideAggregation(tokens, index) ? unexpected('aggregation') : unexpected())
 
   function labelMatching(): string {
     if (before?.text === '{' || before?.text === ',')
@@ -76,6 +77,27 @@ function openerOf(tokens: readonly Token[], index: number): number | undefined {
     else if (text === '(' && depth-- === 0) return i
   }
   return undefined
+}
+
+/** Its grammar gives up at the innermost aggregation, however deep in its arguments the mistake is. */
+function insideAggregation(tokens: readonly Token[], index: number): boolean {
+  for (let at = openerOf(tokens, index); at !== undefined; at = openerOf(tokens, at)) {
+    if (tokens[at - 1]?.kind === 'aggregator' || followsGrouping(tokens, at)) return true
+  }
+  return followsGrouping(tokens, index)
+}
+
+/** Whether the token at `index` comes right after `sum by (…)`. */
+function followsGrouping(tokens: readonly Token[], index: number): boolean {
+  if (tokens[index - 1]?.text !== ')') return false
+  const opener = openerOf(tokens, index - 1)
+  const keyword = opener === undefined ? undefined : tokens[opener - 1]
+  return (
+    opener !== undefined &&
+    keyword?.kind === 'keyword' &&
+    /^(by|without)$/i.test(keyword.text) &&
+    tokens[opener - 2]?.kind === 'aggregator'
+  )
 }
 
 function callOf(tokens: readonly Token[], index: number): Token | undefined {

@@ -161,8 +161,7 @@ function conflictError(
 function managerText(entry: ManagedEntry): string {
   const subresource = entry.subresource ? ` with subresource "${entry.subresource}"` : ''
   const using = entry.operation === 'Update' ? ` using ${entry.apiVersion}` : ''
-  const time = entry.operation === 'Update' && entry.time ? ` at ${entry.time}` : ''
-  return `"${entry.manager}"${subresource}${using}${time}`
+  return `"${entry.manager}"${subresource}${using}`
 }
 
 function isWriter(entry: ManagedEntry, writer: Writer, operation: 'Apply' | 'Update'): boolean {

@@ -315,7 +315,7 @@ function withDetail(head: string, detail: string): string {
 /** Go's `%#v` for scalars, JSON for the rest, as field.Error prints values. */
 function printed(value: unknown): string {
   if (typeof value === 'string') return quote(value)
-  if (value === undefined || value === null) return 'null'
+  if (value === undefined || value === null) return '"null"'
   if (typeof value === 'object') return JSON.stringify(value)
   return String(value)
 }

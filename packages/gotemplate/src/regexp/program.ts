@@ -52,7 +52,11 @@ export function compileRegex(node: RegexNode): Program | undefined {
   }
 
   const split = (greedy: boolean, into: number, past: number): number =>
-    add(greedy ? { kind: 'split', next: into, other: past } : { kind: 'split', next: past, other: into })
+    add(
+      greedy
+        ? { kind: 'split', next: into, other: past }
+        : { kind: 'split', next: past, other: into },
+    )
 
   const buildRepeat = (part: RegexNode & { kind: 'repeat' }, next: number): number => {
     const { node: child, min, max, greedy } = part
@@ -76,7 +80,11 @@ export function compileRegex(node: RegexNode): Program | undefined {
   }
 
   try {
-    const start = add({ kind: 'save', slot: 0, next: build(node, add({ kind: 'save', slot: 1, next: 0 })) })
+    const start = add({
+      kind: 'save',
+      slot: 0,
+      next: build(node, add({ kind: 'save', slot: 1, next: 0 })),
+    })
     return { instructions, start }
   } catch (error) {
     if (error instanceof TooLarge) return undefined

@@ -22,9 +22,7 @@ export class GoRegexp {
     return this.#program.instructions.length
   }
 
-  static compile(
-    source: string,
-  ): { ok: true; regexp: GoRegexp } | { ok: false; problem: string } {
+  static compile(source: string): { ok: true; regexp: GoRegexp } | { ok: false; problem: string } {
     const parsed = parseRegex(source)
     if (!parsed.ok) return parsed
     const program = compileRegex(parsed.node)
@@ -67,7 +65,9 @@ export class GoRegexp {
   replaceAll(text: string, replacement: string, run: Run): string {
     const pieces = expansionPieces(replacement)
     return this.#replace(text, run, (found) =>
-      pieces.map((piece) => (typeof piece === 'string' ? piece : this.#group(text, found, piece.group))).join(''),
+      pieces
+        .map((piece) => (typeof piece === 'string' ? piece : this.#group(text, found, piece.group)))
+        .join(''),
     )
   }
 
@@ -172,7 +172,8 @@ export class GoRegexp {
           break
         }
         case 'assert':
-          if (holds(instruction.assertion, text, position)) stack.push({ at: instruction.next, slots })
+          if (holds(instruction.assertion, text, position))
+            stack.push({ at: instruction.next, slots })
           break
         default:
           ready.push(thread)
@@ -229,7 +230,9 @@ function widthAt(text: string, at: number): number {
 function expansionPieces(replacement: string): (string | { group: string })[] {
   const pieces: (string | { group: string })[] = []
   let from = 0
-  for (const match of replacement.matchAll(/\$(?:(\$)|\{([\p{L}\p{Nd}_]+)\}|([\p{L}\p{Nd}_]+))/gu)) {
+  for (const match of replacement.matchAll(
+    /\$(?:(\$)|\{([\p{L}\p{Nd}_]+)\}|([\p{L}\p{Nd}_]+))/gu,
+  )) {
     pieces.push(replacement.slice(from, match.index))
     const name = match[2] ?? match[3]
     pieces.push(name === undefined ? '$' : { group: name })

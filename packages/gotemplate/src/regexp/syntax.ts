@@ -139,7 +139,9 @@ class RegexParser {
         this.#at++
         return { min: 0, max: 1 }
       case '{': {
-        const braces = /^\{(\d{1,9})(?:(,)(\d{0,9}))?\}/.exec(this.#chars.slice(start, start + 22).join(''))
+        const braces = /^\{(\d{1,9})(?:(,)(\d{0,9}))?\}/.exec(
+          this.#chars.slice(start, start + 22).join(''),
+        )
         if (!braces) return undefined
         const min = Number(braces[1])
         const max = braces[2] === undefined ? min : braces[3] === '' ? Infinity : Number(braces[3])
@@ -237,7 +239,10 @@ class RegexParser {
         return char === ')'
       } else {
         const known = char !== undefined
-        return this.#fail(known ? 'invalid or unsupported Perl syntax' : 'missing closing )', known ? start : 0)
+        return this.#fail(
+          known ? 'invalid or unsupported Perl syntax' : 'missing closing )',
+          known ? start : 0,
+        )
       }
     }
   }
@@ -293,9 +298,11 @@ class RegexParser {
     const simple = { a: 7, f: 12, t: 9, n: 10, r: 13, v: 11 }[char]
     if (simple !== undefined) return simple
     if (char === 'x') return this.#hexCode(start)
-    if (/[1-7]/.test(char) && /[0-7]/.test(this.#chars[this.#at] ?? '')) return this.#octalCode(char)
+    if (/[1-7]/.test(char) && /[0-7]/.test(this.#chars[this.#at] ?? ''))
+      return this.#octalCode(char)
     if (char === '0') return this.#octalCode(char)
-    if (/[A-Za-z0-9]/.test(char) || (char.codePointAt(0) ?? 0) > 127) this.#fail('invalid escape sequence', start)
+    if (/[A-Za-z0-9]/.test(char) || (char.codePointAt(0) ?? 0) > 127)
+      this.#fail('invalid escape sequence', start)
     return char.codePointAt(0) ?? 0
   }
 
@@ -339,7 +346,9 @@ class RegexParser {
         const test = POSIX_CLASSES[posix[2] ?? '']
         if (!test) return this.#fail('invalid character class range', start)
         const pattern = test
-        return posix[1] === '^' ? (code) => !pattern.test(String.fromCodePoint(code)) : (code) => pattern.test(String.fromCodePoint(code))
+        return posix[1] === '^'
+          ? (code) => !pattern.test(String.fromCodePoint(code))
+          : (code) => pattern.test(String.fromCodePoint(code))
       }
     }
     if (this.#chars[this.#at] === '\\') {
@@ -349,8 +358,10 @@ class RegexParser {
       this.#at = start
     }
     const low = this.#classCode()
-    if (this.#chars[this.#at] !== '-' || this.#chars[this.#at + 1] === ']') return (code) => code === low
-    if (this.#chars[this.#at + 1] === undefined) return this.#fail('missing closing ]', 0, this.#chars.length)
+    if (this.#chars[this.#at] !== '-' || this.#chars[this.#at + 1] === ']')
+      return (code) => code === low
+    if (this.#chars[this.#at + 1] === undefined)
+      return this.#fail('missing closing ]', 0, this.#chars.length)
     this.#at++
     const high = this.#classCode()
     if (high < low) this.#fail('invalid character class range', start)
@@ -374,16 +385,19 @@ const PERL_CLASSES: Readonly<Record<string, (code: number) => boolean>> = {
 /** Of `\w` and `\b`: ASCII only, as in RE2. */
 export function isWord(code: number): boolean {
   return (
-    (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || code === 95 || (code >= 97 && code <= 122)
+    (code >= 48 && code <= 57) ||
+    (code >= 65 && code <= 90) ||
+    code === 95 ||
+    (code >= 97 && code <= 122)
   )
 }
 
 const POSIX_CLASSES: Readonly<Record<string, RegExp>> = {
   alnum: /^[0-9A-Za-z]$/,
   alpha: /^[A-Za-z]$/,
-  ascii: /^[\0-\x7f]$/,
+  ascii: /^\p{ASCII}$/u,
   blank: /^[\t ]$/,
-  cntrl: /^[\0-\x1f\x7f]$/,
+  cntrl: /^(?=\p{ASCII})\p{Cc}$/u,
   digit: /^[0-9]$/,
   graph: /^[!-~]$/,
   lower: /^[a-z]$/,

@@ -22,7 +22,9 @@ export function deepEqual(a: Value, b: Value, run: Run): boolean {
     return (
       a.isNil === b.isNil &&
       a.entries.size === b.entries.size &&
-      [...a.entries].every(([key, value]) => b.entries.has(key) && deepEqual(value, b.entries.get(key), run))
+      [...a.entries].every(
+        ([key, value]) => b.entries.has(key) && deepEqual(value, b.entries.get(key), run),
+      )
     )
   }
   if (a.kind === 'time' && b.kind === 'time') return a.nanos === b.nanos && sameJson(a.zone, b.zone)

@@ -20,8 +20,14 @@ const append = goFunction(['any', 'any'], ([values, added], run) =>
 const prepend = goFunction(['any', 'any'], ([values, added], run) =>
   list([added, ...itemsOf(values, 'Cannot prepend on type', run)]),
 )
-const first = goFunction(['any'], ([values], run) => itemsOf(values, 'Cannot find first on type', run)[0] ?? null)
-const last = goFunction(['any'], ([values], run) => itemsOf(values, 'Cannot find last on type', run).at(-1) ?? null)
+const first = goFunction(
+  ['any'],
+  ([values], run) => itemsOf(values, 'Cannot find first on type', run)[0] ?? null,
+)
+const last = goFunction(
+  ['any'],
+  ([values], run) => itemsOf(values, 'Cannot find last on type', run).at(-1) ?? null,
+)
 const rest = goFunction(['any'], ([values], run) => {
   const items = itemsOf(values, 'Cannot find rest on type', run)
   return items.length === 0 ? NIL_LIST : list(items.slice(1))
@@ -44,15 +50,18 @@ const uniq = goFunction(['any'], ([values], run) => {
   return list(kept)
 })
 const without = variadicFunction(['any'], 'any', ([values], unwanted, run) =>
-  list(itemsOf(values, 'Cannot find without on type', run).filter((item) => !contains(unwanted, item, run))),
+  list(
+    itemsOf(values, 'Cannot find without on type', run).filter(
+      (item) => !contains(unwanted, item, run),
+    ),
+  ),
 )
 const has = goFunction(['any', 'any'], ([wanted, values], run) =>
   values === undefined || values === null
     ? false
     : contains(itemsOf(values, 'Cannot find has on type', run), wanted, run),
 )
-const slice = variadicFunction(['any'], 'any', ([values, ...none], bounds, run) => {
-  void none
+const slice = variadicFunction(['any'], 'any', ([values], bounds, run) => {
   const items = itemsOf(values, 'list should be type of slice or array but', run)
   if (items.length === 0) return null
   const from = bounds.length > 0 ? Number(toInt64(bounds[0])) : 0

@@ -3,8 +3,8 @@ import { sortedEntries } from '../print-value.ts'
 import { FunctionFailure, type Run } from '../run.ts'
 import {
   type GoFunction,
-  GoMap,
   GoList,
+  GoMap,
   goFunction,
   isEmpty,
   isMap,
@@ -15,10 +15,9 @@ import {
   variadicFunction,
 } from '../value.ts'
 
-const merge = variadicFunction(['map'], 'map', ([target, ...none], sources, run) => {
-  void none
-  return mergeAll(target, sources, { overwrite: false, run })
-})
+const merge = variadicFunction(['map'], 'map', ([target], sources, run) =>
+  mergeAll(target, sources, { overwrite: false, run }),
+)
 const mergeOverwrite = variadicFunction(['map'], 'map', ([target], sources, run) =>
   mergeAll(target, sources, { overwrite: true, run }),
 )
@@ -33,7 +32,9 @@ export const MAP_FUNCTIONS: Readonly<Record<string, GoFunction>> = {
     }
     return new GoMap(entries)
   }),
-  get: goFunction(['map', 'string'], ([map, key]) => (map.entries.has(key) ? map.entries.get(key) : '')),
+  get: goFunction(['map', 'string'], ([map, key]) =>
+    map.entries.has(key) ? map.entries.get(key) : '',
+  ),
   set: goFunction(['map', 'string', 'any'], ([map, key, value]) => {
     if (map.isNil) throw new FunctionFailure('assignment to entry in nil map')
     map.entries.set(key, value)
@@ -124,11 +125,17 @@ function copyOf(value: Value, run: Run): Value {
   run.spend(1)
   if (isMap(value)) {
     const { type, isNil } = value
-    return new GoMap(new Map([...value.entries].map(([key, v]) => [key, copyOf(v, run)])), { type, isNil })
+    return new GoMap(new Map([...value.entries].map(([key, v]) => [key, copyOf(v, run)])), {
+      type,
+      isNil,
+    })
   }
   if (value instanceof GoList) {
     const { type, isNil } = value
-    return new GoList(value.items.map((item) => copyOf(item, run)), { type, isNil })
+    return new GoList(
+      value.items.map((item) => copyOf(item, run)),
+      { type, isNil },
+    )
   }
   return value
 }

@@ -1,11 +1,32 @@
 import { toFloat64, toInt64 } from '../cast.ts'
-import { add, type Decimal, decimalOf, divide, floatOfDecimal, multiply, subtract } from '../decimal.ts'
+import {
+  add,
+  type Decimal,
+  decimalOf,
+  divide,
+  floatOfDecimal,
+  multiply,
+  subtract,
+} from '../decimal.ts'
 import { show } from '../format.ts'
 import { FunctionFailure, type Run } from '../run.ts'
-import { type GoFunction, type GoList, goFunction, int64, list, type Value, variadicFunction } from '../value.ts'
+import {
+  type GoFunction,
+  type GoList,
+  goFunction,
+  int64,
+  list,
+  type Value,
+  variadicFunction,
+} from '../value.ts'
 
 const biggest = variadicFunction(['any'], 'any', ([first], rest) =>
-  int64(rest.reduce((most: bigint, value) => (toInt64(value) > most ? toInt64(value) : most), toInt64(first))),
+  int64(
+    rest.reduce(
+      (most: bigint, value) => (toInt64(value) > most ? toInt64(value) : most),
+      toInt64(first),
+    ),
+  ),
 )
 
 export const NUMBER_FUNCTIONS: Readonly<Record<string, GoFunction>> = {
@@ -15,14 +36,21 @@ export const NUMBER_FUNCTIONS: Readonly<Record<string, GoFunction>> = {
   add1: goFunction(['any'], ([a]) => int64(toInt64(a) + 1n)),
   sub: goFunction(['any', 'any'], ([a, b]) => int64(toInt64(a) - toInt64(b))),
   mul: variadicFunction(['any'], 'any', ([a], values) =>
-    int64(values.reduce((product: bigint, v) => BigInt.asIntN(64, product * toInt64(v)), toInt64(a))),
+    int64(
+      values.reduce((product: bigint, v) => BigInt.asIntN(64, product * toInt64(v)), toInt64(a)),
+    ),
   ),
   div: goFunction(['any', 'any'], ([a, b]) => int64(toInt64(a) / nonZero(toInt64(b)))),
   mod: goFunction(['any', 'any'], ([a, b]) => int64(toInt64(a) % nonZero(toInt64(b)))),
   max: biggest,
   biggest,
   min: variadicFunction(['any'], 'any', ([first], rest) =>
-    int64(rest.reduce((least: bigint, value) => (toInt64(value) < least ? toInt64(value) : least), toInt64(first))),
+    int64(
+      rest.reduce(
+        (least: bigint, value) => (toInt64(value) < least ? toInt64(value) : least),
+        toInt64(first),
+      ),
+    ),
   ),
   int: goFunction(['any'], ([a]) => toInt64(a)),
   int64: goFunction(['any'], ([a]) => int64(toInt64(a))),
@@ -47,8 +75,12 @@ export const NUMBER_FUNCTIONS: Readonly<Record<string, GoFunction>> = {
   subf: variadicFunction(['any'], 'any', ([a], values, run) => fold(a, values, subtract, run)),
   mulf: variadicFunction(['any'], 'any', ([a], values, run) => fold(a, values, multiply, run)),
   divf: variadicFunction(['any'], 'any', ([a], values, run) => fold(a, values, divide, run)),
-  maxf: variadicFunction(['any'], 'any', ([a], values) => Math.max(toFloat64(a), ...values.map(toFloat64))),
-  minf: variadicFunction(['any'], 'any', ([a], values) => Math.min(toFloat64(a), ...values.map(toFloat64))),
+  maxf: variadicFunction(['any'], 'any', ([a], values) =>
+    Math.max(toFloat64(a), ...values.map(toFloat64)),
+  ),
+  minf: variadicFunction(['any'], 'any', ([a], values) =>
+    Math.min(toFloat64(a), ...values.map(toFloat64)),
+  ),
   ceil: goFunction(['any'], ([a]) => Math.ceil(toFloat64(a))),
   floor: goFunction(['any'], ([a]) => Math.floor(toFloat64(a))),
   round: variadicFunction(['any', 'int'], 'float64', ([a, places], [roundOn]) =>
@@ -73,7 +105,10 @@ function intList(values: readonly bigint[]): GoList {
   return list(values, '[]int')
 }
 
-function steps({ start, stop, step }: { start: bigint; stop: bigint; step: bigint }, run: Run): bigint[] {
+function steps(
+  { start, stop, step }: { start: bigint; stop: bigint; step: bigint },
+  run: Run,
+): bigint[] {
   const values: bigint[] = []
   if (stop < start ? step >= 0n : step <= 0n) return values
   for (let i = start; step > 0n ? i < stop : i > stop; i += step) {
@@ -86,7 +121,8 @@ function steps({ start, stop, step }: { start: bigint; stop: bigint; step: bigin
 function seq(bounds: readonly bigint[], run: Run): string {
   const [first = 0n, second = 0n, third = 0n] = bounds
   if (bounds.length === 0 || bounds.length > 3) return ''
-  const [start, stop] = bounds.length === 1 ? [1n, first] : [first, bounds.length === 3 ? third : second]
+  const [start, stop] =
+    bounds.length === 1 ? [1n, first] : [first, bounds.length === 3 ? third : second]
   const direction = stop < start ? -1n : 1n
   const step = bounds.length === 3 ? second : direction
   if (bounds.length === 3 && direction < 0n && step > 0n) return ''
@@ -99,11 +135,14 @@ function fold(
   operation: (a: Decimal, b: Decimal) => Decimal,
   run: Run,
 ): number {
-  const result = values.reduce((total: Decimal, value) => {
-    // Exact products grow with every factor.
-    run.spend(1 + total.digits.toString(16).length)
-    return operation(total, decimalOf(toFloat64(value)))
-  }, decimalOf(toFloat64(first)))
+  const result = values.reduce(
+    (total: Decimal, value) => {
+      // Exact products grow with every factor.
+      run.spend(1 + total.digits.toString(16).length)
+      return operation(total, decimalOf(toFloat64(value)))
+    },
+    decimalOf(toFloat64(first)),
+  )
   return floatOfDecimal(result)
 }
 

@@ -1,8 +1,17 @@
-import { show } from '../format.ts'
-import { byteLength, bytesOf, quote, stringOf } from '../go-string.ts'
-import { isLower, isSpaceRune, isUpper, lowerRune, mapRunes, trimRunes, trimSpace, upperRune } from '../rune-case.ts'
-import { FunctionFailure, type Run, spendText } from '../run.ts'
 import { toText, toTexts } from '../cast.ts'
+import { show } from '../format.ts'
+import { byteLength, bytesOf, compareStrings, quote, stringOf } from '../go-string.ts'
+import { FunctionFailure, type Run, spendText } from '../run.ts'
+import {
+  isLower,
+  isSpaceRune,
+  isUpper,
+  lowerRune,
+  mapRunes,
+  trimRunes,
+  trimSpace,
+  upperRune,
+} from '../rune-case.ts'
 import {
   type GoFunction,
   GoMap,
@@ -12,10 +21,11 @@ import {
   type Value,
   variadicFunction,
 } from '../value.ts'
-import { compareStrings } from '../go-string.ts'
 import { joinWords, pascalCase } from './word-case.ts'
 
-const trimAll = goFunction(['string', 'string'], ([cut, s]) => trimRunes(s, (rune) => cut.includes(rune)))
+const trimAll = goFunction(['string', 'string'], ([cut, s]) =>
+  trimRunes(s, (rune) => cut.includes(rune)),
+)
 
 export const STRING_FUNCTIONS: Readonly<Record<string, GoFunction>> = {
   hello: goFunction([], () => 'Hello!'),
@@ -41,7 +51,9 @@ export const STRING_FUNCTIONS: Readonly<Record<string, GoFunction>> = {
   substr: goFunction(['int', 'int', 'string'], ([from, to, s]) =>
     onBytes(s, (b) => substring(b, Number(from), Number(to))),
   ),
-  trunc: goFunction(['int', 'string'], ([count, s]) => onBytes(s, (b) => truncate(b, Number(count)))),
+  trunc: goFunction(['int', 'string'], ([count, s]) =>
+    onBytes(s, (b) => truncate(b, Number(count))),
+  ),
   abbrev: goFunction(['int', 'string'], ([width, s]) =>
     onBytes(s, (b) => (width < 4n ? b : abbreviate(b, 0, Number(width)))),
   ),
@@ -57,27 +69,43 @@ export const STRING_FUNCTIONS: Readonly<Record<string, GoFunction>> = {
   ),
   wrapWith: goFunction(['int', 'string', 'string'], ([width, newLine, s], run) =>
     onBytes(s, (b) =>
-      wrap(b, { width: Number(width), newLine: newLine === '' ? '\n' : byteString(newLine), breakWords: true }, run),
+      wrap(
+        b,
+        {
+          width: Number(width),
+          newLine: newLine === '' ? '\n' : byteString(newLine),
+          breakWords: true,
+        },
+        run,
+      ),
     ),
   ),
   contains: goFunction(['string', 'string'], ([part, s]) => s.includes(part)),
   hasPrefix: goFunction(['string', 'string'], ([prefix, s]) => s.startsWith(prefix)),
   hasSuffix: goFunction(['string', 'string'], ([suffix, s]) => s.endsWith(suffix)),
   quote: variadicFunction([], 'any', (_, values, run) =>
-    present(values).map((value) => quote(toText(value, run))).join(' '),
+    present(values)
+      .map((value) => quote(toText(value, run)))
+      .join(' '),
   ),
   squote: variadicFunction([], 'any', (_, values, run) =>
-    present(values).map((value) => `'${show(value, run)}'`).join(' '),
+    present(values)
+      .map((value) => `'${show(value, run)}'`)
+      .join(' '),
   ),
   cat: variadicFunction([], 'any', (_, values, run) =>
-    present(values).map((value) => show(value, run)).join(' '),
+    present(values)
+      .map((value) => show(value, run))
+      .join(' '),
   ),
   indent: goFunction(['int', 'string'], ([spaces, s], run) => indent(s, spaces, run)),
   nindent: goFunction(['int', 'string'], ([spaces, s], run) => `\n${indent(s, spaces, run)}`),
   replace: goFunction(['string', 'string', 'string'], ([old, replacement, s], run) =>
     replace(s, { old, replacement }, run),
   ),
-  plural: goFunction(['string', 'string', 'int'], ([one, many, count]) => (count === 1n ? one : many)),
+  plural: goFunction(['string', 'string', 'int'], ([one, many, count]) =>
+    count === 1n ? one : many,
+  ),
   snakecase: goFunction(['string'], ([s]) => joinWords(s, '_')),
   kebabcase: goFunction(['string'], ([s]) => joinWords(s, '-')),
   camelcase: goFunction(['string'], ([s]) => pascalCase(s)),
@@ -88,7 +116,9 @@ export const STRING_FUNCTIONS: Readonly<Record<string, GoFunction>> = {
     spendText(run, separator.length * texts.length)
     return texts.join(separator)
   }),
-  split: goFunction(['string', 'string'], ([separator, s], run) => numbered(splitText(s, separator, -1, run))),
+  split: goFunction(['string', 'string'], ([separator, s], run) =>
+    numbered(splitText(s, separator, -1, run)),
+  ),
   splitn: goFunction(['string', 'int', 'string'], ([separator, limit, s], run) =>
     numbered(splitText(s, separator, Number(limit), run)),
   ),
@@ -112,7 +142,9 @@ function onBytes(text: string, rule: (bytes: string) => string): string {
 }
 
 function byteString(text: string): string {
-  return byteLength(text) === text.length ? text : Array.from(bytesOf(text), (b) => String.fromCharCode(b)).join('')
+  return byteLength(text) === text.length
+    ? text
+    : Array.from(bytesOf(text), (b) => String.fromCharCode(b)).join('')
 }
 
 function present(values: readonly Value[]): Value[] {
@@ -234,7 +266,11 @@ function indent(text: string, spaces: bigint, run: Run): string {
   return lines.map((line) => pad + line).join('\n')
 }
 
-function replace(text: string, { old, replacement }: { old: string; replacement: string }, run: Run): string {
+function replace(
+  text: string,
+  { old, replacement }: { old: string; replacement: string },
+  run: Run,
+): string {
   const parts = old === '' ? ['', ...text, ''] : text.split(old)
   spendText(run, parts.length * replacement.length)
   return parts.join(replacement)

@@ -1,4 +1,4 @@
-import { isUpper, isSpaceRune, lowerRune, upperRune } from '../rune-case.ts'
+import { isSpaceRune, isUpper, lowerRune, upperRune } from '../rune-case.ts'
 
 /** `snakecase`, `kebabcase` and `camelcase` as the xstrings library splits words. */
 
@@ -22,7 +22,8 @@ export function joinWords(text: string, connector: '_' | '-'): string {
   const write = (word: Word) => {
     result += lowered(word, connector)
   }
-  const opensWord = ({ kind }: Word) => kind !== 'none' && kind !== 'punctuation' && kind !== 'connector'
+  const opensWord = ({ kind }: Word) =>
+    kind !== 'none' && kind !== 'punctuation' && kind !== 'connector'
 
   let word = next()
   while (!isLast()) {
@@ -143,5 +144,5 @@ function isConnector(rune: string): boolean {
 }
 
 function isAlphabet(rune: string): boolean {
-  return /^\p{L}$/u.test(rune) && !/^[\p{Lo}\p{Lm}]$/u.test(rune)
+  return /^\p{L}$/u.test(rune) && !/^\p{Script=Han}$/u.test(rune)
 }

@@ -112,7 +112,9 @@ export function formatTime(time: GoTime, layout: string): string {
     if (element.startsWith('Z') || element.startsWith('-')) {
       return offsetText(civil.offsetSeconds, element)
     }
-    const digits = String(civil.nano).padStart(9, '0').slice(0, element.length - 1)
+    const digits = String(civil.nano)
+      .padStart(9, '0')
+      .slice(0, element.length - 1)
     if (element[1] === '0') return element[0] + digits.padEnd(element.length - 1, '0')
     const kept = digits.replace(/0+$/, '')
     return kept === '' ? '' : element[0] + kept
@@ -177,7 +179,8 @@ export function parseTime(layout: string, text: string, local: Zone): ParsedTime
     // Go accepts a fraction after the seconds even where the layout has none.
     const next = all[index + 1]
     const nextIsFraction = next?.literal === '' && /^[.,][09]/.test(next.element)
-    const fraction = /^(?:05|5)$/.test(element) && !nextIsFraction ? /^[.,]\d+/.exec(rest)?.[0] : undefined
+    const fraction =
+      /^(?:05|5)$/.test(element) && !nextIsFraction ? /^[.,]\d+/.exec(rest)?.[0] : undefined
     if (fraction !== undefined) {
       fields.nano = Number(fraction.slice(1, 10).padEnd(9, '0'))
       rest = rest.slice(fraction.length)
@@ -227,7 +230,11 @@ interface Read {
 }
 
 function readElement(element: string, text: string, fields: Fields): Read | undefined {
-  const number = (pattern: RegExp, set: (n: number) => void, range?: [string, number, number]): Read | undefined => {
+  const number = (
+    pattern: RegExp,
+    set: (n: number) => void,
+    range?: [string, number, number],
+  ): Read | undefined => {
     const digits = pattern.exec(text)?.[0]
     if (digits === undefined) return undefined
     const value = Number(digits.trim())
@@ -235,7 +242,11 @@ function readElement(element: string, text: string, fields: Fields): Read | unde
     if (range && (value < range[1] || value > range[2])) return { length: 0, range: range[0] }
     return { length: digits.length }
   }
-  const name = (names: readonly string[], short: boolean, set: (index: number) => void): Read | undefined => {
+  const name = (
+    names: readonly string[],
+    short: boolean,
+    set: (index: number) => void,
+  ): Read | undefined => {
     const index = names.findIndex((candidate) => {
       const wanted = short ? candidate.slice(0, 3) : candidate
       return text.slice(0, wanted.length).toLowerCase() === wanted.toLowerCase()
@@ -246,49 +257,122 @@ function readElement(element: string, text: string, fields: Fields): Read | unde
   }
   switch (element) {
     case '2006':
-      return number(/^\d{4}/, (n) => { fields.year = n })
+      return number(/^\d{4}/, (n) => {
+        fields.year = n
+      })
     case '06':
-      return number(/^\d{2}/, (n) => { fields.year = n >= 69 ? n + 1900 : n + 2000 })
+      return number(/^\d{2}/, (n) => {
+        fields.year = n >= 69 ? n + 1900 : n + 2000
+      })
     case 'January':
-      return name(MONTHS, false, (i) => { fields.month = i + 1 })
+      return name(MONTHS, false, (i) => {
+        fields.month = i + 1
+      })
     case 'Jan':
-      return name(MONTHS, true, (i) => { fields.month = i + 1 })
+      return name(MONTHS, true, (i) => {
+        fields.month = i + 1
+      })
     case '1':
-      return number(/^\d{1,2}/, (n) => { fields.month = n }, ['month', 1, 12])
+      return number(
+        /^\d{1,2}/,
+        (n) => {
+          fields.month = n
+        },
+        ['month', 1, 12],
+      )
     case '01':
-      return number(/^\d{2}/, (n) => { fields.month = n }, ['month', 1, 12])
+      return number(
+        /^\d{2}/,
+        (n) => {
+          fields.month = n
+        },
+        ['month', 1, 12],
+      )
     case 'Monday':
       return name(WEEKDAYS, false, () => {})
     case 'Mon':
       return name(WEEKDAYS, true, () => {})
     case '2':
-      return number(/^\d{1,2}/, (n) => { fields.day = n })
+      return number(/^\d{1,2}/, (n) => {
+        fields.day = n
+      })
     case '_2':
-      return number(/^ ?\d{1,2}/, (n) => { fields.day = n })
+      return number(/^ ?\d{1,2}/, (n) => {
+        fields.day = n
+      })
     case '02':
-      return number(/^\d{2}/, (n) => { fields.day = n })
+      return number(/^\d{2}/, (n) => {
+        fields.day = n
+      })
     case '002':
-      return number(/^\d{3}/, (n) => { fields.yearDay = n })
+      return number(/^\d{3}/, (n) => {
+        fields.yearDay = n
+      })
     case '__2':
-      return number(/^(?: {2}\d| \d{2}|\d{3})/, (n) => { fields.yearDay = n })
+      return number(/^(?: {2}\d| \d{2}|\d{3})/, (n) => {
+        fields.yearDay = n
+      })
     case '15':
-      return number(/^\d{1,2}/, (n) => { fields.hour = n }, ['hour', 0, 23])
+      return number(
+        /^\d{1,2}/,
+        (n) => {
+          fields.hour = n
+        },
+        ['hour', 0, 23],
+      )
     case '3':
-      return number(/^\d{1,2}/, (n) => { fields.hour = n }, ['hour', 0, 12])
+      return number(
+        /^\d{1,2}/,
+        (n) => {
+          fields.hour = n
+        },
+        ['hour', 0, 12],
+      )
     case '03':
-      return number(/^\d{2}/, (n) => { fields.hour = n }, ['hour', 0, 12])
+      return number(
+        /^\d{2}/,
+        (n) => {
+          fields.hour = n
+        },
+        ['hour', 0, 12],
+      )
     case '4':
-      return number(/^\d{1,2}/, (n) => { fields.minute = n }, ['minute', 0, 59])
+      return number(
+        /^\d{1,2}/,
+        (n) => {
+          fields.minute = n
+        },
+        ['minute', 0, 59],
+      )
     case '04':
-      return number(/^\d{2}/, (n) => { fields.minute = n }, ['minute', 0, 59])
+      return number(
+        /^\d{2}/,
+        (n) => {
+          fields.minute = n
+        },
+        ['minute', 0, 59],
+      )
     case '5':
-      return number(/^\d{1,2}/, (n) => { fields.second = n }, ['second', 0, 59])
+      return number(
+        /^\d{1,2}/,
+        (n) => {
+          fields.second = n
+        },
+        ['second', 0, 59],
+      )
     case '05':
-      return number(/^\d{2}/, (n) => { fields.second = n }, ['second', 0, 59])
+      return number(
+        /^\d{2}/,
+        (n) => {
+          fields.second = n
+        },
+        ['second', 0, 59],
+      )
     case 'PM':
     case 'pm': {
       const mark = text.slice(0, 2)
-      if (mark !== (element === 'PM' ? 'PM' : 'pm') && mark !== (element === 'PM' ? 'AM' : 'am')) return undefined
+      if (mark !== (element === 'PM' ? 'PM' : 'pm') && mark !== (element === 'PM' ? 'AM' : 'am'))
+        return undefined
       fields.afternoon = mark.toUpperCase() === 'PM'
       return { length: 2 }
     }
@@ -332,7 +416,11 @@ function readOffset(element: string, text: string, fields: Fields): Read | undef
   return { length: all.length }
 }
 
-function finish(fields: Fields, local: Zone, outOfRange: (range: string) => ParsedTime): ParsedTime {
+function finish(
+  fields: Fields,
+  local: Zone,
+  outOfRange: (range: string) => ParsedTime,
+): ParsedTime {
   let { hour, month, day } = fields
   if (fields.afternoon === true && hour < 12) hour += 12
   else if (fields.afternoon === false && hour === 12) hour = 0

@@ -21,7 +21,10 @@ export function loadZone(id: string): Zone | undefined {
   }
 }
 
-export function zoneAt(zone: Zone, unixSeconds: number): { offsetSeconds: number; abbreviation: string } {
+export function zoneAt(
+  zone: Zone,
+  unixSeconds: number,
+): { offsetSeconds: number; abbreviation: string } {
   if (zone.kind === 'utc') return { offsetSeconds: 0, abbreviation: 'UTC' }
   if (zone.kind === 'fixed') {
     const { offsetSeconds, name } = zone

@@ -1,0 +1,29 @@
+import type { KubeObject } from '@serinus/kube'
+
+/** The parts of routing objects that the data planes read. */
+export interface Ingress extends KubeObject {
+  readonly spec?: {
+    readonly rules?: readonly {
+      readonly host?: string
+      readonly http?: {
+        readonly paths?: readonly {
+          readonly path?: string
+          readonly pathType?: string
+          readonly backend?: { readonly service?: { readonly name: string } }
+        }[]
+      }
+    }[]
+    readonly defaultBackend?: { readonly service?: { readonly name: string } }
+  }
+}
+
+export interface Service extends KubeObject {
+  readonly spec?: { readonly selector?: Readonly<Record<string, string>> }
+}
+
+export interface EndpointSlice extends KubeObject {
+  readonly endpoints?: readonly {
+    readonly conditions?: { readonly ready?: boolean; readonly serving?: boolean; readonly terminating?: boolean }
+    readonly targetRef?: { readonly kind?: string; readonly name?: string }
+  }[]
+}

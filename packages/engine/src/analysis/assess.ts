@@ -1,0 +1,95 @@
+import type { Measurement, Metric, MetricResult } from '@serinus/api'
+import { countOf, effectiveCount } from '@serinus/api'
+
+export type Phase = Measurement['phase']
+
+const finished: ReadonlySet<string> = new Set(['Successful', 'Failed', 'Error', 'Inconclusive'])
+
+export function isFinished(phase: string | undefined): boolean {
+  return phase !== undefined && finished.has(phase)
+}
+
+/** Phase of one metric, and why, where a limit decided it (spec analysis-and-experiments 2.6). */
+export interface Assessment {
+  readonly phase: Phase
+  readonly limit: { readonly phase: Phase; readonly text: string } | null
+}
+
+export function assessMetric(metric: Metric, result: MetricResult, terminating: boolean): Assessment {
+  const limit = brokenLimit(metric, result)
+  if (isFinished(result.phase)) return { phase: result.phase, limit }
+  const last = result.measurements?.at(-1)
+  if (!last) return { phase: terminating ? 'Successful' : 'Pending', limit: null }
+  if (!isFinished(last.phase)) return { phase: 'Running', limit: null }
+  if (limit) return { phase: limit.phase, limit }
+  const successLimit = countOf(metric.consecutiveSuccessLimit) ?? 0
+  if (successLimit > 0 && (result.consecutiveSuccess ?? 0) >= successLimit) return { phase: 'Successful', limit: null }
+  const count = effectiveCount(metric)
+  if (count !== null && (result.count ?? 0) >= count) {
+    if (successLimit === 0) return { phase: 'Successful', limit: null }
+    return { phase: (countOf(metric.failureLimit) ?? 0) < 0 ? 'Failed' : 'Inconclusive', limit: null }
+  }
+  return { phase: terminating ? 'Successful' : 'Running', limit: null }
+}
+
+/** Later checks override earlier ones, as upstream has them. */
+function brokenLimit(metric: Metric, result: MetricResult): Assessment['limit'] {
+  const failureLimit = countOf(metric.failureLimit) ?? 0
+  const inconclusiveLimit = countOf(metric.inconclusiveLimit) ?? 0
+  const errorLimit = countOf(metric.consecutiveErrorLimit) ?? 4
+  const { failed = 0, inconclusive = 0, consecutiveError = 0 } = result
+  if (consecutiveError > errorLimit) {
+    return { phase: 'Error', text: `consecutiveErrors (${consecutiveError}) > consecutiveErrorLimit (${errorLimit})` }
+  }
+  if (inconclusive > inconclusiveLimit) {
+    return { phase: 'Inconclusive', text: `inconclusive (${inconclusive}) > inconclusiveLimit (${inconclusiveLimit})` }
+  }
+  if (failureLimit >= 0 && failed > failureLimit) {
+    return { phase: 'Failed', text: `failed (${failed}) > failureLimit (${failureLimit})` }
+  }
+  return null
+}
+
+/** Adds a measurement to a result, or the new state of the one that was under way (spec analysis-and-experiments 2.5). */
+export function withMeasurement(result: MetricResult, measurement: Measurement): MetricResult {
+  const measurements = result.measurements ?? []
+  const last = measurements.at(-1)
+  const replaces = last !== undefined && !isFinished(last.phase)
+  const next = { ...result, measurements: [...(replaces ? measurements.slice(0, -1) : measurements), measurement] }
+  switch (measurement.phase) {
+    case 'Successful':
+      return counted(next, { successful: 1, consecutiveSuccess: (result.consecutiveSuccess ?? 0) + 1 })
+    case 'Failed':
+      return counted(next, { failed: 1, consecutiveSuccess: 0 })
+    case 'Inconclusive':
+      return counted(next, { inconclusive: 1, consecutiveSuccess: 0 })
+    case 'Error':
+      return {
+        ...next,
+        error: (result.error ?? 0) + 1,
+        consecutiveError: (result.consecutiveError ?? 0) + 1,
+        consecutiveSuccess: 0,
+      }
+    default:
+      return next
+  }
+}
+
+interface Counted {
+  readonly successful?: number
+  readonly failed?: number
+  readonly inconclusive?: number
+  readonly consecutiveSuccess: number
+}
+
+function counted(result: MetricResult, change: Counted): MetricResult {
+  return {
+    ...result,
+    count: (result.count ?? 0) + 1,
+    successful: (result.successful ?? 0) + (change.successful ?? 0),
+    failed: (result.failed ?? 0) + (change.failed ?? 0),
+    inconclusive: (result.inconclusive ?? 0) + (change.inconclusive ?? 0),
+    consecutiveError: 0,
+    consecutiveSuccess: change.consecutiveSuccess,
+  }
+}

@@ -1,0 +1,439 @@
+import {
+  type AnalysisRun,
+  type AnalysisRunStatus,
+  type AnalysisTemplate,
+  analysisRunSpecFor,
+  type ClusterAnalysisTemplate,
+  effectiveCount,
+  kinds,
+  type Measurement,
+  type Metric,
+  type MetricResult,
+  matchRules,
+  parseDuration,
+  substituteMetric,
+  validateMetrics,
+} from '@serinus/api'
+import { mergePatch } from '@serinus/kube'
+import { formatInstant, parseInstant } from '../instant.ts'
+import type { Plan, Transition } from '../plan.ts'
+import { assessMetric, isFinished, type Phase, withMeasurement } from './assess.ts'
+
+/** Everything that one pass over an AnalysisRun may look at. */
+export interface AnalysisRunSnapshot {
+  readonly run: AnalysisRun
+  /** Of the run's namespace; read only while `spec.templates` is unresolved. */
+  readonly analysisTemplates: readonly AnalysisTemplate[]
+  readonly clusterAnalysisTemplates: readonly ClusterAnalysisTemplate[]
+  /** Whether every secret that an argument names could be read; the text says what is missing. */
+  readonly secrets: { readonly ok: true } | { readonly ok: false; readonly message: string }
+  /** Metrics whose provider has been asked and has not answered yet. */
+  readonly inFlight: readonly string[]
+  /** Answers that are not stored yet, in order of arrival. */
+  readonly answers: readonly Answer[]
+}
+
+export interface Answer {
+  readonly metric: string
+  readonly measurement: Measurement
+  /** What the provider says of the metric as such; kept from the first answer on. */
+  readonly metadata?: Readonly<Record<string, string>>
+}
+
+/** A provider call that is due. The shell fills in secrets; they never enter a plan. */
+export interface MeasureTask {
+  readonly metric: string
+  readonly action: 'run' | 'resume' | 'terminate'
+  /** The measurement that is under way, for `resume` and `terminate`. */
+  readonly measurement?: Measurement
+  /** Serial number of the measurement: names of Jobs are made of it, so that a crash doubles none. */
+  readonly serial: number
+}
+
+export interface AnalysisRunPlan extends Plan {
+  readonly measure: readonly MeasureTask[]
+  /** Metrics that keep only so many measurements; providers drop what belongs to older ones. */
+  readonly retain: readonly { readonly metric: string; readonly limit: number }[]
+}
+
+const nothing: AnalysisRunPlan = {
+  writes: [],
+  routes: null,
+  transitions: [],
+  waits: [],
+  checkAt: null,
+  warnings: [],
+  measure: [],
+  retain: [],
+}
+
+const errorRetryMs = 10_000
+const defaultRetention = 10
+
+/** Everything one pass over an AnalysisRun may do; pure (spec analysis-and-experiments 2.2). */
+export function planAnalysisRun(snapshot: AnalysisRunSnapshot, now: number): AnalysisRunPlan {
+  const { run } = snapshot
+  if (run.metadata.deletionTimestamp) return nothing
+  if (isFinished(run.status?.phase)) return planExpiry(run, now)
+  if ((run.spec.metrics?.length ?? 0) === 0 && (run.spec.templates?.length ?? 0) > 0) {
+    return planResolution(snapshot, now)
+  }
+  const prepared = prepare(snapshot)
+  if (!prepared.ok) return finishAt(run, { phase: 'Error', message: prepared.message }, now)
+  return planMeasuring(snapshot, prepared, now)
+}
+
+/** Deletes a finished run exactly when its time is over (2.12). */
+function planExpiry(run: AnalysisRun, now: number): AnalysisRunPlan {
+  const ttl = run.spec.ttlStrategy
+  const completedAt = parseInstant(run.status?.completedAt)
+  if (!ttl || completedAt === null) return nothing
+  const phase = run.status?.phase
+  const own = phase === 'Successful' ? ttl.secondsAfterSuccess : phase === 'Failed' ? ttl.secondsAfterFailure : undefined
+  const seconds = own ?? ttl.secondsAfterCompletion
+  if (seconds === undefined) return nothing
+  const at = completedAt + (seconds + 1) * 1000
+  if (now < at) return { ...nothing, checkAt: at }
+  return {
+    ...nothing,
+    writes: [
+      {
+        kind: 'delete',
+        id: 'expire',
+        resource: kinds.analysisRuns,
+        key: keyOfRun(run),
+        ...(run.metadata.uid ? { uid: run.metadata.uid } : {}),
+      },
+    ],
+  }
+}
+
+function keyOfRun(run: AnalysisRun): { namespace: string; name: string } {
+  return { namespace: run.metadata.namespace ?? 'default', name: run.metadata.name }
+}
+
+/** A standalone run may name templates; they are resolved once and stored (api.md 15.2 B11). */
+function planResolution(snapshot: AnalysisRunSnapshot, now: number): AnalysisRunPlan {
+  const { run } = snapshot
+  const resolved = analysisRunSpecFor({
+    namespace: run.metadata.namespace ?? 'default',
+    templates: run.spec.templates ?? [],
+    args: run.spec.args ?? [],
+    dryRun: run.spec.dryRun,
+    measurementRetention: run.spec.measurementRetention,
+    analysisTemplates: snapshot.analysisTemplates,
+    clusterAnalysisTemplates: snapshot.clusterAnalysisTemplates,
+  })
+  if (!resolved.ok) {
+    const message = resolved.problems.map((problem) => problem.detail).join('; ')
+    return finishAt(run, { phase: 'Error', message }, now)
+  }
+  return {
+    ...nothing,
+    writes: [
+      {
+        kind: 'patch',
+        id: 'resolve',
+        resource: kinds.analysisRuns,
+        key: keyOfRun(run),
+        patch: { kind: 'merge', body: { spec: resolved.value } },
+      },
+    ],
+  }
+}
+
+type Prepared =
+  | {
+      readonly ok: true
+      readonly metrics: readonly Metric[]
+      readonly dry: ReadonlySet<string>
+      readonly retention: ReadonlyMap<string, number>
+    }
+  | { readonly ok: false; readonly message: string }
+
+function prepare(snapshot: AnalysisRunSnapshot): Prepared {
+  const { run } = snapshot
+  const metrics: Metric[] = []
+  for (const metric of run.spec.metrics ?? []) {
+    const resolved = substituteMetric(metric, run.spec.args ?? [], { secret: () => 'temp-for-secret' })
+    if (!resolved.ok) return { ok: false, message: `Unable to resolve metric arguments: ${resolved.message}` }
+    metrics.push(resolved.value)
+  }
+  const problem = validateMetrics(metrics)
+  if (problem) return { ok: false, message: `Analysis spec invalid: ${problem}` }
+  const names = metrics.map((metric) => metric.name)
+  const dry = matchRules(names, run.spec.dryRun ?? [])
+  if (!dry.ok) return { ok: false, message: `Analysis spec invalid: dryRun[${dry.index}]: Rule didn't match any metric name(s)` }
+  const kept = matchRules(names, run.spec.measurementRetention ?? [])
+  if (!kept.ok) {
+    return { ok: false, message: `Analysis spec invalid: measurementRetention[${kept.index}]: Rule didn't match any metric name(s)` }
+  }
+  if (!snapshot.secrets.ok) return { ok: false, message: `Unable to resolve metric arguments: ${snapshot.secrets.message}` }
+  const retention = new Map<string, number>()
+  for (const [name, rule] of kept.matched) {
+    const limit = run.spec.measurementRetention?.[rule]?.limit ?? 0
+    retention.set(name, limit > 0 ? limit : defaultRetention)
+  }
+  return { ok: true, metrics, dry: new Set(dry.matched.keys()), retention }
+}
+
+function planMeasuring(
+  snapshot: AnalysisRunSnapshot,
+  prepared: Extract<Prepared, { ok: true }>,
+  now: number,
+): AnalysisRunPlan {
+  const { run } = snapshot
+  const before: AnalysisRunStatus = run.status ?? ({ phase: '' } as unknown as AnalysisRunStatus)
+  const results = new Map((before.metricResults ?? []).map((result) => [result.name, result]))
+  for (const answer of snapshot.answers) {
+    const known = results.get(answer.metric)
+    const start: MetricResult = known ?? {
+      name: answer.metric,
+      phase: 'Running',
+      ...(prepared.dry.has(answer.metric) ? { dryRun: true } : {}),
+      ...(answer.metadata ? { metadata: answer.metadata } : {}),
+    }
+    // A measurement that arrives after the verdict on its metric changes nothing.
+    if (!isFinished(start.phase)) results.set(answer.metric, withMeasurement(start, answer.measurement))
+  }
+  const startedAt = before.startedAt ?? (snapshot.answers.length > 0 ? formatInstant(now) : undefined)
+  const judged = judge(prepared, results, run.spec.terminate === true)
+  const transitions: Transition[] = [...judged.transitions]
+  const completed = isFinished(judged.phase)
+  const status: AnalysisRunStatus = {
+    ...before,
+    phase: judged.phase,
+    ...(startedAt ? { startedAt } : {}),
+    ...(judged.phase === before.phase ? {} : { message: judged.message }),
+    ...(completed ? { completedAt: before.completedAt ?? formatInstant(now) } : {}),
+    runSummary: judged.runSummary,
+    dryRunSummary: judged.dryRunSummary,
+    metricResults: prepared.metrics.flatMap((metric) => {
+      const result = judged.results.get(metric.name)
+      return result ? [trimmed(result, prepared.retention.get(metric.name) ?? defaultRetention)] : []
+    }),
+  }
+  if (completed && !isFinished(before.phase)) transitions.push(completion(judged.phase))
+  const schedule = completed
+    ? { measure: [], checkAt: null, waits: [] }
+    : planSchedule({ snapshot, prepared, results: judged.results, startedAt: parseInstant(startedAt), terminating: judged.terminating, now })
+  const body = mergePatch(withoutEmpty(before), withoutEmpty(status))
+  return {
+    ...nothing,
+    writes:
+      body === undefined
+        ? []
+        : [
+            {
+              kind: 'patch',
+              id: 'status',
+              resource: kinds.analysisRuns,
+              key: keyOfRun(run),
+              patch: { kind: 'merge', body: { status: body } },
+            },
+          ],
+    transitions: body === undefined ? [] : transitions.map((transition) => ({ ...transition, after: 'status' })),
+    measure: schedule.measure,
+    checkAt: completed ? planExpiry({ ...run, status }, now).checkAt : schedule.checkAt,
+    waits: completed ? [] : [{ kind: 'analysis', run: run.metadata.name, step: null }],
+    retain: [...judged.results.values()]
+      .filter((result) => (result.measurements?.length ?? 0) > (prepared.retention.get(result.name) ?? defaultRetention))
+      .map((result) => ({ metric: result.name, limit: prepared.retention.get(result.name) ?? defaultRetention })),
+  }
+}
+
+function withoutEmpty(status: AnalysisRunStatus): AnalysisRunStatus {
+  return Object.fromEntries(
+    Object.entries(status).filter(([key, value]) => key === 'dryRunSummary' || (value !== '' && value !== undefined && !(Array.isArray(value) && value.length === 0))),
+  ) as unknown as AnalysisRunStatus
+}
+
+function trimmed(result: MetricResult, limit: number): MetricResult {
+  const measurements = result.measurements ?? []
+  return measurements.length > limit ? { ...result, measurements: measurements.slice(-limit) } : result
+}
+
+function completion(phase: Phase): Transition {
+  return {
+    type: phase === 'Failed' || phase === 'Error' ? 'Warning' : 'Normal',
+    reason: `AnalysisRun${phase}`,
+    message: `Analysis Completed. Result: ${phase}`,
+  }
+}
+
+const severity: readonly Phase[] = ['Successful', 'Running', 'Pending', 'Inconclusive', 'Error', 'Failed']
+
+interface Judged {
+  readonly phase: Phase
+  readonly message: string
+  readonly terminating: boolean
+  readonly results: ReadonlyMap<string, MetricResult>
+  readonly runSummary: NonNullable<AnalysisRunStatus['runSummary']>
+  readonly dryRunSummary: NonNullable<AnalysisRunStatus['dryRunSummary']>
+  readonly transitions: readonly Transition[]
+}
+
+/**
+ * The verdict on all metrics (2.7). Upstream needs one more pass until a bad metric ends the run; here the same pass
+ * that sees it ends it, with the same stored texts, unless a measurement is still under way and must be ended first.
+ */
+function judge(
+  prepared: Extract<Prepared, { ok: true }>,
+  measured: ReadonlyMap<string, MetricResult>,
+  terminateAsked: boolean,
+): Judged {
+  const bad = (phase: string) => phase === 'Failed' || phase === 'Error' || phase === 'Inconclusive'
+  const first = prepared.metrics.some((metric) => {
+    const result = measured.get(metric.name)
+    return result !== undefined && !prepared.dry.has(metric.name) && bad(assessMetric(metric, result, terminateAsked).phase)
+  })
+  const terminating = terminateAsked || first
+  const results = new Map<string, MetricResult>()
+  const transitions: Transition[] = []
+  const summaries = { run: emptySummary(), dry: emptySummary() }
+  let worst: Phase | null = null
+  let message = terminateAsked ? 'Run Terminated' : ''
+  let incomplete = false
+  for (const metric of prepared.metrics) {
+    const dry = prepared.dry.has(metric.name)
+    const summary = dry ? summaries.dry : summaries.run
+    summary.count++
+    const result = measured.get(metric.name)
+    if (!result) {
+      incomplete = incomplete || !terminating
+      continue
+    }
+    const assessment = assessMetric(metric, result, terminating)
+    const { phase, limit } = assessment
+    const last = result.measurements?.at(-1)
+    const changed = phase !== result.phase
+    const text = changed && last?.message ? last.message : result.message
+    const dryText = dry && changed && limit ? `Metric assessed ${phase} due to ${limit.text}` : undefined
+    const resultMessage = dryText ?? text
+    results.set(metric.name, { ...result, phase, ...(resultMessage ? { message: resultMessage } : {}) })
+    if (!isFinished(phase)) {
+      incomplete = true
+      continue
+    }
+    if (changed) {
+      transitions.push({
+        type: phase === 'Failed' || phase === 'Error' ? 'Warning' : 'Normal',
+        reason: `Metric${phase}`,
+        message: `Metric '${metric.name}' Completed. Result: ${phase}`,
+      })
+    }
+    summary[limit ? summaryKey(limit.phase) : 'successful']++
+    if (dry) {
+      worst ??= 'Successful'
+    } else if (worst === null || severity.indexOf(phase) > severity.indexOf(worst)) {
+      worst = phase
+      if (limit) {
+        message = `Metric "${metric.name}" assessed ${phase} due to ${limit.text}`
+        if (text) message += `: "Error Message: ${text}"`
+      }
+    }
+  }
+  const phase: Phase = terminating
+    ? incomplete
+      ? 'Running'
+      : (worst ?? 'Successful')
+    : incomplete || worst === null
+      ? 'Running'
+      : worst
+  return {
+    phase,
+    message: isFinished(phase) ? message : '',
+    terminating,
+    results,
+    runSummary: compact(summaries.run),
+    dryRunSummary: compact(summaries.dry),
+    transitions,
+  }
+}
+
+type Summary = { count: number; successful: number; failed: number; inconclusive: number; error: number }
+
+function emptySummary(): Summary {
+  return { count: 0, successful: 0, failed: 0, inconclusive: 0, error: 0 }
+}
+
+function summaryKey(phase: Phase): 'successful' | 'failed' | 'inconclusive' | 'error' {
+  if (phase === 'Failed') return 'failed'
+  if (phase === 'Inconclusive') return 'inconclusive'
+  return phase === 'Error' ? 'error' : 'successful'
+}
+
+function compact(summary: Summary): NonNullable<AnalysisRunStatus['runSummary']> {
+  return Object.fromEntries(Object.entries(summary).filter(([, value]) => value > 0))
+}
+
+interface Scheduling {
+  readonly snapshot: AnalysisRunSnapshot
+  readonly prepared: Extract<Prepared, { ok: true }>
+  readonly results: ReadonlyMap<string, MetricResult>
+  readonly startedAt: number | null
+  readonly terminating: boolean
+  readonly now: number
+}
+
+/** What to ask now, and when to look again (2.4, 2.10). */
+function planSchedule(scheduling: Scheduling): { measure: readonly MeasureTask[]; checkAt: number | null } {
+  const { now } = scheduling
+  const measure: MeasureTask[] = []
+  let next: number | null = null
+  for (const metric of scheduling.prepared.metrics) {
+    if (scheduling.snapshot.inFlight.includes(metric.name)) continue
+    const due = dueOf(metric, scheduling)
+    if (due === null) continue
+    if (due.at <= now) measure.push(due.task)
+    else next = next === null ? due.at : Math.min(next, due.at)
+  }
+  return { measure, checkAt: next }
+}
+
+function dueOf(metric: Metric, scheduling: Scheduling): { at: number; task: MeasureTask } | null {
+  const result = scheduling.results.get(metric.name)
+  const last = result?.measurements?.at(-1)
+  if (result && isFinished(result.phase)) return null
+  const serial = (result?.count ?? 0) + (result?.error ?? 0) + 1
+  if (last && !isFinished(last.phase)) {
+    const action = scheduling.terminating ? ('terminate' as const) : ('resume' as const)
+    const at = scheduling.terminating ? scheduling.now : (parseInstant(last.resumeAt) ?? scheduling.now)
+    return { at, task: { metric: metric.name, action, measurement: last, serial } }
+  }
+  if (scheduling.terminating) return null
+  const task = { metric: metric.name, action: 'run' as const, serial }
+  if (!last) {
+    const delay = metric.initialDelay ? (parseDuration(metric.initialDelay) ?? 0) : 0
+    if (delay === 0) return { at: scheduling.now, task }
+    const base = scheduling.startedAt ?? createdAt(scheduling.snapshot.run) ?? scheduling.now
+    return { at: base + delay, task }
+  }
+  const count = effectiveCount(metric)
+  if (count !== null && (result?.count ?? 0) >= count) return null
+  const interval = metric.interval ? (parseDuration(metric.interval) ?? errorRetryMs) : errorRetryMs
+  const finishedAt = parseInstant(last.finishedAt) ?? scheduling.now
+  return { at: finishedAt + (last.phase === 'Error' ? errorRetryMs : interval), task }
+}
+
+/** With an initial delay nothing has started yet: the run's creation is what the delay counts from. */
+function createdAt(run: AnalysisRun): number | null {
+  return parseInstant(run.metadata.creationTimestamp)
+}
+
+function finishAt(run: AnalysisRun, end: { phase: 'Error'; message: string }, now: number): AnalysisRunPlan {
+  const at = formatInstant(now)
+  return {
+    ...nothing,
+    writes: [
+      {
+        kind: 'patch',
+        id: 'status',
+        resource: kinds.analysisRuns,
+        key: keyOfRun(run),
+        patch: { kind: 'merge', body: { status: { ...end, completedAt: at } } },
+      },
+    ],
+    transitions: [{ ...completion(end.phase), after: 'status' }],
+  }
+}

@@ -1,0 +1,55 @@
+import type { AnalysisRun, Measurement, Metric } from '@serinus/api'
+import type { Clock, KubeClient } from '@serinus/kube'
+
+/** What a provider may use; nothing else reaches it (no environment, no clock of its own). */
+export interface MeasureInput {
+  readonly run: AnalysisRun
+  /** Arguments and secrets are already filled in. */
+  readonly metric: Metric
+  /** `{count} + {error} + 1` of the metric: names of created objects are made of it. */
+  readonly serial: number
+  readonly clock: Clock
+  /** Resolves names as they resolve inside the cluster. */
+  readonly fetch: (request: Request, options?: { readonly insecure?: boolean }) => Promise<Response>
+  readonly client: KubeClient
+  /** Settings of the process, such as `ARGO_ROLLOUTS_PROMETHEUS_ADDRESS`. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Aborts when the measurement's deadline is over or the controller stops. */
+  readonly signal: AbortSignal
+}
+
+/** What came of a measurement; the shell adds the times. */
+export type Measured =
+  /** Over: a verdict of the provider itself or of the conditions. */
+  | {
+      readonly kind: 'done'
+      readonly phase: 'Successful' | 'Failed' | 'Inconclusive' | 'Error'
+      readonly value?: string
+      readonly message?: string
+      readonly metadata?: Readonly<Record<string, string>>
+    }
+  /** Under way: asked again at `resumeAt`, epoch milliseconds. */
+  | {
+      readonly kind: 'running'
+      readonly resumeAt: number
+      readonly metadata?: Readonly<Record<string, string>>
+    }
+
+/**
+ * Asks one kind of source whether a release is healthy (spec metric-providers 1.2). A rejection counts as a measurement
+ * in phase Error whose message is the error's; secrets are masked by the shell.
+ */
+export interface Provider {
+  /** As upstream names it in metrics and messages: `Prometheus`, `Web`, `Job`. */
+  readonly type: string
+  run(input: MeasureInput): Promise<Measured>
+  resume?(input: MeasureInput, measurement: Measurement): Promise<Measured>
+  terminate?(input: MeasureInput, measurement: Measurement): Promise<Measured>
+  /** Drops what belongs to measurements beyond the newest `limit`. */
+  garbageCollect?(input: MeasureInput, limit: number): Promise<void>
+  /** Kept with the metric's result from its first measurement on. */
+  metadata?(metric: Metric): Readonly<Record<string, string>>
+}
+
+/** Longest a provider may take for one measurement where the metric sets nothing, milliseconds. */
+export const defaultDeadlineMs = 30_000

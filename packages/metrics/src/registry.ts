@@ -1,0 +1,17 @@
+import type { Metric } from '@serinus/api'
+import { job } from './job.ts'
+import { prometheus } from './prometheus.ts'
+import type { Provider } from './provider.ts'
+import { web } from './web.ts'
+
+/** One line per provider, keyed as `metrics[].provider` is. */
+const providers: Readonly<Record<string, Provider>> = { prometheus, job, web }
+
+/** The provider of a metric; throws where there is none, naming what was asked for. */
+export function providerOf(metric: Metric): Provider {
+  const [key] = Object.keys(metric.provider)
+  if (key === undefined) throw new Error(`no valid provider in metric '${metric.name}'`)
+  const provider = providers[key]
+  if (provider) return provider
+  throw new Error(`provider ${key} of metric '${metric.name}' is not carried by this version of Serinus; it has ${Object.keys(providers).join(', ')}`)
+}
