@@ -1,7 +1,7 @@
 import { canonicalJson } from '@serinus/kinds'
+import type { PodTemplateSpec } from './schema/pod-template.ts'
 import { canaryStep } from './schema/rollout.ts'
 import type { SchemaNode } from './schema/typed-schema.ts'
-import type { PodTemplateSpec } from './schema/pod-template.ts'
 import type { RolloutSpec } from './types.ts'
 
 /** How a pod template hash is made. */

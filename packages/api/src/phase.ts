@@ -1,5 +1,5 @@
-import { annotationKeys } from './labels.ts'
 import { defaults } from './defaults.ts'
+import { annotationKeys } from './labels.ts'
 import type { AnalysisPhase, Rollout } from './types.ts'
 
 /** The state of a Rollout in one word, and why. */
@@ -78,9 +78,7 @@ export function clientPhase(rollout: Rollout): RolloutPhase {
   const workloadGeneration = metadata.annotations?.[annotationKeys.workloadGeneration]
   const observed = status.workloadObservedGeneration
   if (spec.workloadRef && workloadGeneration && observed && workloadGeneration !== observed) {
-    return progressing(
-      'waiting for rollout spec update to be observed for the reference workload',
-    )
+    return progressing('waiting for rollout spec update to be observed for the reference workload')
   }
   return status.phase
     ? { phase: status.phase, message: status.message ?? '' }

@@ -1,4 +1,4 @@
-import { parseQuantity, quantityToNumber } from '@serinus/kinds'
+import { quantityToNumber } from '@serinus/kinds'
 import { dnsLabelProblem, labelKeyProblem, labelValueProblem } from './names-and-labels.ts'
 import { invalid, missing, type Problem } from './problem.ts'
 import type { Container, PodSpec, PodTemplateSpec } from './schema/pod-template.ts'
@@ -168,11 +168,16 @@ function portProblems(container: Container, path: string): readonly Problem[] {
         invalid(
           `${place}.name`,
           port.name,
-          "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-), and at least one letter (a-z)",
+          'must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-), and at least one letter (a-z)',
         ),
       )
     } else if (names.has(port.name)) {
-      problems.push({ path: `${place}.name`, kind: 'Duplicate value', value: port.name, detail: '' })
+      problems.push({
+        path: `${place}.name`,
+        kind: 'Duplicate value',
+        value: port.name,
+        detail: '',
+      })
     }
     names.add(port.name)
   })
@@ -186,20 +191,17 @@ function resourceProblems(container: Container, path: string): readonly Problem[
   const { limits = {}, requests = {} } = container.resources ?? {}
   for (const [list, quantities] of Object.entries({ limits, requests })) {
     for (const [name, written] of Object.entries(quantities)) {
-      const quantity = parseQuantity(String(written))
+      const amount = quantityToNumber(String(written))
       const place = `${path}.${list}[${name}]`
-      if (!quantity) problems.push(invalid(place, written, badQuantity))
-      else if (quantityToNumber(quantity) < 0) {
-        problems.push(invalid(place, String(written), notNegative))
-      }
+      if (amount === undefined) problems.push(invalid(place, written, badQuantity))
+      else if (amount < 0) problems.push(invalid(place, String(written), notNegative))
     }
   }
   for (const [name, written] of Object.entries(requests)) {
     const limit = limits[name]
     if (limit === undefined) continue
-    const wanted = parseQuantity(String(written))
-    const most = parseQuantity(String(limit))
-    if (wanted && most && quantityToNumber(wanted) > quantityToNumber(most)) {
+    const wanted = quantityToNumber(String(written)) ?? 0
+    if (wanted > (quantityToNumber(String(limit)) ?? Number.POSITIVE_INFINITY)) {
       problems.push(
         invalid(
           `${path}.requests`,

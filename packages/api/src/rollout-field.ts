@@ -7,7 +7,9 @@ import type { Rollout } from './types.ts'
 export function fieldOfRollout(
   rollout: Rollout,
   path: string,
-): { readonly ok: true; readonly value: string } | { readonly ok: false; readonly problem: string } {
+):
+  | { readonly ok: true; readonly value: string }
+  | { readonly ok: false; readonly problem: string } {
   return path.startsWith('metadata') ? metadataField(rollout, path) : jsonField(rollout, path)
 }
 

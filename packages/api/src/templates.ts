@@ -99,7 +99,11 @@ export function resolveTemplates(
   }
 
   for (const ref of refs) visit(ref, [])
-  return { templates: [...byName.namespace.values(), ...byName.cluster.values()], problems, warnings }
+  return {
+    templates: [...byName.namespace.values(), ...byName.cluster.values()],
+    problems,
+    warnings,
+  }
 }
 
 function indexOf(
@@ -316,7 +320,6 @@ export function substitute<T>(value: T, tags: Readonly<Record<string, string>>):
   // The shape stays: only texts change.
   return last ? { ok: false, problems: [last] } : { ok: true, value: replaced as T }
 }
-
 
 function replaceIn(
   value: unknown,

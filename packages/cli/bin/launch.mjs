@@ -20,7 +20,9 @@ export async function launch(entry) {
   }
   const node = ownNode(here)
   if (!node) {
-    process.stderr.write(`Error: Node.js ${process.versions.node} is too old, ${oldestNode} or newer is needed (nodejs.org, or npm ci in the project)\n`)
+    process.stderr.write(
+      `Error: Node.js ${process.versions.node} is too old, ${oldestNode} or newer is needed (nodejs.org, or npm ci in the project)\n`,
+    )
     process.exit(1)
   }
   const child = spawn(node, [path, ...process.argv.slice(2)], { stdio: 'inherit' })

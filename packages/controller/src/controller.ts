@@ -1,6 +1,5 @@
-import type { Plan } from '@serinus/engine'
-import type { EngineOptions } from '@serinus/engine'
 import type { Rollout } from '@serinus/api'
+import type { EngineOptions, Plan } from '@serinus/engine'
 import { type Clock, EventRecorder, type KubeClient } from '@serinus/kube'
 import type { MeasureInput } from '@serinus/metrics'
 import { startAnalysisController } from './analysis/analysis-controller.ts'

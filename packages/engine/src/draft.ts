@@ -2,11 +2,12 @@ import type { Rollout, RolloutStatus } from '@serinus/api'
 import type { Finding, Transition, Write } from './plan.ts'
 import type { Wait } from './wait.ts'
 
-type Mutable<T> = { -readonly [K in keyof T]: T[K] | (undefined extends T[K] ? undefined : never) }
+/** A status in which a field may also be present without a value: it will be absent when written. */
+export type LooseStatus = { -readonly [K in keyof RolloutStatus]?: RolloutStatus[K] | undefined }
 
 /** The plan while one pass builds it. Lives only inside that pass; nothing outside ever sees it change. */
 export interface Draft {
-  status: Mutable<RolloutStatus>
+  status: LooseStatus
   writes: Write[]
   transitions: Transition[]
   waits: Wait[]

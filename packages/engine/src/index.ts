@@ -1,3 +1,11 @@
+export {
+  type AnalysisRunPlan,
+  type AnalysisRunSnapshot,
+  type Answer,
+  type MeasureTask,
+  planAnalysisRun,
+} from './analysis/plan-analysis-run.ts'
+export { resolveMetrics } from './analysis/resolve-metrics.ts'
 export type { EffectFailure, Finding, Plan, Transition, Write } from './plan.ts'
 export { planRollout } from './plan-rollout.ts'
 export type { DesiredRoutes, ObservedRouter, RouteTarget } from './routes.ts'

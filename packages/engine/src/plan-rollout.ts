@@ -1,4 +1,5 @@
 import {
+  conditionFacts,
   kinds,
   lintRollout,
   type Problem,
@@ -6,16 +7,25 @@ import {
   type Rollout,
   type RolloutStatus,
   rolloutPhase,
+  setCondition,
   validateReferences,
   validateRollout,
 } from '@serinus/api'
 import { mergePatch } from '@serinus/kube'
 import { planCanary } from './canary/plan-canary.ts'
-import { conditionOf, withCondition } from './conditions.ts'
+import { conditionOf } from './conditions.ts'
+import { formatInstant } from './instant.ts'
 import type { Finding, Plan, Transition } from './plan.ts'
 import type { RolloutSnapshot } from './snapshot.ts'
 
-const nothing: Plan = { writes: [], routes: null, transitions: [], waits: [], checkAt: null, warnings: [] }
+const nothing: Plan = {
+  writes: [],
+  routes: null,
+  transitions: [],
+  waits: [],
+  checkAt: null,
+  warnings: [],
+}
 
 /**
  * Everything one pass over a Rollout may do. Pure: the same snapshot and `now` (epoch milliseconds) give the same plan,
@@ -35,7 +45,10 @@ export function planRollout(snapshot: RolloutSnapshot, now: number): Plan {
     return planInvalid(snapshot, [unsupportedStrategy], now)
   }
   const plan = planCanary(snapshot, now, warnings)
-  return { ...plan, transitions: [...plan.transitions, ...warningTransitions(snapshot, plan, warnings)] }
+  return {
+    ...plan,
+    transitions: [...plan.transitions, ...warningTransitions(snapshot, plan, warnings)],
+  }
 }
 
 const unsupportedStrategy: Problem = {
@@ -65,12 +78,12 @@ function warningTransitions(
 function planInvalid(snapshot: RolloutSnapshot, problems: readonly Problem[], now: number): Plan {
   const { rollout } = snapshot
   const before: RolloutStatus = rollout.status ?? {}
-  const message = `The Rollout "${rollout.metadata.name}" is invalid: ${problems.map(problemText).join('; ')}`
-  const conditions = withCondition(
-    before.conditions ?? [],
-    { type: 'InvalidSpec', status: 'True', reason: 'InvalidSpec', message },
-    { now },
+  const facts = conditionFacts.invalidSpec(
+    rollout.metadata.name,
+    problems.map(problemText).join('; '),
   )
+  const { message } = facts
+  const conditions = setCondition(before.conditions ?? [], facts, { at: formatInstant(now) })
   const after: RolloutStatus = {
     ...before,
     conditions,
@@ -89,7 +102,10 @@ function planInvalid(snapshot: RolloutSnapshot, problems: readonly Problem[], no
               kind: 'patch',
               id: 'status',
               resource: kinds.rollouts,
-              key: { namespace: rollout.metadata.namespace ?? 'default', name: rollout.metadata.name },
+              key: {
+                namespace: rollout.metadata.namespace ?? 'default',
+                name: rollout.metadata.name,
+              },
               subresource: 'status',
               patch: { kind: 'merge', body: { status: body } },
             },

@@ -45,7 +45,9 @@ export function rolesOf(input: {
   const owned = input.replicaSets
     .filter((set) => set.metadata.labels?.[hashLabel])
     .map(size)
-    .sort((a, b) => a.createdAt - b.createdAt || a.revision - b.revision || (a.name < b.name ? -1 : 1))
+    .sort(
+      (a, b) => a.createdAt - b.createdAt || a.revision - b.revision || (a.name < b.name ? -1 : 1),
+    )
   let collisionCount = rollout.status?.collisionCount
   let hash = podTemplateHash(rollout.spec.template ?? {}, { collisionCount })
   const found = findNew(owned, rollout, hash)

@@ -1,3 +1,4 @@
+import type { Budget } from './budget.ts'
 import {
   arg,
   type Builtin,
@@ -121,7 +122,7 @@ export const ARRAY_BUILTINS: readonly (readonly [string, Builtin])[] = [
       (args, { budget }) => {
         const items = itemsOf(arg(args, 0))
         if (items === null)
-          throw new Panic(`cannot transform ${formatValue(arg(args, 0), budget)} from pairs`)
+          throw new Panic(`cannot transform ${unfitText(arg(args, 0), budget)} from pairs`)
         const entries = new Map<string, readonly [Value, Value]>()
         for (const item of items) {
           budget.spend(1)
@@ -224,6 +225,14 @@ export const ARRAY_BUILTINS: readonly (readonly [string, Builtin])[] = [
     ),
   ],
 ]
+
+/** Go's `%s` of what is no text. */
+function unfitText(value: Value, budget: Budget): string {
+  if (value === null) return '<invalid reflect.Value>'
+  const text = formatValue(value, budget)
+  const plain = typeof value === 'string' || isMap(value) || value instanceof AnyMap
+  return plain ? text : `%!s(${typeName(value)}=${text})`
+}
 
 function isOneOf(type: GoType | null, kinds: readonly string[]): boolean {
   return type !== null && (type.kind === 'interface' || kinds.includes(type.kind))

@@ -140,6 +140,8 @@ function toInteger(value: Value): Value {
   }
   if (value instanceof Int) return wrapInt(value.value)
   if (typeof value === 'bigint') return value
+  // Upstream stumbles over nil before it can say what it wants.
+  if (value === null) throw new Panic('reflect: call of reflect.Value.Type on zero Value')
   throw new Panic(`invalid operation: int(${typeName(value)})`)
 }
 
@@ -191,7 +193,7 @@ function extreme(search: {
     for (const item of items) {
       context.budget.spend(1)
       if (itemsOf(item) !== null) consider(extreme({ ...search, args: [item] }))
-      else if (isNumber(item)) consider(item)
+      else if (floatOf(item) !== null) consider(item)
       else throw new Panic(`invalid argument for ${name} (type ${typeName(item)})`)
     }
   }

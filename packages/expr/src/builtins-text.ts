@@ -1,10 +1,10 @@
-import { arg, type Builtin, bySignature, type Context } from './builtin.ts'
+import { arg, type Builtin, bySignature, type Context, typeText } from './builtin.ts'
 import { formatValue, toJsonText } from './go-format.ts'
 import { byteLength, fromBytes, toBytes } from './go-text.ts'
 import { ANY, ANY_SLICE, BOOL, type GoType, INT, STRING, STRING_SLICE } from './go-type.ts'
 import { assertedString, toInt } from './operators.ts'
 import { parseJson } from './parse-json.ts'
-import { itemsOf, NIL_SLICE, Panic, Slice, typeName, type Value } from './value.ts'
+import { itemsOf, NIL_SLICE, Panic, Slice, typeName, typeOf, type Value } from './value.ts'
 
 /** Text, JSON and base64. Source: spec analysis-and-experiments 3.8. */
 export const TEXT_BUILTINS: readonly (readonly [string, Builtin])[] = [
@@ -88,7 +88,7 @@ export const TEXT_BUILTINS: readonly (readonly [string, Builtin])[] = [
         const glue = args.length === 2 ? text(args, 1) : ''
         const array = arg(args, 0)
         if (!Array.isArray(array) && typeName(array) !== STRING_SLICE.name) {
-          throw new Panic(`invalid argument for join (type ${typeName(array)})`)
+          throw new Panic(`invalid argument for join (type ${typeText(typeOf(array))})`)
         }
         const parts = (itemsOf(array) ?? []).map(assertedString)
         budget.spendText(parts.reduce((sum, part) => sum + part.length + glue.length, 0))

@@ -53,6 +53,9 @@ const isMapNature: Test = ({ type }) => type?.kind === 'map'
 const isTime: Test = (nature) => isOfType(nature, TIME)
 const isDuration: Test = (nature) => isOfType(nature, DURATION)
 
+/** The type of a predicate that is nil. */
+const NO_RESULT: GoType = { name: 'func(interface {})', kind: 'func' }
+
 const BOOLEAN = ofType(BOOL)
 const INTEGER = ofType(INT)
 const FLOAT = ofType(FLOAT64)
@@ -111,8 +114,8 @@ class Checker {
         return this.#builtin(node)
       case 'predicate': {
         const elem = this.visit(node.node)
-        const result = isUnknown(elem) ? ANY : elem.type
-        return { type: result === null ? null : funcOf({ params: [ANY], result }), elem }
+        if (elem.isNil) return { type: NO_RESULT, elem }
+        return { type: funcOf({ params: [ANY], result: elem.type ?? ANY }), elem }
       }
       case 'pointer':
         return this.#pointer(node)
@@ -289,7 +292,7 @@ class Checker {
     if (nature.isNil) fail(node, `${name} is nil; cannot call nil as function`)
     const signature = nature.type?.signature
     if (signature === undefined) return fail(node, `${natureText(nature)} is not callable`)
-    return this.#arguments({ name, signature, args: node.args, node })
+    return this.#overloaded({ name, signatures: [signature], args: node.args, node })
   }
 
   #builtin(node: Node & { kind: 'builtin' }): Nature {
@@ -311,7 +314,9 @@ class Checker {
         return INTEGER
       case 'sum': {
         const { collection, result } = this.#collection(node, {})
-        if (node.args.length === 2) return result
+        if (result.isNil) return this.#callBuiltin('sum', node, node.args)
+        // Of the predicate's result only the Go type is kept.
+        if (node.args.length === 2) return ofType(result.type ?? ANY)
         return isUnknown(collection) ? UNKNOWN : elementOf(collection)
       }
       case 'find':
@@ -402,7 +407,7 @@ class Checker {
       }
       return elementOf(base)
     }
-    return fail(from, `type ${natureText(base)} does not support indexing`)
+    return fail(from, `type ${base.type?.name ?? '<nil>'} does not support indexing`)
   }
 
   #callBuiltin(name: string, node: Node, args: Node[]): Nature {
@@ -420,16 +425,28 @@ class Checker {
           ? UNKNOWN
           : ofType(checked)
     }
-    let last: CompileError | null = null
-    for (const signature of builtin.signatures ?? []) {
+    return this.#overloaded({ name, signatures: builtin.signatures ?? [], args, node })
+  }
+
+  /** The first signature that fits decides; if none does, the last says why. */
+  #overloaded(call: {
+    name: string
+    signatures: readonly Signature[]
+    args: Node[]
+    node: Node
+  }): Nature {
+    const { signatures, ...rest } = call
+    let last: MisfitError | null = null
+    for (const signature of signatures) {
       try {
-        return this.#arguments({ name, signature, args, node })
+        return this.#arguments({ ...rest, signature })
       } catch (error) {
-        if (!(error instanceof OverloadError)) throw error
+        if (!(error instanceof MisfitError)) throw error
         last = error
       }
     }
-    throw last ?? new CompileError(node.at, `no matching overload for ${name}`)
+    // Not a misfit any more: a call around this one must not take it for its own.
+    throw new CompileError(last?.at ?? call.node.at, last?.message ?? `no matching overload for ${call.name}`)
   }
 
   #arguments(call: { name: string; signature: Signature; args: Node[]; node: Node }): Nature {
@@ -437,11 +454,11 @@ class Checker {
     const { params, variadic } = signature
     if (!variadic && args.length > params.length) {
       for (const arg of args) this.visit(arg)
-      throw new OverloadError(node.at, `too many arguments to call ${name}`)
+      throw new MisfitError(node.at, `too many arguments to call ${name}`)
     }
     if (args.length < params.length - (variadic ? 1 : 0)) {
       for (const arg of args) this.visit(arg)
-      throw new OverloadError(node.at, `not enough arguments to call ${name}`)
+      throw new MisfitError(node.at, `not enough arguments to call ${name}`)
     }
     for (const [i, arg] of args.entries()) {
       const nature = this.visit(arg)
@@ -458,15 +475,15 @@ class Checker {
       }
       if (nature.isNil) {
         if (param.kind === 'ptr' || param.kind === 'interface') continue
-        throw new OverloadError(
+        throw new MisfitError(
           arg.at,
           `cannot use nil as argument (type ${param.name}) to call ${name}`,
         )
       }
       if (!isAssignableTo(nature, wanted) && !isUnknown(nature)) {
-        throw new OverloadError(
+        throw new MisfitError(
           arg.at,
-          `cannot use ${natureText(nature)} as argument (type ${param.name}) to call ${name}`,
+          `cannot use ${nature.type?.name ?? 'unknown'} as argument (type ${param.name}) to call ${name}`,
         )
       }
     }
@@ -515,8 +532,8 @@ class Checker {
   }
 }
 
-/** One signature of a builtin does not fit; another may. */
-class OverloadError extends CompileError {}
+/** The arguments do not fit one signature; they may fit another. */
+class MisfitError extends CompileError {}
 
 function fail(node: Node, message: string): never {
   throw new CompileError(node.at, message)

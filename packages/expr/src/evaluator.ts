@@ -136,7 +136,7 @@ class Compiler {
       case 'predicate':
         return this.compile(node.node)
       case 'pointer':
-        return pointer(node.name)
+        return pointer(node.name, node.at)
       case 'let': {
         const value = this.compile(node.value)
         const index = this.variables++
@@ -321,9 +321,10 @@ class Compiler {
       const values = pairs.map((pair) => ({ key: pair.key(run), value: pair.value(run) }))
       run.at = node.at
       run.context.budget.grow(values.length)
+      // Upstream fills the map from the last pair to the first: the first value of a key stays.
+      const named = values.reverse().map(({ key, value }) => [assertedString(key), value] as const)
       const map: Record<string, Value> = Object.create(null)
-      // From the last to the first: of a key given twice the first value stays.
-      for (const { key, value } of values.reverse()) map[assertedString(key)] = value
+      for (const [key, value] of named.reverse()) map[key] = Object.hasOwn(map, key) ? (map[key] ?? null) : value
       return map
     }
   }
@@ -348,11 +349,11 @@ class Compiler {
     const [array, predicate, extra] = node.args
     if (make === undefined || array === undefined) return null
     const source = this.compile(array)
-    const ask = predicate === undefined ? pointer('') : this.compile(predicate)
+    const ask = predicate === undefined ? pointer('', node.at) : this.compile(predicate)
     const parts: LoopParts = {
       node,
       ask,
-      mapped: node.mapped === undefined ? pointer('') : this.compile(node.mapped),
+      mapped: node.mapped === undefined ? pointer('', node.at) : this.compile(node.mapped),
       extra: extra === undefined ? null : this.compile(extra),
       weight:
         1 +
@@ -377,10 +378,14 @@ function size(node: Node): number {
   return childrenOf(node).reduce((sum, child) => sum + size(child), 1)
 }
 
-function pointer(name: string): Step {
+function pointer(name: string, at: Span): Step {
   if (name === 'index') return ({ scope }) => BigInt(scope?.index ?? 0)
   if (name === 'acc') return ({ scope }) => scope?.accumulator ?? null
-  return ({ scope }) => (scope === null ? null : itemAt(scope, scope.index))
+  return (run) => {
+    if (run.scope === null) return null
+    run.at = at
+    return itemAt(run.scope, run.scope.index)
+  }
 }
 
 function scopeOf(source: Value, outer: Scope | null): Scope {

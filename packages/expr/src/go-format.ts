@@ -82,13 +82,15 @@ export function formatInt(value: Int): string {
 /** Go prints maps by sorted key; keys of different types have no order that one could rely on. */
 function compareKeys(a: Value, b: Value): number {
   if (typeof a === 'string' && typeof b === 'string') return compareStrings(a, b)
-  if (
-    (typeof a === 'bigint' || typeof a === 'number') &&
-    (typeof b === 'bigint' || typeof b === 'number')
-  ) {
-    return a < b ? -1 : a > b ? 1 : 0
-  }
-  return 0
+  const left = rank(a)
+  const right = rank(b)
+  return left === null || right === null ? 0 : left < right ? -1 : left > right ? 1 : 0
+}
+
+function rank(key: Value): number | bigint | null {
+  if (typeof key === 'boolean') return Number(key)
+  if (key instanceof Int) return key.value
+  return typeof key === 'number' || typeof key === 'bigint' ? key : null
 }
 
 /** Go's `json.MarshalIndent(value, "", "  ")`; throws `Panic` with Go's message. */

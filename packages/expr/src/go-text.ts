@@ -146,6 +146,9 @@ export function formatFloat(value: number): string {
 export function parseInteger(
   text: string,
 ): { ok: true; value: bigint } | { ok: false; reason: string } {
+  // Go notices that a number is too large before it sees what follows.
+  const digits = /^[+-]?([0-9]*)/.exec(text)?.[1] ?? ''
+  if (digits !== '' && BigInt(digits) >= 2n ** 64n) return { ok: false, reason: 'value out of range' }
   if (!/^[+-]?[0-9]+$/.test(text)) return { ok: false, reason: 'invalid syntax' }
   const value = BigInt(text.startsWith('+') ? text.slice(1) : text)
   if (BigInt.asIntN(64, value) !== value) return { ok: false, reason: 'value out of range' }
@@ -162,12 +165,19 @@ export function parseFloat64(
   if (/^[+]?inf(inity)?$/i.test(text)) return { ok: true, value: Number.POSITIVE_INFINITY }
   if (/^-inf(inity)?$/i.test(text)) return { ok: true, value: Number.NEGATIVE_INFINITY }
   if (/^nan$/i.test(text)) return { ok: true, value: Number.NaN }
-  if (DECIMAL_FLOAT.test(text)) return inRange(Number(text))
-  const [, sign, whole = '', fraction = '', exponent] = HEX_FLOAT.exec(text) ?? []
+  const plain = withoutUnderscores(text)
+  if (DECIMAL_FLOAT.test(plain)) return inRange(Number(plain))
+  const [, sign, whole = '', fraction = '', exponent] = HEX_FLOAT.exec(plain) ?? []
   if (whole === '' && fraction === '') return { ok: false, reason: 'invalid syntax' }
   const magnitude =
     Number(BigInt(`0x${whole}${fraction}`)) * 2 ** (Number(exponent) - 4 * fraction.length)
   return inRange(sign === '-' ? -magnitude : magnitude)
+}
+
+/** Underscores may stand between digits only; elsewhere they stay and spoil the number. */
+function withoutUnderscores(text: string): string {
+  const between = /^[+-]?0x/i.test(text) ? /(?<=[0-9a-fx])_(?=[0-9a-f])/gi : /(?<=[0-9])_(?=[0-9])/g
+  return text.replace(between, '')
 }
 
 function inRange(value: number): { ok: true; value: number } | { ok: false; reason: string } {

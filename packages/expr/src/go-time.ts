@@ -1,4 +1,4 @@
-import { quote } from './go-text.ts'
+import { toBytes } from './go-text.ts'
 import { Panic, Time, UTC, Zone } from './value.ts'
 
 /** The calendar side of a time: the day and the clock in its zone. */
@@ -119,9 +119,11 @@ export function loadZone(name: string): Zone {
   if (name === '' || name === 'UTC') return UTC
   // The process is a server: its local zone is nothing a condition may depend on.
   if (name === 'Local') return new Zone('Local', 0)
-  if (!/^[A-Za-z]/.test(name) || name.includes('..') || name.includes('\\')) {
+  if (name.includes('..') || name.startsWith('/') || name.startsWith('\\')) {
     throw new Panic('time: invalid location name')
   }
+  // JavaScript would take an offset for a zone.
+  if (!/^[A-Za-z]/.test(name)) throw new Panic(`unknown time zone ${name}`)
   try {
     new Intl.DateTimeFormat('en-US', { timeZone: name })
   } catch {
@@ -147,7 +149,7 @@ function zoneNameAt(zone: Zone, unixNanos: bigint, offsetSeconds: number): strin
     const text = zonePart(zone, unixNanos, 'short', locale)
     if (/^[A-Z]+$/.test(text)) return text
   }
-  return offsetText(offsetSeconds, '')
+  return abbreviatedOffset(offsetSeconds)
 }
 
 function zonePart(
@@ -345,7 +347,7 @@ function formatElement(element: string, at: Civil): string {
     case 'pm':
       return at.hour >= 12 ? 'pm' : 'am'
     case 'MST':
-      return at.zoneName === '' ? offsetText(at.offsetSeconds, '') : at.zoneName
+      return at.zoneName === '' ? formatOffset('-0700', at.offsetSeconds) : at.zoneName
     default:
       return element.startsWith('Z') || element.startsWith('-')
         ? formatOffset(element, at.offsetSeconds)
@@ -363,11 +365,10 @@ function formatOffset(element: string, offsetSeconds: number): string {
   return (offsetSeconds < 0 ? '-' : '+') + parts.join(separator)
 }
 
-function offsetText(offsetSeconds: number, separator: string): string {
-  const size = Math.abs(offsetSeconds)
-  const minutes = Math.floor(size / 60) % 60
-  const tail = minutes === 0 ? '' : separator + pad(minutes, 2)
-  return `${offsetSeconds < 0 ? '-' : '+'}${pad(Math.floor(size / 3600), 2)}${tail}`
+/** How the time zone database abbreviates zones that have no name: `+03`, `+0530`. */
+function abbreviatedOffset(offsetSeconds: number): string {
+  const text = formatOffset('-0700', offsetSeconds)
+  return text.endsWith('00') ? text.slice(0, 3) : text
 }
 
 function formatFraction(element: string, nanosecond: number): string {
@@ -501,9 +502,10 @@ export function parseTime(layout: string, text: string, zone: Zone): Time {
           offset = 0
           abbreviation = 'UTC'
         } else {
-          abbreviation = take(
-            /^(GMT[+-][0-9]{1,2}|ChST|MeST|WITA|[+-][0-9]{2}|[A-Z]{3,4}T|[A-Z]{3}(?![A-Z]))/,
-          )
+          const length = abbreviationLength(rest)
+          if (length === 0) throw fail(hold, element)
+          abbreviation = rest.slice(0, length)
+          rest = rest.slice(length)
         }
         break
       default:
@@ -582,6 +584,24 @@ function skipPrefix(text: string, prefix: string): string | null {
   return rest
 }
 
+/** How much of a text is a zone's abbreviation as Go guesses it; 0 if it begins with none. */
+function abbreviationLength(text: string): number {
+  if (text.length < 3) return 0
+  if (/^(ChST|MeST)/.test(text)) return 4
+  if (text.startsWith('GMT')) return 3 + signedHours(text.slice(3))
+  if (/^[+-]/.test(text)) return signedHours(text)
+  const upper = /^[A-Z]{0,6}/.exec(text)?.[0] ?? ''
+  if (upper.length === 5) return upper.endsWith('T') ? 5 : 0
+  if (upper.length === 4) return upper.endsWith('T') || upper === 'WITA' ? 4 : 0
+  return upper.length === 3 ? 3 : 0
+}
+
+/** Length of a signed number of hours below 24; 0 for anything else. */
+function signedHours(text: string): number {
+  const match = /^[+-]([0-9]+)/.exec(text)
+  return match === null || Number(match[1]) > 23 ? 0 : match[0].length
+}
+
 function namePattern(names: readonly string[], short: boolean): RegExp {
   return new RegExp(`^(${names.map((name) => (short ? name.slice(0, 3) : name)).join('|')})`, 'i')
 }
@@ -617,6 +637,15 @@ function isLeap(year: number): boolean {
 
 function daysIn(year: number, month: number): number {
   return daysOf(year + (month === 12 ? 1 : 0), (month % 12) + 1, 1) - daysOf(year, month, 1)
+}
+
+/** Go's package time quotes text its own way: every byte outside of ASCII is escaped. */
+function quote(text: string): string {
+  const bytes = Array.from(toBytes(text), (byte) => {
+    if (byte >= 0x80 || byte < 0x20) return `\\x${byte.toString(16).padStart(2, '0')}`
+    return byte === 0x22 || byte === 0x5c ? `\\${String.fromCharCode(byte)}` : String.fromCharCode(byte)
+  })
+  return `"${bytes.join('')}"`
 }
 
 const UNITS: Readonly<Record<string, bigint>> = {

@@ -1,5 +1,5 @@
 import type { Span } from './ast.ts'
-import { isPrintable, quote } from './go-text.ts'
+import { fromBytes, isPrintable, quote } from './go-text.ts'
 import { CompileError } from './problem.ts'
 
 export type TokenKind =
@@ -51,7 +51,12 @@ export function tokenize(source: string): Tokens {
 }
 
 export function tokenText(token: Token): string {
-  return token.text === '' ? token.kind : `${token.kind}(${quote(token.text)})`
+  if (token.text === '') return token.kind
+  const text =
+    token.kind === 'Bytes'
+      ? fromBytes(Uint8Array.from(token.text, (char) => char.charCodeAt(0)))
+      : token.text
+  return `${token.kind}(${quote(text)})`
 }
 
 export function isWordCharacter(char: string | undefined): boolean {
@@ -100,8 +105,10 @@ class Lexer {
     } else if (',;%+-^'.includes(char)) this.#operator('')
     else if ('&!=*<>'.includes(char)) this.#operator('&=*')
     else if (char === '.') {
-      if (/^[0-9]$/.test(next ?? '')) this.#number()
-      else this.#operator('.')
+      if (/^[0-9]$/.test(next ?? '')) {
+        this.#end++
+        this.#number()
+      } else this.#operator('.')
     } else if (isWordCharacter(char)) {
       while (isWordCharacter(this.#peek())) this.#end++
       this.#emit(WORD_OPERATORS.has(this.#word()) ? 'Operator' : 'Identifier')

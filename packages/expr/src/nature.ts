@@ -29,8 +29,9 @@ export function isUnknown(nature: Nature): boolean {
   return nature.type === null ? nature.isNil !== true : nature.type.kind === 'interface'
 }
 
+/** The type in a message. Operators look through pointers, and so does what they say. */
 export function natureText(nature: Nature): string {
-  return nature.type?.name ?? 'unknown'
+  return nature.type?.name.replace(/^\*/, '') ?? 'unknown'
 }
 
 export function isInteger({ type }: Nature): boolean {

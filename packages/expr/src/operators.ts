@@ -256,13 +256,12 @@ export function isIn(needle: Value, container: Value, budget: Budget): boolean {
   if (items !== null) return items.some((item) => equal(item, needle, budget))
   if (isMap(container) || container instanceof AnyMap)
     return mapEntry(container, needle) !== undefined
-  if (container instanceof Struct) {
+  if (container instanceof Struct || container instanceof Time) {
     if (typeof needle !== 'string') {
       throw new Panic(`cannot use ${typeName(needle)} as field name of ${typeName(container)}`)
     }
-    return Object.hasOwn(container.fields, needle)
+    return container instanceof Struct && Object.hasOwn(container.fields, needle)
   }
-  if (container instanceof Time) return false
   throw new Panic(`operator "in" not defined on ${typeName(container)}`)
 }
 
@@ -289,7 +288,7 @@ export function mapKey(key: Value): string {
   if (key instanceof Int) return `${type.name} ${key.value}`
   if (key instanceof Time) return `time.Time ${key.unixNanos} ${key.zone.name}`
   if (typeof key === 'boolean' || typeof key === 'bigint') return `${type.name} ${key}`
-  throw new Panic(`runtime error: hash of unhashable type ${type.name}`)
+  throw new Panic(`hash of unhashable type: ${type.name}`)
 }
 
 /** `from[key]` and `from.key`. */

@@ -104,9 +104,7 @@ class JsonScanner {
 
   #word(word: string): string | null {
     for (const [i, expected] of Array.from(word).entries()) {
-      const char = this.#chars[this.#at]
-      if (char === undefined) return END
-      if (char !== expected) return this.#invalid(`in literal ${word} (expecting '${expected}')`)
+      if (this.#chars[this.#at] !== expected) return this.#invalid(`in literal ${word} (expecting '${expected}')`)
       this.#at++
       if (i === word.length - 1) return null
     }
@@ -116,7 +114,7 @@ class JsonScanner {
   #number(): string | null {
     const digit = (): boolean => /^[0-9]$/.test(this.#chars[this.#at] ?? '')
     const digits = (context: string): string | null => {
-      if (!digit()) return this.#chars[this.#at] === undefined ? END : this.#invalid(context)
+      if (!digit()) return this.#invalid(context)
       while (digit()) this.#at++
       return null
     }
@@ -148,15 +146,12 @@ class JsonScanner {
       this.#at++
       if (char === '"') return null
       if (char !== '\\') continue
-      const escaped = this.#chars[this.#at]
-      if (escaped === undefined) return END
+      const escaped = this.#chars[this.#at] ?? ' '
       if (!'bfnrtu\\/"'.includes(escaped)) return this.#invalid('in string escape code')
       this.#at++
       if (escaped !== 'u') continue
       for (let i = 0; i < 4; i++) {
-        const digit = this.#chars[this.#at]
-        if (digit === undefined) return END
-        if (!/^[0-9a-fA-F]$/.test(digit))
+        if (!/^[0-9a-fA-F]$/.test(this.#chars[this.#at] ?? ''))
           return this.#invalid('in \\u hexadecimal character escape')
         this.#at++
       }
@@ -164,7 +159,8 @@ class JsonScanner {
   }
 
   #invalid(context: string): string {
-    const char = this.#chars[this.#at] ?? ''
+    // At the end of the text Go's scanner goes on with a blank.
+    const char = this.#chars[this.#at] ?? ' '
     // Go quotes the first byte of the character as a rune.
     const [byte = 0] = new TextEncoder().encode(char)
     return `invalid character ${runeText(byte)} ${context}`

@@ -3,6 +3,7 @@ export { applyDefaults, applyPodTemplateDefaults } from './defaults.ts'
 export type { JsonSchema } from './json-schema.ts'
 export { openApiSchemas } from './open-api.ts'
 export {
+  addQuantities,
   canonicalQuantity,
   parseQuantity,
   type Quantity,
@@ -16,6 +17,7 @@ export {
   type FieldType,
   type GroupVersionKind,
   kindType,
+  type StringEnum,
   type StructType,
   structType,
   type TypeRef,

@@ -14,9 +14,9 @@ export interface StructuralSchemaOptions {
    */
   readonly defaults?: boolean
   /**
-   * Where an embedded ObjectMeta keeps only labels and annotations, as a path in the form above:
-   * `metadata`. Elsewhere ObjectMeta is `type: object` alone, which prunes all of it, unless
-   * nothing is above it.
+   * Paths of embedded metadata that keeps its labels and annotations, in the form above, such as
+   * `metadata`. Elsewhere metadata is `type: object` alone, and a server prunes all of it. A path
+   * that leads nowhere throws a TypeError.
    */
   readonly labelsAndAnnotationsAt?: readonly string[]
 }

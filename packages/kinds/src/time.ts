@@ -18,7 +18,7 @@ export function microTimeText(value: unknown): string | undefined {
 }
 
 /** Undefined for anything but a text that Go's RFC 3339 parser takes. */
-export function parseTime(value: unknown): Temporal.Instant | undefined {
+function parseTime(value: unknown): Temporal.Instant | undefined {
   if (typeof value !== 'string' || !rfc3339.test(value)) return undefined
   try {
     return Temporal.Instant.from(value.replace(',', '.').replace(/(\.\d{9})\d+/, '$1'))

@@ -168,6 +168,26 @@ test('an object over its limit is slowed down and its similar events are combine
   expect(drops).toEqual([])
 })
 
+test('beyond its burst an object sends at its rate, and the burst comes back with rest', async () => {
+  const { clock, recorder, told } = world({ perObject: { burst: 5, perSecond: 1 } })
+  const record = (from: number) => {
+    for (let index = from; index < from + 8; index++) {
+      recorder.record(rollout(), { ...paused, reason: `Reason${index}` })
+    }
+  }
+  record(0)
+  await clock.settle()
+  expect(told()).toHaveLength(5)
+  await clock.advance(1_000)
+  expect(told()).toHaveLength(6)
+  await clock.advance(2_000)
+  expect(told()).toHaveLength(8)
+  await clock.advance(60_000)
+  record(8)
+  await clock.settle()
+  expect(told()).toHaveLength(13)
+})
+
 test('a full queue drops the newest, counts it and says so', async () => {
   const { clock, api, recorder, drops } = world({ capacity: 2 })
   api.down = true

@@ -504,8 +504,6 @@ function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Pr
 function causeOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const { cause } = error
-  if (cause instanceof Error) {
-    return cause.message || (cause as NodeJS.ErrnoException).code || cause.name
-  }
-  return error.message
+  if (error.message !== 'fetch failed' || !(cause instanceof Error)) return error.message
+  return cause.message || (cause as NodeJS.ErrnoException).code || cause.name
 }

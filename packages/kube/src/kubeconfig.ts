@@ -231,7 +231,7 @@ function parseKubeconfig(
 ): Kubeconfig {
   let document: Record<string, unknown>
   try {
-    document = (parse(text, { logLevel: 'silent' }) ?? {}) as Record<string, unknown>
+    document = (parse(text, { logLevel: 'error' }) ?? {}) as Record<string, unknown>
   } catch (cause) {
     // yaml quotes the offending line, which may hold a token.
     const line = (cause as { linePos?: readonly { line: number }[] }).linePos?.[0]?.line

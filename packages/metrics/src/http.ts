@@ -31,7 +31,12 @@ export async function ask(input: MeasureInput, asked: Asked): Promise<Reply> {
     })
     response = await input.fetch(request, asked.insecure ? { insecure: true } : {})
     const text = await readBounded(response)
-    return { status: response.status, statusText: response.statusText, text, contentType: response.headers.get('content-type') ?? '' }
+    return {
+      status: response.status,
+      statusText: response.statusText,
+      text,
+      contentType: response.headers.get('content-type') ?? '',
+    }
   } catch (error) {
     throw new Error(`${title}: ${causeText(error, input.signal)}`, { cause: error })
   }
@@ -54,10 +59,13 @@ function causeText(error: unknown, signal: AbortSignal): string {
   const root = rootOf(error)
   const code = (root as { code?: unknown }).code
   const facts = root as { hostname?: string; address?: string; port?: number; message?: string }
-  if (code === 'ECONNREFUSED') return `dial tcp ${facts.address}:${facts.port}: connect: connection refused`
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return `dial tcp: lookup ${facts.hostname}: no such host`
+  if (code === 'ECONNREFUSED')
+    return `dial tcp ${facts.address}:${facts.port}: connect: connection refused`
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN')
+    return `dial tcp: lookup ${facts.hostname}: no such host`
   if (code === 'ECONNRESET') return 'read: connection reset by peer'
-  if (typeof code === 'string' && /CERT|SELF_SIGNED|UNABLE_TO/.test(code)) return `tls: failed to verify certificate: ${facts.message}`
+  if (typeof code === 'string' && /CERT|SELF_SIGNED|UNABLE_TO/.test(code))
+    return `tls: failed to verify certificate: ${facts.message}`
   return facts.message ?? String(root)
 }
 
@@ -82,25 +90,52 @@ interface OAuth2 {
 }
 
 /** Client credentials grant; header authentication first, then in the body (spec metric-providers 1.5). */
-export async function oauth2Header(input: MeasureInput, oauth2: OAuth2, insecure: boolean): Promise<string | null> {
+export async function oauth2Header(
+  input: MeasureInput,
+  oauth2: OAuth2,
+  insecure: boolean,
+): Promise<string | null> {
   const { tokenUrl, clientId, clientSecret } = oauth2
   if (!tokenUrl) return null
-  if (!clientId || !clientSecret) throw new Error('missing mandatory parameter in metric for OAuth2 setup')
+  if (!clientId || !clientSecret)
+    throw new Error('missing mandatory parameter in metric for OAuth2 setup')
   const form = new URLSearchParams({ grant_type: 'client_credentials' })
   if (oauth2.scopes?.length) form.set('scope', oauth2.scopes.join(' '))
   const headers = { 'Content-Type': 'application/x-www-form-urlencoded' }
   const post = (extra: Readonly<Record<string, string>>, body: URLSearchParams) =>
-    ask(input, { url: tokenUrl, method: 'POST', headers: { ...headers, ...extra }, body: body.toString(), insecure })
-  let reply = await post({ Authorization: basicAuth(encodeURIComponent(clientId), encodeURIComponent(clientSecret)) }, form)
+    ask(input, {
+      url: tokenUrl,
+      method: 'POST',
+      headers: { ...headers, ...extra },
+      body: body.toString(),
+      insecure,
+    })
+  let reply = await post(
+    { Authorization: basicAuth(encodeURIComponent(clientId), encodeURIComponent(clientSecret)) },
+    form,
+  )
   if (reply.status < 200 || reply.status > 299) {
-    reply = await post({}, new URLSearchParams([...form, ['client_id', clientId], ['client_secret', clientSecret]]))
+    reply = await post(
+      {},
+      new URLSearchParams([...form, ['client_id', clientId], ['client_secret', clientSecret]]),
+    )
   }
   if (reply.status < 200 || reply.status > 299) {
-    throw new Error(`oauth2: cannot fetch token: ${reply.status} ${reply.statusText}\nResponse: ${reply.text}`)
+    throw new Error(
+      `oauth2: cannot fetch token: ${reply.status} ${reply.statusText}\nResponse: ${reply.text}`,
+    )
   }
-  const token = /form|text\/plain/.test(reply.contentType) ? Object.fromEntries(new URLSearchParams(reply.text)) : JSON.parse(reply.text)
-  if (token.error) throw new Error(`oauth2: "${token.error}"${token.error_description ? ` "${token.error_description}"` : ''}`)
+  const token = /form|text\/plain/.test(reply.contentType)
+    ? Object.fromEntries(new URLSearchParams(reply.text))
+    : JSON.parse(reply.text)
+  if (token.error)
+    throw new Error(
+      `oauth2: "${token.error}"${token.error_description ? ` "${token.error_description}"` : ''}`,
+    )
   if (!token.access_token) throw new Error('oauth2: server response missing access_token')
-  const type = !token.token_type || String(token.token_type).toLowerCase() === 'bearer' ? 'Bearer' : token.token_type
+  const type =
+    !token.token_type || String(token.token_type).toLowerCase() === 'bearer'
+      ? 'Bearer'
+      : token.token_type
   return `${type} ${token.access_token}`
 }

@@ -5,7 +5,12 @@ const uidLabel = 'analysisrun.argoproj.io/uid'
 
 interface Job extends KubeObject {
   readonly status?: {
-    readonly conditions?: readonly { readonly type: string; readonly status?: string; readonly reason?: string; readonly message?: string }[]
+    readonly conditions?: readonly {
+      readonly type: string
+      readonly status?: string
+      readonly reason?: string
+      readonly message?: string
+    }[]
   }
 }
 
@@ -21,7 +26,11 @@ interface Container {
   readonly state?: { readonly waiting?: { readonly reason?: string; readonly message?: string } }
 }
 
-const neverStarts: ReadonlySet<string | undefined> = new Set(['ErrImagePull', 'ImagePullBackOff', 'InvalidImageName'])
+const neverStarts: ReadonlySet<string | undefined> = new Set([
+  'ErrImagePull',
+  'ImagePullBackOff',
+  'InvalidImageName',
+])
 
 /** A Kubernetes Job whose outcome is the verdict; conditions are ignored (spec metric-providers 12). */
 export const job: Provider = {
@@ -48,18 +57,32 @@ export const job: Provider = {
     if (!key) return { kind: 'done', phase: 'Error', message: 'job metadata reference missing' }
     const metadata = measurement.metadata ?? {}
     const present = await input.client.get<Job>(resources.jobs, key)
-    const ended = present.status?.conditions?.find((c) => (c.type === 'Complete' || c.type === 'Failed') && c.status !== 'False')
+    const ended = present.status?.conditions?.find(
+      (c) => (c.type === 'Complete' || c.type === 'Failed') && c.status !== 'False',
+    )
     if (ended?.type === 'Complete') return { kind: 'done', phase: 'Successful', metadata }
     if (ended) return { kind: 'done', phase: 'Failed', metadata, ...why(ended) }
     const stuck = await terminalPodError(input, key)
     if (stuck) return { kind: 'done', phase: 'Inconclusive', message: stuck, metadata }
-    const elapsed = Math.max(0, (input.clock.now() - Date.parse(measurement.startedAt ?? '')) / 1000)
-    return { kind: 'running', resumeAt: input.clock.now() + Math.sqrt(2 * elapsed) * 1000, metadata }
+    const elapsed = Math.max(
+      0,
+      (input.clock.now() - Date.parse(measurement.startedAt ?? '')) / 1000,
+    )
+    return {
+      kind: 'running',
+      resumeAt: input.clock.now() + Math.sqrt(2 * elapsed) * 1000,
+      metadata,
+    }
   },
   async terminate(input, measurement) {
     const key = keyOf(measurement)
     if (key) await deleteJob(input, key)
-    return { kind: 'done', phase: 'Inconclusive', message: 'Metric Terminated', metadata: measurement.metadata ?? {} }
+    return {
+      kind: 'done',
+      phase: 'Inconclusive',
+      message: 'Metric Terminated',
+      metadata: measurement.metadata ?? {},
+    }
   },
   async garbageCollect(input, limit) {
     const jobs = await input.client.list<Job>(resources.jobs, {
@@ -67,25 +90,44 @@ export const job: Provider = {
       labelSelector: `${uidLabel}=${input.run.metadata.uid}`,
     })
     const mine = jobs.items
-      .filter((one) => one.metadata.annotations?.['analysisrun.argoproj.io/metric-name'] === input.metric.name)
-      .filter((one) => one.status?.conditions?.some((c) => c.type === 'Complete' || c.type === 'Failed'))
-      .sort((a, b) => Date.parse(b.metadata.creationTimestamp ?? '') - Date.parse(a.metadata.creationTimestamp ?? ''))
-    for (const old of mine.slice(limit)) await deleteJob(input, { namespace: old.metadata.namespace ?? 'default', name: old.metadata.name })
+      .filter(
+        (one) =>
+          one.metadata.annotations?.['analysisrun.argoproj.io/metric-name'] === input.metric.name,
+      )
+      .filter((one) =>
+        one.status?.conditions?.some((c) => c.type === 'Complete' || c.type === 'Failed'),
+      )
+      .sort(
+        (a, b) =>
+          Date.parse(b.metadata.creationTimestamp ?? '') -
+          Date.parse(a.metadata.creationTimestamp ?? ''),
+      )
+    for (const old of mine.slice(limit))
+      await deleteJob(input, {
+        namespace: old.metadata.namespace ?? 'default',
+        name: old.metadata.name,
+      })
   },
 }
 
-function why(condition: { readonly reason?: string; readonly message?: string }): { message?: string } {
+function why(condition: { readonly reason?: string; readonly message?: string }): {
+  message?: string
+} {
   const text = [condition.reason, condition.message].filter(Boolean).join(': ')
   return text ? { message: text } : {}
 }
 
-function keyOf(measurement: { readonly metadata?: Readonly<Record<string, string>> }): { namespace: string; name: string } | null {
+function keyOf(measurement: {
+  readonly metadata?: Readonly<Record<string, string>>
+}): { namespace: string; name: string } | null {
   const name = measurement.metadata?.['job-name']
   return name ? { namespace: measurement.metadata?.['job-namespace'] ?? 'default', name } : null
 }
 
 function namespaceOf(input: MeasureInput): string {
-  return input.env['ARGO_ROLLOUTS_ANALYSIS_JOB_NAMESPACE'] || (input.run.metadata.namespace ?? 'default')
+  return (
+    input.env['ARGO_ROLLOUTS_ANALYSIS_JOB_NAMESPACE'] || (input.run.metadata.namespace ?? 'default')
+  )
 }
 
 function desiredJob(input: MeasureInput): Job {
@@ -112,25 +154,44 @@ function desiredJob(input: MeasureInput): Job {
       ...(namespace === runNamespace
         ? {
             ownerReferences: [
-              { apiVersion: 'argoproj.io/v1alpha1', kind: 'AnalysisRun', name: run.metadata.name, uid, controller: true, blockOwnerDeletion: true },
+              {
+                apiVersion: 'argoproj.io/v1alpha1',
+                kind: 'AnalysisRun',
+                name: run.metadata.name,
+                uid,
+                controller: true,
+                blockOwnerDeletion: true,
+              },
             ],
           }
         : {}),
     },
     spec: {
       ...config?.spec,
-      template: { ...template, metadata: { ...template?.metadata, labels: { ...template?.metadata?.labels, [uidLabel]: uid } } },
+      template: {
+        ...template,
+        metadata: {
+          ...template?.metadata,
+          labels: { ...template?.metadata?.labels, [uidLabel]: uid },
+        },
+      },
     },
   } as Job
 }
 
-async function terminalPodError(input: MeasureInput, key: { namespace: string; name: string }): Promise<string | null> {
+async function terminalPodError(
+  input: MeasureInput,
+  key: { namespace: string; name: string },
+): Promise<string | null> {
   const pods = await input.client.list<Pod>(resources.pods, {
     namespace: key.namespace,
     labelSelector: `${uidLabel}=${input.run.metadata.uid},job-name=${key.name}`,
   })
   for (const pod of pods.items) {
-    for (const container of [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])]) {
+    for (const container of [
+      ...(pod.status?.initContainerStatuses ?? []),
+      ...(pod.status?.containerStatuses ?? []),
+    ]) {
       const waiting = container.state?.waiting
       if (!neverStarts.has(waiting?.reason)) continue
       return `Pod ${pod.metadata.name}, container ${container.name} has terminal error (${waiting?.reason}): ${waiting?.message ?? ''}\n`
@@ -139,11 +200,13 @@ async function terminalPodError(input: MeasureInput, key: { namespace: string; n
   return null
 }
 
-async function deleteJob(input: MeasureInput, key: { namespace: string; name: string }): Promise<void> {
+async function deleteJob(
+  input: MeasureInput,
+  key: { namespace: string; name: string },
+): Promise<void> {
   try {
     await input.client.delete(resources.jobs, key, { propagationPolicy: 'Foreground' })
   } catch (error) {
     if (!(error instanceof ApiError) || error.code !== 404) throw error
   }
 }
-

@@ -5,28 +5,45 @@
  */
 export type JsonPath = readonly Node[]
 
-type Node = { readonly kind: 'text'; readonly text: string } | { readonly kind: 'path'; readonly steps: readonly Step[] }
+type Node =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'path'; readonly steps: readonly Step[] }
 
 type Step =
   | { readonly kind: 'field'; readonly name: string }
   | { readonly kind: 'wildcard' }
   | { readonly kind: 'recursive' }
   | { readonly kind: 'index'; readonly at: number }
-  | { readonly kind: 'slice'; readonly from: number | null; readonly to: number | null; readonly step: number }
+  | {
+      readonly kind: 'slice'
+      readonly from: number | null
+      readonly to: number | null
+      readonly step: number
+    }
   | { readonly kind: 'union'; readonly parts: readonly Step[] }
-  | { readonly kind: 'filter'; readonly path: readonly Step[]; readonly operator: string; readonly literal: unknown }
+  | {
+      readonly kind: 'filter'
+      readonly path: readonly Step[]
+      readonly operator: string
+      readonly literal: unknown
+    }
   | { readonly kind: 'literal'; readonly value: unknown }
 
 export function parseJsonPath(template: string): JsonPath {
   const nodes: Node[] = []
   for (let at = 0; at < template.length; ) {
     const open = template.indexOf('{', at)
-    if (open < 0 || open > at) nodes.push({ kind: 'text', text: template.slice(at, open < 0 ? undefined : open) })
+    if (open < 0 || open > at)
+      nodes.push({ kind: 'text', text: template.slice(at, open < 0 ? undefined : open) })
     if (open < 0) break
     const close = closing(template, open)
     const action = template.slice(open + 1, close).trim()
     // `range` repeats what is inside; a web metric takes the first value only, which is that of the ranged path.
-    if (action.startsWith('range ')) nodes.push({ kind: 'path', steps: rangeSteps(template, { from: close + 1, path: action.slice(6) }) })
+    if (action.startsWith('range '))
+      nodes.push({
+        kind: 'path',
+        steps: rangeSteps(template, { from: close + 1, path: action.slice(6) }),
+      })
     else if (action !== 'end') nodes.push({ kind: 'path', steps: parseSteps(action) })
     at = action.startsWith('range ') ? endOfRange(template, close + 1) : close + 1
   }
@@ -50,7 +67,10 @@ function endOfRange(template: string, from: number): number {
   return end + '{end}'.length
 }
 
-function rangeSteps(template: string, range: { readonly from: number; readonly path: string }): readonly Step[] {
+function rangeSteps(
+  template: string,
+  range: { readonly from: number; readonly path: string },
+): readonly Step[] {
   const inside = template.slice(range.from, endOfRange(template, range.from) - '{end}'.length)
   const first = /\{([^}]*)\}/.exec(inside)
   return [...parseSteps(range.path), ...(first ? parseSteps(first[1] ?? '') : [])]
@@ -136,7 +156,10 @@ function parseFilter(text: string): Step {
 }
 
 /** The first value found; `found: false` when nothing was selected. Throws where a field or index is not there. */
-export function selectFirst(path: JsonPath, document: unknown): { readonly found: boolean; readonly value: unknown } {
+export function selectFirst(
+  path: JsonPath,
+  document: unknown,
+): { readonly found: boolean; readonly value: unknown } {
   for (const node of path) {
     if (node.kind === 'text') return { found: true, value: node.text }
     const values = walk(node.steps, document)
@@ -180,7 +203,8 @@ function take(step: Step, value: unknown): readonly unknown[] {
     case 'index': {
       if (!Array.isArray(value)) return []
       const at = step.at < 0 ? value.length + step.at : step.at
-      if (at < 0 || at >= value.length) throw new Error(`array index out of bounds: index ${step.at}, length ${value.length}`)
+      if (at < 0 || at >= value.length)
+        throw new Error(`array index out of bounds: index ${step.at}, length ${value.length}`)
       return [value[at]]
     }
     case 'slice': {
@@ -195,7 +219,12 @@ function take(step: Step, value: unknown): readonly unknown[] {
 }
 
 function field(name: string, value: unknown): readonly unknown[] {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value) && Object.hasOwn(value, name)) {
+  if (
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    Object.hasOwn(value, name)
+  ) {
     return [(value as Record<string, unknown>)[name]]
   }
   if (Array.isArray(value)) return value.flatMap((child) => field(name, child))

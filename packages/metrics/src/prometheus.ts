@@ -1,5 +1,6 @@
 import { durationProblem, type Metric, parseDuration } from '@serinus/api'
-import { basicAuth, ask, oauth2Header, type Reply } from './http.ts'
+import { floats } from '@serinus/expr'
+import { ask, basicAuth, oauth2Header, type Reply } from './http.ts'
 import type { Measured, MeasureInput, Provider } from './provider.ts'
 import { rangeInstant } from './range-instant.ts'
 import { formatFloat, verdictOn } from './verdict.ts'
@@ -16,7 +17,7 @@ export const prometheus: Provider = {
     const headers = await headersOf(input, config)
     const parameters = parametersOf(input, config)
     const reply = await query({ input, config, address, headers, parameters })
-    return judged(input.metric, reply)
+    return judged(input, reply)
   },
   metadata: (metric) => ({ ResolvedPrometheusQuery: metric.provider.prometheus?.query ?? '' }),
 }
@@ -38,11 +39,15 @@ async function headersOf(input: MeasureInput, config: Config): Promise<Record<st
   const headers: Record<string, string> = {}
   const { basicAuth: basic, oauth2, sigv4 } = config.authentication ?? {}
   if (sigv4 && (sigv4.region || sigv4.profile || sigv4.roleArn)) {
-    throw new Error('authentication.sigv4 is not carried by this version of Serinus; use basicAuth, oauth2 or headers')
+    throw new Error(
+      'authentication.sigv4 is not carried by this version of Serinus; use basicAuth, oauth2 or headers',
+    )
   }
   if (basic && (basic.username || basic.password)) {
-    if (!basic.username) throw new Error('missing mandatory parameter in metric for basic auth setup: username')
-    if (!basic.password) throw new Error('missing mandatory parameter in metric for basic auth setup: password')
+    if (!basic.username)
+      throw new Error('missing mandatory parameter in metric for basic auth setup: username')
+    if (!basic.password)
+      throw new Error('missing mandatory parameter in metric for basic auth setup: password')
     headers['Authorization'] = basicAuth(basic.username, basic.password)
   }
   const token = oauth2 ? await oauth2Header(input, oauth2, config.insecure === true) : null
@@ -56,11 +61,19 @@ function parametersOf(input: MeasureInput, config: Config): URLSearchParams {
   const range = config.rangeQuery
   const text = config.query ?? ''
   if (!range) return new URLSearchParams({ query: text, time: String(now / 1000) })
-  const start = rangeInstant('start', range.start ?? '', now)
-  const end = rangeInstant('end', range.end ?? '', now)
+  const start = rangeInstant('start', range.start ?? '', () => now)
+  const end = rangeInstant('end', range.end ?? '', () => now)
   const step = parseDuration(range.step ?? '')
-  if (step === undefined) throw new Error(`failed to parse rangeQuery.step as duration: ${durationProblem(range.step ?? '')}`)
-  return new URLSearchParams({ end: String(end / 1000), query: text, start: String(start / 1000), step: formatFloat(step / 1000) })
+  if (step === undefined)
+    throw new Error(
+      `failed to parse rangeQuery.step as duration: ${durationProblem(range.step ?? '')}`,
+    )
+  return new URLSearchParams({
+    end: String(end / 1000),
+    query: text,
+    start: String(start / 1000),
+    step: formatFloat(step / 1000),
+  })
 }
 
 interface Asked {
@@ -98,10 +111,14 @@ interface Answer {
   readonly data?: { readonly resultType?: string; readonly result?: unknown }
 }
 
-function judged(metric: Metric, reply: Reply): Measured {
+function judged(input: MeasureInput, reply: Reply): Measured {
+  const { metric } = input
+  const now = () => input.clock.now()
   const answer = parse(reply)
   const { resultType, result } = answer.data ?? {}
-  const metadata = answer.warnings?.length ? { warnings: answer.warnings.map((w) => JSON.stringify(w)).join(', ') } : undefined
+  const metadata = answer.warnings?.length
+    ? { warnings: answer.warnings.map((w) => JSON.stringify(w)).join(', ') }
+    : undefined
   const done = (value: string, verdict: ReturnType<typeof verdictOn>): Measured => ({
     kind: 'done',
     value,
@@ -110,14 +127,23 @@ function judged(metric: Metric, reply: Reply): Measured {
   })
   if (resultType === 'scalar') {
     const value = number((result as [number, string])[1])
-    return done(formatFloat(value), verdictOn(metric, value))
+    return done(formatFloat(value), verdictOn(metric, value, { now }))
   }
-  if (resultType !== 'vector' && resultType !== 'matrix') throw new Error(`unexpected value type ${JSON.stringify(resultType)}`)
-  const series = (result ?? []) as readonly { readonly value?: [number, string]; readonly values?: readonly [number, string][] }[]
-  const values = series.flatMap((one) => (resultType === 'vector' ? (one.value ? [one.value] : []) : (one.values ?? [])))
+  if (resultType !== 'vector' && resultType !== 'matrix')
+    throw new Error(`unexpected value type ${JSON.stringify(resultType)}`)
+  const series = (result ?? []) as readonly {
+    readonly value?: [number, string]
+    readonly values?: readonly [number, string][]
+  }[]
+  const values = series.flatMap((one) =>
+    resultType === 'vector' ? (one.value ? [one.value] : []) : (one.values ?? []),
+  )
   const numbers = values.map(([, text]) => number(text))
-  const whyEmpty = series.length === 0 ? 'query returned no series' : undefined
-  return done(`[${numbers.map(formatFloat).join(',')}]`, verdictOn(metric, numbers, whyEmpty))
+  const whyEmpty = series.length === 0 ? { whyEmpty: 'query returned no series' } : {}
+  return done(
+    `[${numbers.map(formatFloat).join(',')}]`,
+    verdictOn(metric, floats(numbers), { now, ...whyEmpty }),
+  )
 }
 
 function parse(reply: Reply): Answer {
@@ -129,7 +155,8 @@ function parse(reply: Reply): Answer {
   }
   if (answer?.status === 'error') throw new Error(`${answer.errorType}: ${answer.error}`)
   if (answer?.status === 'success' && reply.status >= 200 && reply.status < 300) return answer
-  const excerpt = reply.text.trim() && answer === null ? ` (${reply.text.trim().slice(0, 200)})` : ''
+  const excerpt =
+    reply.text.trim() && answer === null ? ` (${reply.text.trim().slice(0, 200)})` : ''
   if (reply.status >= 500) throw new Error(`server_error: server error: ${reply.status}${excerpt}`)
   if (reply.status >= 400) throw new Error(`client_error: client error: ${reply.status}${excerpt}`)
   throw new Error(`bad_response: invalid answer with status ${reply.status}${excerpt}`)

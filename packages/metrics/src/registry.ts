@@ -13,5 +13,7 @@ export function providerOf(metric: Metric): Provider {
   if (key === undefined) throw new Error(`no valid provider in metric '${metric.name}'`)
   const provider = providers[key]
   if (provider) return provider
-  throw new Error(`provider ${key} of metric '${metric.name}' is not carried by this version of Serinus; it has ${Object.keys(providers).join(', ')}`)
+  throw new Error(
+    `provider ${key} of metric '${metric.name}' is not carried by this version of Serinus; it has ${Object.keys(providers).join(', ')}`,
+  )
 }

@@ -1,43 +1,24 @@
 import type { Metric } from '@serinus/api'
-import { evaluateCondition, type Value } from '@serinus/expr'
+import { judge, type Value } from '@serinus/expr'
 import type { Measured } from './provider.ts'
 
 type Verdict = Pick<Extract<Measured, { kind: 'done' }>, 'phase' | 'message'>
 
-/** Judges a value by the metric's conditions (spec metric-providers 1.3, analysis-and-experiments 3.1). */
-export function verdictOn(metric: Pick<Metric, 'successCondition' | 'failureCondition'>, result: Value, whyEmpty?: string): Verdict {
-  const { successCondition, failureCondition } = metric
-  const answers: { success?: boolean; failure?: boolean } = {}
-  for (const [name, source, key] of [
-    ['successCondition', successCondition, 'success'],
-    ['failureCondition', failureCondition, 'failure'],
-  ] as const) {
-    if (!source) continue
-    const answer = evaluateCondition(source, result)
-    if (!answer.ok) return { phase: 'Error', message: errorText({ name, source, result, cause: answer.problem.message, whyEmpty }) }
-    answers[key] = answer.value
+/**
+ * Judges a value by the metric's conditions (spec metric-providers 1.3). Upstream hides every cause behind one text where
+ * nothing was measured; that text stays and `whyEmpty` follows it.
+ */
+export function verdictOn(
+  metric: Pick<Metric, 'successCondition' | 'failureCondition'>,
+  result: Value,
+  options: { readonly now: () => number; readonly whyEmpty?: string },
+): Verdict {
+  const judgement = judge(metric, result, { now: options.now })
+  if (judgement.phase !== 'Error') return { phase: judgement.phase }
+  return {
+    phase: 'Error',
+    message: judgement.message + (options.whyEmpty ? ` (${options.whyEmpty})` : ''),
   }
-  if (answers.failure === true) return { phase: 'Failed' }
-  if (answers.success === true || (answers.success === undefined && answers.failure === undefined)) return { phase: 'Successful' }
-  if (answers.success === undefined) return { phase: 'Successful' }
-  return { phase: answers.failure === undefined ? 'Failed' : 'Inconclusive' }
-}
-
-interface ErrorFacts {
-  readonly name: string
-  readonly source: string
-  readonly result: Value
-  readonly cause: string
-  readonly whyEmpty: string | undefined
-}
-
-/** Upstream hides every cause behind one text where nothing was measured; its text stays, the cause follows. */
-function errorText(facts: ErrorFacts): string {
-  const empty = facts.result === null || (Array.isArray(facts.result) && facts.result.length === 0)
-  const base = `could not evaluate ${facts.name} "${facts.source}": `
-  if (!empty) return base + facts.cause
-  const upstream = 'metric result is nil or empty: no data returned from the metric provider'
-  return base + upstream + (facts.whyEmpty ? ` (${facts.whyEmpty})` : '')
 }
 
 /** Shortest decimal without an exponent (Go strconv 'f', -1): 1e21 prints `1000000000000000000000`. */
@@ -45,7 +26,8 @@ export function formatFloat(value: number): string {
   if (Number.isNaN(value)) return 'NaN'
   if (!Number.isFinite(value)) return value > 0 ? '+Inf' : '-Inf'
   const text = String(value)
-  const [, sign = '', digits = '', fraction = '', exponent] = /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]\d+))?$/.exec(text) ?? []
+  const [, sign = '', digits = '', fraction = '', exponent] =
+    /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]\d+))?$/.exec(text) ?? []
   if (exponent === undefined) return text
   const point = digits.length + Number(exponent)
   const all = digits + fraction
@@ -63,5 +45,8 @@ export function goJson(value: unknown): string {
       .map(([key, part]) => `${goJson(key)}:${goJson(part)}`)
     return `{${parts.join(',')}}`
   }
-  return JSON.stringify(value ?? null).replace(/[<>&\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return JSON.stringify(value ?? null).replace(
+    /[<>&\u2028\u2029]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }

@@ -27,15 +27,25 @@ export const web: Provider = {
       ...(body === undefined ? {} : { body }),
       insecure: config.insecure === true,
     })
-    if (reply.status < 200 || reply.status > 299) throw new Error(`received non 2xx response code: ${reply.status}`)
+    if (reply.status < 200 || reply.status > 299)
+      throw new Error(`received non 2xx response code: ${reply.status}`)
+    const now = () => input.clock.now()
     const document = parseJson(reply.text)
-    if (!document.ok) return { kind: 'done', value: reply.text, ...verdictOn(input.metric, reply.text) }
+    if (!document.ok)
+      return { kind: 'done', value: reply.text, ...verdictOn(input.metric, reply.text, { now }) }
     const selected = select(path, document.value)
-    return { kind: 'done', value: goJson(selected), ...verdictOn(input.metric, fromJson(selected)) }
+    return {
+      kind: 'done',
+      value: goJson(selected),
+      ...verdictOn(input.metric, fromJson(selected), { now }),
+    }
   },
 }
 
-function bodyOf(config: { readonly body?: string; readonly jsonBody?: unknown }, method: string): string | undefined {
+function bodyOf(
+  config: { readonly body?: string; readonly jsonBody?: unknown },
+  method: string,
+): string | undefined {
   if (config.body && config.jsonBody !== undefined) {
     throw new Error('use either Body or JSONBody; both cannot exists for WebMetric payload')
   }
@@ -59,7 +69,10 @@ function select(path: ReturnType<typeof parseJsonPath>, document: unknown): unkn
   try {
     selected = selectFirst(path, document)
   } catch (error) {
-    throw new Error(`Could not find JSONPath in body: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+    throw new Error(
+      `Could not find JSONPath in body: ${error instanceof Error ? error.message : String(error)}`,
+      { cause: error },
+    )
   }
   if (!selected.found) throw new Error('result of web metric produced no value')
   return selected.value

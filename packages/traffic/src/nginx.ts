@@ -19,7 +19,11 @@ export const nginx: Router<Config> = {
   observe(config, facts) {
     const weights = stableIngresses(config).map((name) => observedWeight(config, facts, name))
     const first = weights[0] ?? null
-    return { type: 'Nginx', weight: weights.every((w) => w === first) ? first : null, verified: null }
+    return {
+      type: 'Nginx',
+      weight: weights.every((w) => w === first) ? first : null,
+      verified: null,
+    }
   },
   plan(config, facts, routes) {
     const writes: Write[] = []
@@ -35,7 +39,11 @@ export const nginx: Router<Config> = {
 }
 
 function stableIngresses(config: Config): readonly string[] {
-  return config.stableIngresses?.length ? config.stableIngresses : config.stableIngress ? [config.stableIngress] : []
+  return config.stableIngresses?.length
+    ? config.stableIngresses
+    : config.stableIngress
+      ? [config.stableIngress]
+      : []
 }
 
 /** `<rollout>-<stableIngress>-canary`, cut so that the whole has at most 253 characters. */
@@ -65,18 +73,24 @@ interface Part {
 function planOne(config: Config, facts: RouterFacts, part: Part): RouterPlan {
   const stable = ingressNamed(facts, part.stableIngress)
   if (!stable) {
-    return fail(`error retrieving stableIngress \`${part.stableIngress}\` from cache: ingress.networking.k8s.io "${part.stableIngress}" not found`)
+    return fail(
+      `error retrieving stableIngress \`${part.stableIngress}\` from cache: ingress.networking.k8s.io "${part.stableIngress}" not found`,
+    )
   }
   const desired = desiredIngress(config, facts, { ...part, stable })
   if (!desired) {
-    return fail(`ingress \`${part.stableIngress}\` has no rules using service ${part.routes.stable.service} backend`)
+    return fail(
+      `ingress \`${part.stableIngress}\` has no rules using service ${part.routes.stable.service} backend`,
+    )
   }
   const name = desired.metadata.name
   const present = ingressNamed(facts, name)
   if (!present) {
     return {
       ok: true,
-      writes: [{ kind: 'create', id: `ingress/${name}`, resource: resources.ingresses, object: desired }],
+      writes: [
+        { kind: 'create', id: `ingress/${name}`, resource: resources.ingresses, object: desired },
+      ],
       transitions: [
         {
           type: 'Normal',
@@ -93,7 +107,8 @@ function planOne(config: Config, facts: RouterFacts, part: Part): RouterPlan {
   }
   const annotations = mergePatch(present.metadata.annotations ?? {}, keepForeign(present, desired))
   const spec = mergePatch(present.spec ?? {}, desired.spec ?? {})
-  if (annotations === undefined && spec === undefined) return { ok: true, writes: [], transitions: [] }
+  if (annotations === undefined && spec === undefined)
+    return { ok: true, writes: [], transitions: [] }
   return {
     ok: true,
     writes: [
@@ -145,7 +160,7 @@ function desiredIngress(
   if (rules.length === 0) return null
   const prefix = config.annotationPrefix || defaultPrefix
   const injected: Record<string, string> = {}
-  for (const [key, value] of Object.entries(config.additionalIngressAnnotations ?? {})) {
+  for (const [key, value] of Object.entries<string>(config.additionalIngressAnnotations ?? {})) {
     injected[key.startsWith(prefix) ? key : `${prefix}/${key}`] = value
   }
   Object.assign(injected, config.canaryIngressAnnotations)

@@ -8,7 +8,11 @@ export interface RoutingObjects {
 
 /** What a router wants to write so that its objects say what is desired. */
 export type RouterPlan =
-  | { readonly ok: true; readonly writes: readonly Write[]; readonly transitions: readonly Transition[] }
+  | {
+      readonly ok: true
+      readonly writes: readonly Write[]
+      readonly transitions: readonly Transition[]
+    }
   /** `detail` names what is missing or wrong, as upstream words it. */
   | { readonly ok: false; readonly reason: string; readonly detail: string }
 
@@ -32,4 +36,7 @@ export interface RouterFacts {
 }
 
 /** The routers that `spec.strategy.canary.trafficRouting` can name, by their key there. */
-export type RouterKey = Exclude<keyof TrafficRouting, 'managedRoutes' | 'maxTrafficWeight' | 'plugins'>
+export type RouterKey = Exclude<
+  keyof TrafficRouting,
+  'managedRoutes' | 'maxTrafficWeight' | 'plugins'
+>

@@ -309,7 +309,10 @@ export const metricProvider = object({
 export const metric = object({
   name: required(string, 'Name, unique among all metrics of a run.'),
   interval: optional(string, 'Duration between measurements. Absent: one measurement.'),
-  initialDelay: optional(string, 'Duration between the start of the run and the first measurement.'),
+  initialDelay: optional(
+    string,
+    'Duration between the start of the run and the first measurement.',
+  ),
   count: optional(
     intOrString,
     'How many measurements to take. Absent: one without interval, otherwise until the run is ended.',

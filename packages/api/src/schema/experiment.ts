@@ -1,9 +1,4 @@
-import {
-  analysisPhase,
-  argument,
-  dryRun,
-  measurementRetention,
-} from './analysis.ts'
+import { analysisPhase, argument, dryRun, measurementRetention } from './analysis.ts'
 import { labelSelector, podMetadata, podTemplateSpec } from './pod-template.ts'
 import {
   boolean,

@@ -1,4 +1,4 @@
-import { kubernetes, object, optional, string, map } from './typed-schema.ts'
+import { kubernetes, map, object, optional, string } from './typed-schema.ts'
 
 /** The part of core/v1 PodTemplateSpec that Serinus reads; everything else passes through. */
 export interface PodTemplateSpec {

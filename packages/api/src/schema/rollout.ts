@@ -6,7 +6,12 @@ import {
   measurementRetention,
 } from './analysis.ts'
 import { condition, templateService } from './experiment.ts'
-import { immutableLabelSelector, labelSelector, podMetadata, podTemplateSpec } from './pod-template.ts'
+import {
+  immutableLabelSelector,
+  labelSelector,
+  podMetadata,
+  podTemplateSpec,
+} from './pod-template.ts'
 import {
   any,
   boolean,
@@ -20,9 +25,9 @@ import {
   required,
   resource,
   string,
+  type Typed,
   time,
   word,
-  type Typed,
 } from './typed-schema.ts'
 
 const analysisParts = {
@@ -414,13 +419,8 @@ const albStatus = object({
 
 export const pauseCondition = object({
   reason: required(
-    word(
-      'CanaryPauseStep',
-      'BlueGreenPause',
-      'InconclusiveAnalysisRun',
-      'InconclusiveExperiment',
-    ),
-    'Why the Rollout is paused.',
+    string,
+    'CanaryPauseStep, BlueGreenPause, InconclusiveAnalysisRun or InconclusiveExperiment.',
   ),
   startTime: required(time, 'Since when.'),
 })

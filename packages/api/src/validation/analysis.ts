@@ -69,9 +69,7 @@ export function argumentExtras(
     if (fieldPath === undefined || /^(metadata|status)/.test(fieldPath)) return
     const field = fieldOfRollout(rollout, fieldPath)
     if (field.ok) return
-    problems.push(
-      invalid(`${place}.valueFrom.fieldRef.fieldPath`, fieldPath, field.problem),
-    )
+    problems.push(invalid(`${place}.valueFrom.fieldRef.fieldPath`, fieldPath, field.problem))
   })
   return problems
 }

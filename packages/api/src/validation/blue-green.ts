@@ -1,8 +1,8 @@
 import { defaults } from '../defaults.ts'
 import { invalid, missing, type Problem } from '../problem.ts'
 import type { BlueGreenStrategy, Rollout } from '../types.ts'
-import { antiAffinityProblems } from './anti-affinity.ts'
 import { analysisExtras } from './analysis.ts'
+import { antiAffinityProblems } from './anti-affinity.ts'
 import { atLeast, intOrPercentExtras } from './ranges.ts'
 
 const path = 'spec.strategy.blueGreen'

@@ -3,8 +3,8 @@ import { invalid, type Problem } from '../problem.ts'
 import type { CanaryStrategy, Rollout } from '../types.ts'
 import { analysisExtras } from './analysis.ts'
 import { antiAffinityProblems } from './anti-affinity.ts'
-import { atLeast, between, intOrPercentExtras } from './ranges.ts'
 import { canaryPath as path } from './paths.ts'
+import { atLeast, between, intOrPercentExtras } from './ranges.ts'
 import { stepExtras, stepProblems } from './steps.ts'
 
 /** Spec api 9.3, in upstream's order. */

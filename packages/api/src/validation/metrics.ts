@@ -81,13 +81,7 @@ export function validateMetricRules(spec: AnalysisRunSpec): readonly Problem[] {
     entries.flatMap(({ metricName }, index) =>
       names.some((name) => matches(metricName, name))
         ? []
-        : [
-            invalid(
-              `${list}[${index}]`,
-              metricName,
-              "Rule didn't match any metric name(s)",
-            ),
-          ],
+        : [invalid(`${list}[${index}]`, metricName, "Rule didn't match any metric name(s)")],
     ),
   )
 }

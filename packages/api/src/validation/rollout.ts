@@ -1,6 +1,6 @@
 import { defaults } from '../defaults.ts'
-import { nearest } from '../nearest.ts'
 import { subdomainProblem } from '../names-and-labels.ts'
+import { nearest } from '../nearest.ts'
 import { podTemplateProblems } from '../pod-template-validation.ts'
 import { internal, invalid, missing, type Problem } from '../problem.ts'
 import { selectorMatches, selectorProblems } from '../selector.ts'
@@ -122,7 +122,11 @@ function extras(rollout: Rollout): readonly Problem[] {
       problems.push(invalid('spec.workloadRef.kind', kind, detail))
     }
     if (!name) problems.push(missing('spec.workloadRef.name', 'names the workload'))
-    if (scaleDown !== undefined && scaleDown !== ('' as string) && !scaleDowns.includes(scaleDown)) {
+    if (
+      scaleDown !== undefined &&
+      scaleDown !== ('' as string) &&
+      !scaleDowns.includes(scaleDown)
+    ) {
       const close = nearest(scaleDown, scaleDowns)
       const hint = close === undefined ? '' : `; did you mean "${close}"?`
       const detail = `must be one of ${scaleDowns.join(', ')}${hint}`

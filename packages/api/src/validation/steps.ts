@@ -146,8 +146,7 @@ function managedRouteProblems(
   if (!trafficRouting || (!step.setHeaderRoute && !step.setMirrorRoute)) return []
   const managed = trafficRouting.managedRoutes?.map((route) => route.name)
   if (!managed) {
-    const detail =
-      "Rollout has missing field 'spec.strategy.canary.trafficRouting.managedRoutes'"
+    const detail = "Rollout has missing field 'spec.strategy.canary.trafficRouting.managedRoutes'"
     return [missing(`${canaryPath}.trafficRouting.managedRoutes`, detail)]
   }
   return (['setHeaderRoute', 'setMirrorRoute'] as const).flatMap((field) => {

@@ -13,7 +13,10 @@ export interface Access {
 
 type StoredRollout = Rollout & KubeObject
 
-export async function readRollout({ client, namespace }: Access, name: string): Promise<StoredRollout> {
+export async function readRollout(
+  { client, namespace }: Access,
+  name: string,
+): Promise<StoredRollout> {
   return client.get<StoredRollout>(kinds.rollouts, { namespace, name })
 }
 
@@ -23,14 +26,23 @@ export async function readObjects(access: Access, name: string): Promise<Rollout
   const rollout = await readRollout(access, name)
   const labelSelector = selectorText(rollout)
   const ofRollout = { namespace, ...(labelSelector ? { labelSelector } : {}) }
-  const withHash = { namespace, labelSelector: [hashLabel, labelSelector].filter(Boolean).join(',') }
+  const withHash = {
+    namespace,
+    labelSelector: [hashLabel, labelSelector].filter(Boolean).join(','),
+  }
   const [replicaSets, pods, analysisRuns, events] = await Promise.all([
     client.list<ReplicaSet>(resources.replicaSets, withHash),
     client.list<Pod & KubeObject>(resources.pods, withHash),
     client.list<AnalysisRun & KubeObject>(kinds.analysisRuns, ofRollout),
     readWarnings(access, rollout),
   ])
-  return { rollout, replicaSets: replicaSets.items, pods: pods.items, analysisRuns: analysisRuns.items, warnings: events }
+  return {
+    rollout,
+    replicaSets: replicaSets.items,
+    pods: pods.items,
+    analysisRuns: analysisRuns.items,
+    warnings: events,
+  }
 }
 
 interface EventObject extends KubeObject {
@@ -41,11 +53,21 @@ interface EventObject extends KubeObject {
 
 /** Mistakes that Serinus found in the present generation; upstream has no such events. */
 const warningReasons: ReadonlySet<string> = new Set([
-  'DurationNormalized', 'ClusterTemplateFallback', 'ZeroPause', 'CanaryUnderscaled', 'TrafficRoutingError',
-  'UnknownNotificationTrigger', 'NotificationSubscriptionInvalid', 'NotificationFailed', 'ReplicaSetCreateError',
+  'DurationNormalized',
+  'ClusterTemplateFallback',
+  'ZeroPause',
+  'CanaryUnderscaled',
+  'TrafficRoutingError',
+  'UnknownNotificationTrigger',
+  'NotificationSubscriptionInvalid',
+  'NotificationFailed',
+  'ReplicaSetCreateError',
 ])
 
-async function readWarnings({ client, namespace }: Access, rollout: StoredRollout): Promise<readonly string[]> {
+async function readWarnings(
+  { client, namespace }: Access,
+  rollout: StoredRollout,
+): Promise<readonly string[]> {
   try {
     const events = await client.list<EventObject>(resources.events, {
       namespace,
@@ -85,5 +107,9 @@ export async function patchStatus(access: Access, name: string, status: unknown)
 }
 
 export async function patchSpec(access: Access, name: string, spec: unknown): Promise<void> {
-  await access.client.patch(kinds.rollouts, { namespace: access.namespace, name }, { kind: 'merge', body: { spec } })
+  await access.client.patch(
+    kinds.rollouts,
+    { namespace: access.namespace, name },
+    { kind: 'merge', body: { spec } },
+  )
 }

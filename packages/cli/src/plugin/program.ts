@@ -1,11 +1,18 @@
 import { kinds, type Rollout } from '@serinus/api'
-import { type Clock, httpClient, type KubeconfigOptions, type KubeObject, kubeconfigTransport, sleep } from '@serinus/kube'
+import {
+  type Clock,
+  httpClient,
+  type KubeconfigOptions,
+  type KubeObject,
+  kubeconfigTransport,
+  sleep,
+} from '@serinus/kube'
 import { Command, InvalidArgumentError, Option } from 'commander'
+import { version } from '../version.ts'
 import { listText } from '../view/list-text.ts'
 import { rolloutInfo } from '../view/rollout-info.ts'
 import { rolloutText } from '../view/rollout-text.ts'
 import { painter } from '../view/table.ts'
-import { version } from '../version.ts'
 import { type Access, patchSpec, patchStatus, readObjects } from './access.ts'
 import { completionScript, shells } from './completion.ts'
 import { promote } from './promote.ts'
@@ -55,7 +62,9 @@ export function pluginProgram(terminal: Terminal): Command {
     .option('--short', 'print just the version number', false)
     .action((options: { short: boolean }) => {
       if (options.short) return terminal.out(`${version}\n`)
-      terminal.out(`kubectl-argo-rollouts: ${version}\n  Product: Serinus\n  NodeVersion: ${process.version}\n  Platform: ${process.platform}/${process.arch}\n`)
+      terminal.out(
+        `kubectl-argo-rollouts: ${version}\n  Product: Serinus\n  NodeVersion: ${process.version}\n  Platform: ${process.platform}/${process.arch}\n`,
+      )
     })
   program
     .command('completion')
@@ -103,10 +112,17 @@ function collect(value: string, previous: readonly string[]): readonly string[] 
 function accessOf(program: Command, terminal: Terminal): Access {
   const flags = program.opts<KubeconfigOptions & { asGroup: readonly string[] }>()
   const { asGroup, ...rest } = flags
-  const options: KubeconfigOptions = { ...rest, ...(asGroup.length > 0 ? { asGroups: asGroup } : {}), env: terminal.env }
+  const options: KubeconfigOptions = {
+    ...rest,
+    ...(asGroup.length > 0 ? { asGroups: asGroup } : {}),
+    env: terminal.env,
+  }
   if (terminal.connect) return terminal.connect(options)
   const { transport, baseUrl, namespace } = kubeconfigTransport(options)
-  return { client: httpClient(transport, { baseUrl, userAgent: `kubectl-argo-rollouts/${version}` }), namespace: options.namespace ?? namespace }
+  return {
+    client: httpClient(transport, { baseUrl, userAgent: `kubectl-argo-rollouts/${version}` }),
+    namespace: options.namespace ?? namespace,
+  }
 }
 
 function positive(text: string): number {
@@ -125,16 +141,18 @@ function addGet(program: Command, terminal: Terminal, connect: Connect): void {
     .option('-w, --watch', 'watch live updates', false)
     .option('--no-color', 'do not colorize output')
     .option('--timeout-seconds <n>', 'end the watch after this many seconds', positive, 0)
-    .action(async (name: string, options: { watch: boolean; color: boolean; timeoutSeconds: number }) => {
-      const access = connect()
-      const paint = painter(options.color && terminal.env['TERM'] !== 'dumb')
-      const now = terminal.clock.now()
-      const page = (objects: Parameters<typeof rolloutInfo>[0], at: number) =>
-        rolloutText(rolloutInfo(objects, at), { now: at, paint })
-      if (!options.watch) return terminal.out(page(await readSingular(access, name), now))
-      await readSingular(access, name)
-      await watchRollout({ access, name, terminal, page, timeoutSeconds: options.timeoutSeconds })
-    })
+    .action(
+      async (name: string, options: { watch: boolean; color: boolean; timeoutSeconds: number }) => {
+        const access = connect()
+        const paint = painter(options.color && terminal.env['TERM'] !== 'dumb')
+        const now = terminal.clock.now()
+        const page = (objects: Parameters<typeof rolloutInfo>[0], at: number) =>
+          rolloutText(rolloutInfo(objects, at), { now: at, paint })
+        if (!options.watch) return terminal.out(page(await readSingular(access, name), now))
+        await readSingular(access, name)
+        await watchRollout({ access, name, terminal, page, timeoutSeconds: options.timeoutSeconds })
+      },
+    )
 }
 
 /** `get` and `status` name the kind in the singular when the object is missing, as upstream's view cache does (spec cli 1.1). */
@@ -166,9 +184,16 @@ function addList(program: Command, terminal: Terminal, connect: Connect): void {
       })
       if (rollouts.items.length === 0) return terminal.err('No resources found.\n')
       const now = terminal.clock.now()
-      const infos = rollouts.items.map((rollout) => rolloutInfo({ rollout, replicaSets: [], pods: [], analysisRuns: [] }, now))
+      const infos = rollouts.items.map((rollout) =>
+        rolloutInfo({ rollout, replicaSets: [], pods: [], analysisRuns: [] }, now),
+      )
       const timestamp = `${new Date(now).toISOString().slice(0, 19)}Z`
-      terminal.out(listText(infos, { allNamespaces: options.allNamespaces, ...(options.timestamps ? { timestamp } : {}) }))
+      terminal.out(
+        listText(infos, {
+          allNamespaces: options.allNamespaces,
+          ...(options.timestamps ? { timestamp } : {}),
+        }),
+      )
     })
 }
 
@@ -177,15 +202,23 @@ function addStatus(program: Command, terminal: Terminal, connect: Connect): void
     .command('status')
     .description('Show the status of a rollout, and wait for its end')
     .argument('<name>')
-    .addOption(new Option('-w, --watch [bool]', 'wait until the rollout is healthy or degraded').default('true'))
+    .addOption(
+      new Option('-w, --watch [bool]', 'wait until the rollout is healthy or degraded').default(
+        'true',
+      ),
+    )
     .option('-t, --timeout <duration>', 'how long to wait; 0 waits for ever', '0s')
     .action(async (name: string, options: { watch: string | true; timeout: string }) => {
       const access = connect()
       const read = async () => {
-        const { status, message } = rolloutInfo(await readSingular(access, name), terminal.clock.now())
+        const { status, message } = rolloutInfo(
+          await readSingular(access, name),
+          terminal.clock.now(),
+        )
         return { status, message, text: message ? `${status} - ${message}` : status }
       }
-      const degraded = (message: string) => new Error(`The rollout is in a degraded state with message: ${message}`)
+      const degraded = (message: string) =>
+        new Error(`The rollout is in a degraded state with message: ${message}`)
       const first = await read()
       if (options.watch === 'false') {
         const ended = first.status === 'Healthy' || first.status === 'Degraded'
@@ -201,7 +234,8 @@ function addStatus(program: Command, terminal: Terminal, connect: Connect): void
         told = now.text
         if (now.status === 'Healthy') return
         if (now.status === 'Degraded') throw degraded(now.message)
-        if (terminal.clock.now() >= until || terminal.signal.aborted) throw new Error('Rollout status watch exceeded timeout')
+        if (terminal.clock.now() >= until || terminal.signal.aborted)
+          throw new Error('Rollout status watch exceeded timeout')
         await sleep(terminal.clock, 500, terminal.signal).catch(() => {})
       }
     })
@@ -213,16 +247,20 @@ function timeoutMs(text: string): number {
   if (text === '0') return 0
   const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)]
   if (parts.map((part) => part[0]).join('') !== text || parts.length === 0) {
-    throw new Error(`invalid argument "${text}" for "-t, --timeout" flag: time: invalid duration "${text}"`)
+    throw new Error(
+      `invalid argument "${text}" for "-t, --timeout" flag: time: invalid duration "${text}"`,
+    )
   }
   return parts.reduce((sum, part) => sum + Number(part[1]) * (units[part[2] ?? ''] ?? 0), 0)
 }
 
 function addVerbs(program: Command, terminal: Terminal, connect: Connect): void {
-  const each = (names: readonly string[], act: (access: Access, name: string) => Promise<string>) => async () => {
-    const access = connect()
-    for (const name of names) terminal.out(`${await act(access, name)}\n`)
-  }
+  const each =
+    (names: readonly string[], act: (access: Access, name: string) => Promise<string>) =>
+    async () => {
+      const access = connect()
+      for (const name of names) terminal.out(`${await act(access, name)}\n`)
+    }
   program
     .command('promote')
     .description('Promote a rollout: resume it, or skip its current step')
@@ -230,11 +268,22 @@ function addVerbs(program: Command, terminal: Terminal, connect: Connect): void 
     .option('--full', 'skip all steps, pauses and analysis', false)
     .addOption(new Option('-c, --skip-current-step').hideHelp())
     .addOption(new Option('-a, --skip-all-steps').hideHelp())
-    .action(async (name: string, options: { full: boolean; skipCurrentStep?: boolean; skipAllSteps?: boolean }) => {
-      if (options.skipCurrentStep) terminal.err('Flag --skip-current-step has been deprecated, use without the flag instead ie. promote ROLLOUT\n')
-      if (options.skipAllSteps) terminal.err('Flag --skip-all-steps has been deprecated, use --full instead ie. promote ROLLOUT --full\n')
-      terminal.out(`${await promote(connect(), name, options)}\n`)
-    })
+    .action(
+      async (
+        name: string,
+        options: { full: boolean; skipCurrentStep?: boolean; skipAllSteps?: boolean },
+      ) => {
+        if (options.skipCurrentStep)
+          terminal.err(
+            'Flag --skip-current-step has been deprecated, use without the flag instead ie. promote ROLLOUT\n',
+          )
+        if (options.skipAllSteps)
+          terminal.err(
+            'Flag --skip-all-steps has been deprecated, use --full instead ie. promote ROLLOUT --full\n',
+          )
+        terminal.out(`${await promote(connect(), name, options)}\n`)
+      },
+    )
   program
     .command('abort')
     .description('Abort an update: traffic returns to the stable version')
@@ -294,7 +343,11 @@ function addVerbs(program: Command, terminal: Terminal, connect: Connect): void 
     .argument('<names...>')
     .action((names: string[]) =>
       each(names, async ({ client, namespace }, name) => {
-        await client.patch(kinds.analysisRuns, { namespace, name }, { kind: 'merge', body: { spec: { terminate: true } } })
+        await client.patch(
+          kinds.analysisRuns,
+          { namespace, name },
+          { kind: 'merge', body: { spec: { terminate: true } } },
+        )
         return `analysisRun '${name}' terminated`
       })(),
     )
@@ -319,7 +372,18 @@ function addSet(program: Command, terminal: Terminal, connect: Connect): void {
 }
 
 const namedCommands: ReadonlySet<string> = new Set([
-  'get rollout', 'get ro', 'get rollouts', 'status', 'promote', 'abort', 'pause', 'restart', 'undo', 'retry rollout', 'retry ro', 'set image',
+  'get rollout',
+  'get ro',
+  'get rollouts',
+  'status',
+  'promote',
+  'abort',
+  'pause',
+  'restart',
+  'undo',
+  'retry rollout',
+  'retry ro',
+  'set image',
 ])
 
 /** The protocol of cobra's completion scripts, which kubectl calls (spec cli 1.2). */
@@ -344,7 +408,9 @@ async function complete(program: Command, words: readonly string[], connect: Con
     try {
       const { client, namespace } = connect()
       const rollouts = await client.list(kinds.rollouts, { namespace })
-      const names = rollouts.items.map((rollout) => rollout.metadata.name).filter((name) => name.startsWith(typed))
+      const names = rollouts.items
+        .map((rollout) => rollout.metadata.name)
+        .filter((name) => name.startsWith(typed))
       return { candidates: names, directive: 4, label: 'ShellCompDirectiveNoFileComp' }
     } catch {
       return { candidates: [], directive: 1, label: 'ShellCompDirectiveError' }
@@ -357,4 +423,3 @@ async function complete(program: Command, words: readonly string[], connect: Con
     .map((command) => `${command.name()}\t${command.description()}`)
   return { candidates, directive: 4, label: 'ShellCompDirectiveNoFileComp' }
 }
-

@@ -40,11 +40,19 @@ function usageError(error: CommanderError, usage: Usage): number {
   const word = args.find((arg) => !arg.startsWith('-')) ?? ''
   const command = program.commands.find((c) => c.name() === word || c.aliases().includes(word))
   if (!command) {
-    terminal.err(`Error: unknown command "${word}" for "kubectl-argo-rollouts"\nRun 'kubectl-argo-rollouts --help' for usage.\n`)
+    terminal.err(
+      `Error: unknown command "${word}" for "kubectl-argo-rollouts"\nRun 'kubectl-argo-rollouts --help' for usage.\n`,
+    )
     return 1
   }
-  const sub = command.commands.find((c) => args.includes(c.name()) || c.aliases().some((alias) => args.includes(alias)))
-  if (error.code === 'commander.missingArgument' || error.code === 'commander.excessArguments' || error.code === 'commander.unknownCommand') {
+  const sub = command.commands.find(
+    (c) => args.includes(c.name()) || c.aliases().some((alias) => args.includes(alias)),
+  )
+  if (
+    error.code === 'commander.missingArgument' ||
+    error.code === 'commander.excessArguments' ||
+    error.code === 'commander.unknownCommand'
+  ) {
     terminal.err((sub ?? command).helpInformation())
     return 1
   }

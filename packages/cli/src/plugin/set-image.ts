@@ -5,7 +5,11 @@ import { type Access, readRollout } from './access.ts'
 const attempts = 5
 
 /** Spec cli 8.2: reads, changes the named containers, writes back; repeated when somebody was faster. */
-export async function setImage(access: Access, name: string, change: { container: string; image: string }): Promise<string> {
+export async function setImage(
+  access: Access,
+  name: string,
+  change: { container: string; image: string },
+): Promise<string> {
   for (let attempt = 1; ; attempt++) {
     const rollout = await readRollout(access, name)
     const template = rollout.spec.template

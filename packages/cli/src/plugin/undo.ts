@@ -7,10 +7,18 @@ import { type Access, readRollout, selectorText } from './access.ts'
 export async function undo(access: Access, name: string, toRevision: number): Promise<string> {
   const { client, namespace } = access
   const rollout = await readRollout(access, name)
-  const sets = await client.list<ReplicaSet>(resources.replicaSets, { namespace, labelSelector: selectorText(rollout) })
+  const sets = await client.list<ReplicaSet>(resources.replicaSets, {
+    namespace,
+    labelSelector: selectorText(rollout),
+  })
   const mine = sets.items
-    .filter((set) => set.metadata.ownerReferences?.some((r) => r.controller && r.uid === rollout.metadata.uid))
-    .map((set) => ({ set, revision: Number(set.metadata.annotations?.[annotationKeys.revision] ?? 0) }))
+    .filter((set) =>
+      set.metadata.ownerReferences?.some((r) => r.controller && r.uid === rollout.metadata.uid),
+    )
+    .map((set) => ({
+      set,
+      revision: Number(set.metadata.annotations?.[annotationKeys.revision] ?? 0),
+    }))
     .filter(({ revision }) => !Number.isNaN(revision))
     .sort((a, b) => b.revision - a.revision)
   const chosen = toRevision > 0 ? mine.find(({ revision }) => revision === toRevision) : mine[1]
@@ -25,10 +33,14 @@ export async function undo(access: Access, name: string, toRevision: number): Pr
   if (isContained(rollout.spec.template, template)) {
     return `skipped rollback (current template already matches revision ${toRevision})`
   }
-  await client.patch(kinds.rollouts, { namespace, name }, {
-    kind: 'json',
-    body: [{ op: 'replace', path: '/spec/template', value: template }],
-  })
+  await client.patch(
+    kinds.rollouts,
+    { namespace, name },
+    {
+      kind: 'json',
+      body: [{ op: 'replace', path: '/spec/template', value: template }],
+    },
+  )
   return `rollout '${name}' undo\n`
 }
 
@@ -55,5 +67,7 @@ function isContained(part: unknown, whole: unknown): boolean {
   if (typeof whole !== 'object' || whole === null) return Object.keys(part).length === 0
   if (Array.isArray(part) !== Array.isArray(whole)) return false
   if (Array.isArray(part) && Array.isArray(whole) && part.length !== whole.length) return false
-  return Object.entries(part).every(([key, value]) => isContained(value, (whole as Record<string, unknown>)[key]))
+  return Object.entries(part).every(([key, value]) =>
+    isContained(value, (whole as Record<string, unknown>)[key]),
+  )
 }

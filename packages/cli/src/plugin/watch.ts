@@ -23,18 +23,35 @@ const tickMs = 1000
 export async function watchRollout(watch: Watch): Promise<void> {
   const { terminal, access } = watch
   const { clock } = terminal
-  const until = watch.timeoutSeconds > 0 ? clock.now() + watch.timeoutSeconds * 1000 : Number.POSITIVE_INFINITY
+  const until =
+    watch.timeoutSeconds > 0 ? clock.now() + watch.timeoutSeconds * 1000 : Number.POSITIVE_INFINITY
   const ended = new AbortController()
   const signal = AbortSignal.any([terminal.signal, ended.signal])
   const common = { client: access.client, clock, signal, namespace: access.namespace }
-  const rollouts = startInformer<Rollout & KubeObject>({ ...common, resource: kinds.rollouts, fieldSelector: `metadata.name=${watch.name}` })
-  const replicaSets = startInformer<ReplicaSet>({ ...common, resource: resources.replicaSets, labelSelector: hashLabel })
-  const pods = startInformer<Pod & KubeObject>({ ...common, resource: resources.pods, labelSelector: hashLabel })
-  const analysisRuns = startInformer<AnalysisRun & KubeObject>({ ...common, resource: kinds.analysisRuns })
+  const rollouts = startInformer<Rollout & KubeObject>({
+    ...common,
+    resource: kinds.rollouts,
+    fieldSelector: `metadata.name=${watch.name}`,
+  })
+  const replicaSets = startInformer<ReplicaSet>({
+    ...common,
+    resource: resources.replicaSets,
+    labelSelector: hashLabel,
+  })
+  const pods = startInformer<Pod & KubeObject>({
+    ...common,
+    resource: resources.pods,
+    labelSelector: hashLabel,
+  })
+  const analysisRuns = startInformer<AnalysisRun & KubeObject>({
+    ...common,
+    resource: kinds.analysisRuns,
+  })
   try {
     await Promise.all([rollouts.synced, replicaSets.synced, pods.synced, analysisRuns.synced])
     let changed = new AbortController()
-    for (const informer of [rollouts, replicaSets, pods, analysisRuns]) informer.subscribe(() => changed.abort())
+    for (const informer of [rollouts, replicaSets, pods, analysisRuns])
+      informer.subscribe(() => changed.abort())
     while (clock.now() < until && !signal.aborted) {
       const rollout = rollouts.list(access.namespace)[0]
       if (!rollout) throw new Error(`rollout.argoproj.io "${watch.name}" not found`)
@@ -52,7 +69,11 @@ export async function watchRollout(watch: Watch): Promise<void> {
           ),
       )
       await sleep(clock, repaintAtMostEveryMs, signal).catch(() => {})
-      await sleep(clock, tickMs - repaintAtMostEveryMs, AbortSignal.any([signal, changed.signal])).catch(() => {})
+      await sleep(
+        clock,
+        tickMs - repaintAtMostEveryMs,
+        AbortSignal.any([signal, changed.signal]),
+      ).catch(() => {})
     }
   } catch (error) {
     if (!signal.aborted) throw error

@@ -26,7 +26,11 @@ interface ContainerStatus {
   readonly state?: {
     readonly waiting?: { readonly reason?: string }
     readonly running?: unknown
-    readonly terminated?: { readonly reason?: string; readonly signal?: number; readonly exitCode?: number }
+    readonly terminated?: {
+      readonly reason?: string
+      readonly signal?: number
+      readonly exitCode?: number
+    }
   }
 }
 
@@ -62,10 +66,13 @@ function initialising(pod: Pod): { reason: string | null; restarts: number } {
     if (terminated && terminated.exitCode === 0) continue
     if (terminated) {
       if (terminated.reason) return { reason: `Init:${terminated.reason}`, restarts }
-      const how = terminated.signal ? `Signal:${terminated.signal}` : `ExitCode:${terminated.exitCode}`
+      const how = terminated.signal
+        ? `Signal:${terminated.signal}`
+        : `ExitCode:${terminated.exitCode}`
       return { reason: `Init:${how}`, restarts }
     }
-    const sidecar = pod.spec?.initContainers?.find((c) => c.name === container.name)?.restartPolicy === 'Always'
+    const sidecar =
+      pod.spec?.initContainers?.find((c) => c.name === container.name)?.restartPolicy === 'Always'
     if (sidecar && container.started) {
       if (container.ready) continue
       return { reason: null, restarts }
@@ -87,7 +94,9 @@ function running(pod: Pod): { reason: string | null; ready: number; restarts: nu
     const { waiting, terminated } = container.state ?? {}
     if (waiting?.reason) reason = waiting.reason
     else if (terminated) {
-      reason = terminated.reason || (terminated.signal ? `Signal:${terminated.signal}` : `ExitCode:${terminated.exitCode}`)
+      reason =
+        terminated.reason ||
+        (terminated.signal ? `Signal:${terminated.signal}` : `ExitCode:${terminated.exitCode}`)
     } else if (container.ready && container.state?.running) {
       anyRunning = true
       ready++
@@ -98,8 +107,17 @@ function running(pod: Pod): { reason: string | null; ready: number; restarts: nu
 }
 
 const icons: Readonly<Record<string, string>> = {
-  Pending: '◌', Terminating: '◌', ContainerCreating: '◌', Running: '✔', Completed: '✔', Failed: '✖',
-  InvalidImageName: '✖', CrashLoopBackOff: '✖', ImagePullBackOff: '⚠', RegistryUnavailable: '⚠', Unknown: '?',
+  Pending: '◌',
+  Terminating: '◌',
+  ContainerCreating: '◌',
+  Running: '✔',
+  Completed: '✔',
+  Failed: '✖',
+  InvalidImageName: '✖',
+  CrashLoopBackOff: '✖',
+  ImagePullBackOff: '⚠',
+  RegistryUnavailable: '⚠',
+  Unknown: '?',
 }
 
 function podIcon(status: string): string {

@@ -81,8 +81,20 @@ export interface RolloutObjects {
 }
 
 const phaseIcons: Readonly<Record<string, string>> = {
-  Progressing: '◌', Paused: '॥', Healthy: '✔', Degraded: '✖', Error: '⚠', InvalidSpec: '⚠', Unknown: '?',
-  ScaledDown: '•', ReplicaFailure: '✖', Successful: '✔', Failed: '✖', Inconclusive: '?', Running: '◌', Pending: '◷',
+  Progressing: '◌',
+  Paused: '॥',
+  Healthy: '✔',
+  Degraded: '✖',
+  Error: '⚠',
+  InvalidSpec: '⚠',
+  Unknown: '?',
+  ScaledDown: '•',
+  ReplicaFailure: '✖',
+  Successful: '✔',
+  Failed: '✖',
+  Inconclusive: '?',
+  Running: '◌',
+  Pending: '◷',
 }
 
 export function iconOf(status: string): string {
@@ -153,11 +165,16 @@ function createdAt(object: { readonly metadata: { readonly creationTimestamp?: s
 }
 
 function ownedBy(uid: string | undefined) {
-  return (object: { readonly metadata: { readonly ownerReferences?: readonly { readonly uid: string }[] } }) =>
-    uid !== undefined && (object.metadata.ownerReferences?.some((reference) => reference.uid === uid) ?? false)
+  return (object: {
+    readonly metadata: { readonly ownerReferences?: readonly { readonly uid: string }[] }
+  }) =>
+    uid !== undefined &&
+    (object.metadata.ownerReferences?.some((reference) => reference.uid === uid) ?? false)
 }
 
-function revisionOf(object: { readonly metadata: { readonly annotations?: Readonly<Record<string, string>> } }): number {
+function revisionOf(object: {
+  readonly metadata: { readonly annotations?: Readonly<Record<string, string>> }
+}): number {
   return Number(object.metadata.annotations?.[annotationKeys.revision] ?? 0) || 0
 }
 
@@ -178,7 +195,9 @@ function replicaSetInfos(objects: RolloutObjects, now: number): readonly Replica
         delay: deadline === undefined ? null : delayText(deadline, now),
         available: set.status?.availableReplicas ?? 0,
         replicas: set.status?.replicas ?? 0,
-        images: (set.spec.template.spec?.containers ?? []).map((container) => container.image ?? ''),
+        images: (set.spec.template.spec?.containers ?? []).map(
+          (container) => container.image ?? '',
+        ),
         pods: podInfos(objects.pods, set),
       }
     })
@@ -211,7 +230,10 @@ function tagsOf(rollout: Rollout, set: ReplicaSet): readonly string[] {
     if (!isStable && !isCanary) return []
     const stablePingPong = canary.pingPong ? status?.canary?.stablePingPong : undefined
     const other = stablePingPong === 'ping' ? 'pong' : 'ping'
-    return [isStable ? 'stable' : 'canary', ...(stablePingPong ? [isStable ? stablePingPong : other] : [])]
+    return [
+      isStable ? 'stable' : 'canary',
+      ...(stablePingPong ? [isStable ? stablePingPong : other] : []),
+    ]
   }
   if (!blueGreen) return []
   const tags = hash === status?.stableRS ? ['stable'] : []
@@ -249,11 +271,18 @@ function analysisRunInfos(objects: RolloutObjects): readonly AnalysisRunInfo[] {
             const name = measurement.metadata?.['job-name']
             if (!name) return []
             return [
-              { name, status: measurement.phase, icon: iconOf(measurement.phase), createdAt: Date.parse(measurement.startedAt ?? '') || 0 },
+              {
+                name,
+                status: measurement.phase,
+                icon: iconOf(measurement.phase),
+                createdAt: Date.parse(measurement.startedAt ?? '') || 0,
+              },
             ]
           }),
         ),
       }
     })
-    .sort((a, b) => b.revision - a.revision || a.createdAt - b.createdAt || (a.name < b.name ? 1 : -1))
+    .sort(
+      (a, b) => b.revision - a.revision || a.createdAt - b.createdAt || (a.name < b.name ? 1 : -1),
+    )
 }

@@ -3,7 +3,10 @@ import type { AnalysisRunInfo, ReplicaSetInfo, RolloutInfo } from './rollout-inf
 import { alignColumns, type Paint } from './table.ts'
 
 /** The page of `get rollout`: header block, blank line, tree (spec cli 4). */
-export function rolloutText(info: RolloutInfo, options: { readonly now: number; readonly paint: Paint }): string {
+export function rolloutText(
+  info: RolloutInfo,
+  options: { readonly now: number; readonly paint: Paint },
+): string {
   return `${[...header(info, options.paint), '', ...tree(info, options)].join('\n')}\n`
 }
 
@@ -17,9 +20,14 @@ function header(info: RolloutInfo, paint: Paint): string[] {
   if (info.message) lines.push(line('Message:', info.message))
   lines.push(line('Strategy:', info.strategy))
   if (info.strategy === 'Canary') {
-    lines.push(line('  Step:', info.step), line('  SetWeight:', info.setWeight), line('  ActualWeight:', info.actualWeight))
+    lines.push(
+      line('  Step:', info.step),
+      line('  SetWeight:', info.setWeight),
+      line('  ActualWeight:', info.actualWeight),
+    )
   }
-  for (const [index, image] of images(info, paint).entries()) lines.push(line(index === 0 ? 'Images:' : '', image))
+  for (const [index, image] of images(info, paint).entries())
+    lines.push(line(index === 0 ? 'Images:' : '', image))
   lines.push(
     'Replicas:',
     line('  Desired:', info.desired),
@@ -28,7 +36,8 @@ function header(info: RolloutInfo, paint: Paint): string[] {
     line('  Ready:', info.ready),
     line('  Available:', info.available),
   )
-  for (const [index, warning] of info.warnings.entries()) lines.push(line(index === 0 ? 'Warnings:' : '', warning))
+  for (const [index, warning] of info.warnings.entries())
+    lines.push(line(index === 0 ? 'Warnings:' : '', warning))
   return lines
 }
 
@@ -46,30 +55,50 @@ function images(info: RolloutInfo, paint: Paint): string[] {
       sources.set(image, (sources.get(image) ?? 0) + 1)
     }
   }
-  return [...tags].sort(([a], [b]) => (a < b ? -1 : 1)).map(([image, of]) => {
-    const merged = (sources.get(image) ?? 0) > 1
-    const sorted = merged ? [...of].sort() : [...of].sort((a, b) => tagOrder.indexOf(a) - tagOrder.indexOf(b))
-    return sorted.length === 0 ? image : `${image} (${sorted.map((tag) => paint(tag, tagColour(tag))).join(', ')})`
-  })
+  return [...tags]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([image, of]) => {
+      const merged = (sources.get(image) ?? 0) > 1
+      const sorted = merged
+        ? [...of].sort()
+        : [...of].sort((a, b) => tagOrder.indexOf(a) - tagOrder.indexOf(b))
+      return sorted.length === 0
+        ? image
+        : `${image} (${sorted.map((tag) => paint(tag, tagColour(tag))).join(', ')})`
+    })
 }
 
-function tree(info: RolloutInfo, options: { readonly now: number; readonly paint: Paint }): string[] {
+function tree(
+  info: RolloutInfo,
+  options: { readonly now: number; readonly paint: Paint },
+): string[] {
   const { paint } = options
   const age = (createdAt: number) => humanDuration(options.now - createdAt)
   const rows: string[][] = [
     ['NAME', 'KIND', 'STATUS', 'AGE', 'INFO'],
-    [`⟳ ${info.name}`, 'Rollout', `${icon(paint, info.icon)} ${info.status}`, age(info.createdAt), ''],
+    [
+      `⟳ ${info.name}`,
+      'Rollout',
+      `${icon(paint, info.icon)} ${info.status}`,
+      age(info.createdAt),
+      '',
+    ],
   ]
-  const revisions = [...new Set([...info.replicaSets, ...info.analysisRuns].map((part) => part.revision))].sort((a, b) => b - a)
+  const revisions = [
+    ...new Set([...info.replicaSets, ...info.analysisRuns].map((part) => part.revision)),
+  ].sort((a, b) => b - a)
   for (const [index, revision] of revisions.entries()) {
     const branch = branches('', index === revisions.length - 1)
     rows.push([`${branch.self}# revision:${revision}`, '', ' ', '', ''])
     const sets = info.replicaSets.filter((set) => set.revision === revision)
     const runs = info.analysisRuns.filter((run) => run.revision === revision)
     const count = sets.length + runs.length
-    for (const [at, set] of sets.entries()) rows.push(...setRows(set, branches(branch.below, at === count - 1), { paint, age }))
+    for (const [at, set] of sets.entries())
+      rows.push(...setRows(set, branches(branch.below, at === count - 1), { paint, age }))
     for (const [at, run] of runs.entries()) {
-      rows.push(...runRows(run, branches(branch.below, sets.length + at === count - 1), { paint, age }))
+      rows.push(
+        ...runRows(run, branches(branch.below, sets.length + at === count - 1), { paint, age }),
+      )
     }
   }
   return alignColumns(rows)
@@ -92,14 +121,29 @@ function branches(above: string, last: boolean): Branch {
 function setRows(set: ReplicaSetInfo, branch: Branch, style: Style): string[][] {
   const { paint, age } = style
   const name = set.tags.reduce((text, tag) => paint(text, tagColour(tag)), `⧉ ${set.name}`)
-  const info = [...set.tags.map((tag) => paint(tag, tagColour(tag))), ...(set.delay === null ? [] : [`delay:${set.delay}`])]
+  const info = [
+    ...set.tags.map((tag) => paint(tag, tagColour(tag))),
+    ...(set.delay === null ? [] : [`delay:${set.delay}`]),
+  ]
   const rows = [
-    [`${branch.self}${name}`, 'ReplicaSet', `${icon(paint, set.icon)} ${set.status}`, age(set.createdAt), info.join(',')],
+    [
+      `${branch.self}${name}`,
+      'ReplicaSet',
+      `${icon(paint, set.icon)} ${set.status}`,
+      age(set.createdAt),
+      info.join(','),
+    ],
   ]
   for (const [index, pod] of set.pods.entries()) {
     const own = branches(branch.below, index === set.pods.length - 1)
     const restarts = pod.restarts > 0 ? `,restarts:${pod.restarts}` : ''
-    rows.push([`${own.self}□ ${pod.name}`, 'Pod', `${icon(paint, pod.icon)} ${pod.status}`, age(pod.createdAt), `ready:${pod.ready}${restarts}`])
+    rows.push([
+      `${own.self}□ ${pod.name}`,
+      'Pod',
+      `${icon(paint, pod.icon)} ${pod.status}`,
+      age(pod.createdAt),
+      `ready:${pod.ready}${restarts}`,
+    ])
   }
   return rows
 }
@@ -112,7 +156,9 @@ function runRows(run: AnalysisRunInfo, branch: Branch, style: Style): string[][]
     ['?', run.inconclusive],
     ['⚠', run.error],
   ] as const
-  const info = counts.filter(([, count]) => count > 0).map(([sign, count]) => `${icon(paint, sign)} ${count}`)
+  const info = counts
+    .filter(([, count]) => count > 0)
+    .map(([sign, count]) => `${icon(paint, sign)} ${count}`)
   const rows = [
     [
       `${branch.self}${paint(`α ${run.name}`, phaseColour(run.status))}`,
@@ -124,7 +170,13 @@ function runRows(run: AnalysisRunInfo, branch: Branch, style: Style): string[][]
   ]
   for (const [index, job] of run.jobs.entries()) {
     const own = branches(branch.below, index === run.jobs.length - 1)
-    rows.push([`${own.self}${paint(`⊞ ${job.name}`, phaseColour(job.status))}`, 'Job', `${icon(paint, job.icon)} ${job.status}`, age(job.createdAt), ''])
+    rows.push([
+      `${own.self}${paint(`⊞ ${job.name}`, phaseColour(job.status))}`,
+      'Job',
+      `${icon(paint, job.icon)} ${job.status}`,
+      age(job.createdAt),
+      '',
+    ])
   }
   return rows
 }
@@ -139,7 +191,14 @@ function phaseColour(phase: string): number {
   return phase === 'Pending' || phase === 'Running' ? 94 : 0
 }
 
-const iconColours: Readonly<Record<string, number>> = { '◷': 33, '?': 33, '◌': 94, '⚠': 31, '✖': 31, '✔': 32 }
+const iconColours: Readonly<Record<string, number>> = {
+  '◷': 33,
+  '?': 33,
+  '◌': 94,
+  '⚠': 31,
+  '✖': 31,
+  '✔': 32,
+}
 
 function icon(paint: Paint, sign: string): string {
   return paint(sign, iconColours[sign] ?? 0)

@@ -9,14 +9,16 @@ export function alignColumns(rows: readonly (readonly string[])[]): string[] {
   return rows.map((row) =>
     row
       .map((cell, column) =>
-        column === row.length - 1 ? cell : cell + ' '.repeat((widths[column] ?? 0) - visibleWidth(cell) + 2),
+        column === row.length - 1
+          ? cell
+          : cell + ' '.repeat((widths[column] ?? 0) - visibleWidth(cell) + 2),
       )
       .join(''),
   )
 }
 
-const escape = String.fromCharCode(27)
-const colour = new RegExp(`${escape}\\[\\d+m`, 'g')
+const esc = String.fromCharCode(27)
+const colour = new RegExp(`${esc}\\[\\d+m`, 'g')
 
 function visibleWidth(text: string): number {
   return [...text.replace(colour, '')].length
@@ -26,5 +28,5 @@ export type Paint = (text: string, code: number) => string
 
 /** ANSI colours as upstream wraps them, also where the code is 0 (spec cli 4.5). */
 export function painter(enabled: boolean): Paint {
-  return enabled ? (text, code) => `${escape}[${code}m${text}${escape}[0m` : (text) => text
+  return enabled ? (text, code) => `${esc}[${code}m${text}${esc}[0m` : (text) => text
 }

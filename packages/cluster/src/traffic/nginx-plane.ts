@@ -21,13 +21,18 @@ interface Canary {
   readonly service: string
   /** 0 to 1. */
   readonly share: number
-  readonly header: { readonly name: string; readonly value: string | null; readonly pattern: string | null } | null
+  readonly header: {
+    readonly name: string
+    readonly value: string | null
+    readonly pattern: string | null
+  } | null
   readonly cookie: string | null
 }
 
 /** All routes that the Ingresses make (spec embedded-cluster 5; canary annotations as in ingress-nginx). */
 export function nginxRoutes(ingresses: readonly Ingress[]): readonly Route[] {
-  const isCanary = (ingress: Ingress) => ingress.metadata.annotations?.[`${prefix}/canary`] === 'true'
+  const isCanary = (ingress: Ingress) =>
+    ingress.metadata.annotations?.[`${prefix}/canary`] === 'true'
   const canaries = new Map<string, Canary>()
   for (const ingress of ingresses.filter(isCanary)) {
     for (const rule of pathsOf(ingress)) canaries.set(rule.key, canaryOf(ingress, rule.service))
@@ -43,7 +48,8 @@ export function nginxRoutes(ingresses: readonly Ingress[]): readonly Route[] {
         exact: rule.exact,
         service: rule.service,
         canary: canaries.get(rule.key) ?? null,
-        requestsPerSecond: Number(ingress.metadata.annotations?.['sim.serinus.dev/requests-per-second'] ?? 0) || 0,
+        requestsPerSecond:
+          Number(ingress.metadata.annotations?.['sim.serinus.dev/requests-per-second'] ?? 0) || 0,
       })),
     )
 }
@@ -64,11 +70,21 @@ function pathsOf(ingress: Ingress): readonly PathRule[] {
       const service = path.backend?.service?.name
       if (!service) return []
       const host = rule.host ?? ''
-      return [{ key: `${namespace}/${host}${path.path ?? '/'}`, host, path: path.path ?? '/', exact: path.pathType === 'Exact', service }]
+      return [
+        {
+          key: `${namespace}/${host}${path.path ?? '/'}`,
+          host,
+          path: path.path ?? '/',
+          exact: path.pathType === 'Exact',
+          service,
+        },
+      ]
     }),
   )
   const fallback = ingress.spec?.defaultBackend?.service?.name
-  return fallback ? [...found, { key: `${namespace}//`, host: '', path: '/', exact: false, service: fallback }] : found
+  return fallback
+    ? [...found, { key: `${namespace}//`, host: '', path: '/', exact: false, service: fallback }]
+    : found
 }
 
 function canaryOf(ingress: Ingress, service: string): Canary {
@@ -102,9 +118,16 @@ export function routeFor(routes: readonly Route[], asked: Asked): Route | undefi
   const fits = (route: Route) => {
     if (route.host !== '' && route.host !== asked.host) return false
     if (route.exact) return asked.path === route.path
-    return asked.path === route.path || asked.path.startsWith(route.path.endsWith('/') ? route.path : `${route.path}/`)
+    return (
+      asked.path === route.path ||
+      asked.path.startsWith(route.path.endsWith('/') ? route.path : `${route.path}/`)
+    )
   }
-  return routes.filter(fits).sort((a, b) => Number(b.host !== '') - Number(a.host !== '') || b.path.length - a.path.length)[0]
+  return routes
+    .filter(fits)
+    .sort(
+      (a, b) => Number(b.host !== '') - Number(a.host !== '') || b.path.length - a.path.length,
+    )[0]
 }
 
 /** Header first, then cookie, then weight; `chance` is a random number in [0,1). */
@@ -121,7 +144,9 @@ export function goesToCanary(canary: Canary, headers: Headers, chance: number): 
     }
   }
   if (canary.cookie) {
-    const cookie = new RegExp(`(?:^|;\\s*)${canary.cookie}=([^;]*)`).exec(headers.get('cookie') ?? '')?.[1]
+    const cookie = new RegExp(`(?:^|;\\s*)${canary.cookie}=([^;]*)`).exec(
+      headers.get('cookie') ?? '',
+    )?.[1]
     if (cookie === 'always' || cookie === 'never') return cookie === 'always'
   }
   return chance < canary.share

@@ -23,7 +23,11 @@ export interface Service extends KubeObject {
 
 export interface EndpointSlice extends KubeObject {
   readonly endpoints?: readonly {
-    readonly conditions?: { readonly ready?: boolean; readonly serving?: boolean; readonly terminating?: boolean }
+    readonly conditions?: {
+      readonly ready?: boolean
+      readonly serving?: boolean
+      readonly terminating?: boolean
+    }
     readonly targetRef?: { readonly kind?: string; readonly name?: string }
   }[]
 }

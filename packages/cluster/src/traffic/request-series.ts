@@ -35,7 +35,10 @@ export class RequestSeries {
   }
 
   /** @param latencyMs mean of the counted requests; they spread around it */
-  count(flow: Flow, counted: { readonly requests: number; readonly p50: number; readonly p95: number }): void {
+  count(
+    flow: Flow,
+    counted: { readonly requests: number; readonly p50: number; readonly p95: number },
+  ): void {
     if (counted.requests <= 0) return
     const counter = this.#counterOf(flow)
     counter.total += counted.requests
@@ -69,8 +72,26 @@ export class RequestSeries {
     const fqdn = `${flow.host}.${flow.namespace}.svc.cluster.local`
     const total = (counter: Counter) => counter.total
     const counters: [Record<string, string>, (counter: Counter) => number][] = [
-      [{ __name__: 'http_requests_total', namespace: flow.namespace, service: flow.service, pod: flow.pod, status }, total],
-      [{ __name__: 'requests_total', namespace: flow.namespace, service: fqdn, pod: flow.pod, status }, total],
+      [
+        {
+          __name__: 'http_requests_total',
+          namespace: flow.namespace,
+          service: flow.service,
+          pod: flow.pod,
+          status,
+        },
+        total,
+      ],
+      [
+        {
+          __name__: 'requests_total',
+          namespace: flow.namespace,
+          service: fqdn,
+          pod: flow.pod,
+          status,
+        },
+        total,
+      ],
       [
         {
           __name__: 'istio_requests_total',
@@ -100,7 +121,8 @@ export class RequestSeries {
       ],
     ]
     const bounds = [...buckets.map(String), '+Inf']
-    const upTo = (last: number) => (counter: Counter) => counter.byBucket.slice(0, last + 1).reduce((sum, n) => sum + n, 0)
+    const upTo = (last: number) => (counter: Counter) =>
+      counter.byBucket.slice(0, last + 1).reduce((sum, n) => sum + n, 0)
     for (const [index, le] of bounds.entries()) {
       counters.push(
         [
@@ -134,7 +156,10 @@ export class RequestSeries {
 }
 
 /** Share of requests not slower than `bound`: log-normal through the median and the 95th percentile. */
-function quantileOf(bound: number, { p50, p95 }: { readonly p50: number; readonly p95: number }): number {
+function quantileOf(
+  bound: number,
+  { p50, p95 }: { readonly p50: number; readonly p95: number },
+): number {
   if (!Number.isFinite(bound)) return 1
   const sigma = Math.max(Math.log(p95 / p50) / 1.6449, 1e-6)
   return normal(Math.log(bound / p50) / sigma)
@@ -144,6 +169,9 @@ function quantileOf(bound: number, { p50, p95 }: { readonly p50: number; readonl
 function normal(x: number): number {
   const t = 1 / (1 + 0.2316419 * Math.abs(x))
   const density = Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI)
-  const tail = density * t * (0.31938153 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))))
+  const tail =
+    density *
+    t *
+    (0.31938153 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))))
   return x >= 0 ? 1 - tail : tail
 }

@@ -1,4 +1,11 @@
-import { type Clock, type KubeClient, resources, type SeededRandom, sleep, startInformer } from '@serinus/kube'
+import {
+  type Clock,
+  type KubeClient,
+  resources,
+  type SeededRandom,
+  sleep,
+  startInformer,
+} from '@serinus/kube'
 import { SeriesStore } from '@serinus/promql'
 import { behaviourOf, type PodBehaviour } from '../pods/behaviour.ts'
 import type { Pod } from '../pods/pod.ts'
@@ -49,7 +56,11 @@ export function startTraffic(options: TrafficOptions): Traffic {
   const slices = startInformer<EndpointSlice>({
     ...common,
     resource: resources.endpointSlices,
-    indexes: { service: (slice) => [`${slice.metadata.namespace}/${slice.metadata.labels?.['kubernetes.io/service-name']}`] },
+    indexes: {
+      service: (slice) => [
+        `${slice.metadata.namespace}/${slice.metadata.labels?.['kubernetes.io/service-name']}`,
+      ],
+    },
   })
   const store = new SeriesStore()
   const series = new RequestSeries(store)
@@ -88,12 +99,19 @@ export function startTraffic(options: TrafficOptions): Traffic {
     const root = services.list(namespace).find((candidate) => {
       const selector = candidate.spec?.selector ?? {}
       const entries = Object.entries(selector)
-      return entries.length > 0 && !(hashKey in selector) && entries.every(([key, value]) => pod.metadata.labels?.[key] === value)
+      return (
+        entries.length > 0 &&
+        !(hashKey in selector) &&
+        entries.every(([key, value]) => pod.metadata.labels?.[key] === value)
+      )
     })
     return root?.metadata.name ?? service
   }
 
-  function flow(route: Route, side: { readonly service: string; readonly requests: number; readonly canary: boolean }): void {
+  function flow(
+    route: Route,
+    side: { readonly service: string; readonly requests: number; readonly canary: boolean },
+  ): void {
     if (side.requests === 0) return
     const ready = targets(route.namespace, side.service)
     if (ready.length === 0) {
@@ -103,7 +121,8 @@ export function startTraffic(options: TrafficOptions): Traffic {
     }
     let left = side.requests
     for (const [index, pod] of ready.entries()) {
-      const requests = index === ready.length - 1 ? left : random.binomial(left, 1 / (ready.length - index))
+      const requests =
+        index === ready.length - 1 ? left : random.binomial(left, 1 / (ready.length - index))
       left -= requests
       const behaviour = behaviourOf(pod)
       const errors = random.binomial(requests, behaviour.errorRate(clock.now()))
@@ -132,8 +151,14 @@ export function startTraffic(options: TrafficOptions): Traffic {
       pod: pod.metadata.name,
       workload: pod.metadata.ownerReferences?.[0]?.name ?? pod.metadata.name,
     }
-    series.count({ ...base, status: 200 }, { requests: counted.requests - counted.errors, ...behaviour.latencyMs })
-    series.count({ ...base, status: behaviour.errorStatus }, { requests: counted.errors, ...behaviour.latencyMs })
+    series.count(
+      { ...base, status: 200 },
+      { requests: counted.requests - counted.errors, ...behaviour.latencyMs },
+    )
+    series.count(
+      { ...base, status: behaviour.errorStatus },
+      { requests: counted.errors, ...behaviour.latencyMs },
+    )
   }
 
   function tick(): void {
@@ -142,7 +167,8 @@ export function startTraffic(options: TrafficOptions): Traffic {
       const requests = random.poisson((route.requestsPerSecond * tickMs) / 1000)
       const canary = route.canary ? random.binomial(requests, route.canary.share) : 0
       shares.set(`${route.namespace}/${route.ingress}`, requests > 0 ? canary / requests : 0)
-      if (route.canary) flow(route, { service: route.canary.service, requests: canary, canary: true })
+      if (route.canary)
+        flow(route, { service: route.canary.service, requests: canary, canary: true })
       flow(route, { service: route.service, requests: requests - canary, canary: false })
     }
   }
@@ -164,8 +190,12 @@ export function startTraffic(options: TrafficOptions): Traffic {
     const url = new URL(request.url)
     const host = (request.headers.get('host') ?? url.host).replace(/:\d+$/, '')
     const route = routeFor(currentRoutes(), { host, path: url.pathname, headers: request.headers })
-    if (!route) return new Response('404 page not found: no Ingress has a rule for this host and path\n', { status: 404 })
-    const canary = route.canary !== null && goesToCanary(route.canary, request.headers, random.next())
+    if (!route)
+      return new Response('404 page not found: no Ingress has a rule for this host and path\n', {
+        status: 404,
+      })
+    const canary =
+      route.canary !== null && goesToCanary(route.canary, request.headers, random.next())
     const service = canary && route.canary ? route.canary.service : route.service
     const ready = targets(route.namespace, service)
     const pod = ready[random.int(Math.max(1, ready.length))]
@@ -175,10 +205,29 @@ export function startTraffic(options: TrafficOptions): Traffic {
     }
     const behaviour = behaviourOf(pod)
     const failed = random.next() < behaviour.errorRate(clock.now())
-    record({ route, side: { service, canary }, pod, behaviour, requests: 1, errors: failed ? 1 : 0 })
+    record({
+      route,
+      side: { service, canary },
+      pod,
+      behaviour,
+      requests: 1,
+      errors: failed ? 1 : 0,
+    })
     return Response.json(
-      { pod: pod.metadata.name, version: behaviour.version, image: behaviour.image, ...(behaviour.colour ? { color: behaviour.colour } : {}) },
-      { status: failed ? behaviour.errorStatus : 200, headers: { 'x-pod': pod.metadata.name, 'x-version': behaviour.version, 'x-image': behaviour.image } },
+      {
+        pod: pod.metadata.name,
+        version: behaviour.version,
+        image: behaviour.image,
+        ...(behaviour.colour ? { color: behaviour.colour } : {}),
+      },
+      {
+        status: failed ? behaviour.errorStatus : 200,
+        headers: {
+          'x-pod': pod.metadata.name,
+          'x-version': behaviour.version,
+          'x-image': behaviour.image,
+        },
+      },
     )
   }
 
@@ -189,4 +238,3 @@ export function startTraffic(options: TrafficOptions): Traffic {
     canaryShare: (namespace, ingress) => shares.get(`${namespace}/${ingress}`) ?? null,
   }
 }
-

@@ -1,6 +1,23 @@
-import { type AnalysisRun, kinds, labelKeys, parseAnalysisRun, substituteMetric } from '@serinus/api'
-import { type AnalysisRunSnapshot, type Answer, type MeasureTask, planAnalysisRun } from '@serinus/engine'
-import { type Clock, type EventRecorder, type Informer, type KubeClient, type KubeObject, keyOf, resources, sleep, startInformer, WorkQueue } from '@serinus/kube'
+import { type AnalysisRun, kinds, labelKeys, type Metric, parseAnalysisRun } from '@serinus/api'
+import {
+  type AnalysisRunSnapshot,
+  type Answer,
+  type MeasureTask,
+  planAnalysisRun,
+  resolveMetrics,
+} from '@serinus/engine'
+import {
+  type Clock,
+  type EventRecorder,
+  type Informer,
+  type KubeClient,
+  type KubeObject,
+  keyOf,
+  resources,
+  sleep,
+  startInformer,
+  WorkQueue,
+} from '@serinus/kube'
 import { defaultDeadlineMs, type Measured, type MeasureInput, providerOf } from '@serinus/metrics'
 import { applyWrites, trueTransitions } from '../rollout/apply.ts'
 import { type Caches, OwnWrites } from '../rollout/caches.ts'
@@ -29,7 +46,9 @@ interface Memory {
  * Runs AnalysisRuns. A provider is asked off the queue, with a deadline of its own: a slow one delays neither other
  * metrics nor other runs, and a finished run costs nothing.
  */
-export function startAnalysisController(options: AnalysisControllerOptions): { readonly stopped: Promise<void> } {
+export function startAnalysisController(options: AnalysisControllerOptions): {
+  readonly stopped: Promise<void>
+} {
   const { client, clock, signal, caches } = options
   const memories = new Map<string, Memory>()
   const own = new OwnWrites()
@@ -74,14 +93,17 @@ export function startAnalysisController(options: AnalysisControllerOptions): { r
     const plan = planAnalysisRun(snapshot, clock.now())
     const outcomes = await applyWrites(client, plan.writes)
     for (const outcome of outcomes) {
-      if (outcome.kind === 'done' && outcome.object) own.remember(kinds.analysisRuns.plural, outcome.object)
+      if (outcome.kind === 'done' && outcome.object)
+        own.remember(kinds.analysisRuns.plural, outcome.object)
     }
-    for (const transition of trueTransitions(plan, outcomes)) options.recorder.record(run as AnalysisRun & KubeObject, transition)
+    for (const transition of trueTransitions(plan, outcomes))
+      options.recorder.record(run as AnalysisRun & KubeObject, transition)
     const failed = outcomes.find((outcome) => outcome.kind === 'failed')
     if (failed?.kind === 'failed') throw new Error(`${failed.id}: ${failed.message}`)
     // Stored or needless now: what arrived meanwhile stays for the next pass.
     memory.answers = memory.answers.slice(answers.length)
-    if (plan.measure.length > 0 || memory.answers.length > 0 || memory.inFlight.size > 0) memories.set(key, memory)
+    if (plan.measure.length > 0 || memory.answers.length > 0 || memory.inFlight.size > 0)
+      memories.set(key, memory)
     else memories.delete(key)
     for (const task of plan.measure) void measure(key, { run, memory, task, secrets })
     for (const rule of plan.retain) void forget(run, rule, secrets)
@@ -89,7 +111,10 @@ export function startAnalysisController(options: AnalysisControllerOptions): { r
     if (plan.checkAt !== null) queue.addAt(key, plan.checkAt)
   }
 
-  async function measure(key: string, asked: { run: AnalysisRun; memory: Memory; task: MeasureTask; secrets: Secrets }): Promise<void> {
+  async function measure(
+    key: string,
+    asked: { run: AnalysisRun; memory: Memory; task: MeasureTask; secrets: Secrets },
+  ): Promise<void> {
     const { run, memory, task } = asked
     const abort = new AbortController()
     memory.inFlight.set(task.metric, abort)
@@ -98,21 +123,31 @@ export function startAnalysisController(options: AnalysisControllerOptions): { r
     if (signal.aborted || memories.get(key) !== memory) return
     const masked = (text: string) => asked.secrets.mask(text)
     memory.inFlight.delete(task.metric)
-    memory.answers = [...memory.answers, { metric: task.metric, ...stored(answer, { startedAt, masked, now: clock.now() }) }]
+    memory.answers = [
+      ...memory.answers,
+      { metric: task.metric, ...stored(answer, { startedAt, masked, now: clock.now() }) },
+    ]
     queue.add(key)
     void run
   }
 
-  async function ask(asked: { run: AnalysisRun; task: MeasureTask; secrets: Secrets; abort: AbortController }): Promise<Answered> {
+  async function ask(asked: {
+    run: AnalysisRun
+    task: MeasureTask
+    secrets: Secrets
+    abort: AbortController
+  }): Promise<Answered> {
     const { run, task, abort } = asked
     try {
-      const metric = run.spec.metrics?.map((one) => substituteMetric(one, run.spec.args ?? [], { secret: asked.secrets.value })).find((one) => one.ok && one.value.name === task.metric)
-      if (!metric?.ok) throw new Error(metric?.message ?? `metric ${task.metric} is not part of the run`)
-      const provider = providerOf(metric.value)
-      const deadline = clock.now() + deadlineMs(metric.value)
+      const resolved = resolveMetrics(run, asked.secrets.value)
+      if (!resolved.ok) throw new Error(resolved.message)
+      const metric = resolved.metrics.find((one) => one.name === task.metric)
+      if (!metric) throw new Error(`metric ${task.metric} is not part of the run`)
+      const provider = providerOf(metric)
+      const deadline = clock.now() + deadlineMs(metric)
       const input: MeasureInput = {
         run,
-        metric: metric.value,
+        metric,
         serial: task.serial,
         clock,
         fetch: options.fetch,
@@ -120,7 +155,7 @@ export function startAnalysisController(options: AnalysisControllerOptions): { r
         env: options.env,
         signal: AbortSignal.any([signal, abort.signal]),
       }
-      const metadata = provider.metadata?.(metric.value)
+      const metadata = provider.metadata?.(metric)
       const call =
         task.action === 'run' || !task.measurement
           ? provider.run(input)
@@ -133,18 +168,33 @@ export function startAnalysisController(options: AnalysisControllerOptions): { r
         () => {},
       )
       try {
-        const measured = await (call ?? Promise.resolve<Measured>({ kind: 'done', phase: 'Inconclusive', message: 'Metric Terminated' }))
+        const measured = await (call ??
+          Promise.resolve<Measured>({
+            kind: 'done',
+            phase: 'Inconclusive',
+            message: 'Metric Terminated',
+          }))
         return { measured, ...(metadata ? { metadata } : {}) }
       } finally {
         ended.abort()
         await late
       }
     } catch (error) {
-      return { measured: { kind: 'done', phase: 'Error', message: error instanceof Error ? error.message : String(error) } }
+      return {
+        measured: {
+          kind: 'done',
+          phase: 'Error',
+          message: error instanceof Error ? error.message : String(error),
+        },
+      }
     }
   }
 
-  async function forget(run: AnalysisRun, rule: { metric: string; limit: number }, secrets: Secrets): Promise<void> {
+  async function forget(
+    run: AnalysisRun,
+    rule: { metric: string; limit: number },
+    secrets: Secrets,
+  ): Promise<void> {
     const metric = run.spec.metrics?.find((one) => one.name === rule.metric)
     if (!metric) return
     try {
@@ -153,7 +203,10 @@ export function startAnalysisController(options: AnalysisControllerOptions): { r
         rule.limit,
       )
     } catch (error) {
-      options.onError?.(run.metadata.name, secrets.mask(error instanceof Error ? error.message : String(error)))
+      options.onError?.(
+        run.metadata.name,
+        secrets.mask(error instanceof Error ? error.message : String(error)),
+      )
     }
   }
 
@@ -176,15 +229,28 @@ function instant(at: number): string {
 /** As it is stored: times added, secrets masked in every text. */
 function stored(
   answer: Answered,
-  facts: { readonly startedAt: string; readonly now: number; readonly masked: (text: string) => string },
+  facts: {
+    readonly startedAt: string
+    readonly now: number
+    readonly masked: (text: string) => string
+  },
 ): Omit<Answer, 'metric'> {
   const { measured } = answer
   const { masked } = facts
-  const maskedMap = (map: Readonly<Record<string, string>>) => Object.fromEntries(Object.entries(map).map(([key, value]) => [key, masked(value)]))
+  const maskedMap = (map: Readonly<Record<string, string>>) =>
+    Object.fromEntries(Object.entries(map).map(([key, value]) => [key, masked(value)]))
   const metadata = measured.metadata ? { metadata: maskedMap(measured.metadata) } : {}
   const ofMetric = answer.metadata ? { metadata: maskedMap(answer.metadata) } : {}
   if (measured.kind === 'running') {
-    return { ...ofMetric, measurement: { phase: 'Running', startedAt: facts.startedAt, resumeAt: instant(measured.resumeAt), ...metadata } }
+    return {
+      ...ofMetric,
+      measurement: {
+        phase: 'Running',
+        startedAt: facts.startedAt,
+        resumeAt: instant(measured.resumeAt),
+        ...metadata,
+      },
+    }
   }
   return {
     ...ofMetric,
@@ -199,7 +265,7 @@ function stored(
   }
 }
 
-function deadlineMs(metric: { readonly provider: AnalysisRun['spec']['metrics'] extends readonly (infer M)[] | undefined ? M extends { provider: infer P } ? P : never : never }): number {
+function deadlineMs(metric: Metric): number {
   const { prometheus, web } = metric.provider
   if (prometheus?.timeout !== undefined) return prometheus.timeout * 1000
   if (web) return (web.timeoutSeconds && web.timeoutSeconds > 0 ? web.timeoutSeconds : 10) * 1000
@@ -207,8 +273,13 @@ function deadlineMs(metric: { readonly provider: AnalysisRun['spec']['metrics'] 
 }
 
 /** A finished Job wakes its run at once instead of at the next poll. */
-function followJobs(options: AnalysisControllerOptions, wake: (runKey: string) => void): Informer<KubeObject> {
-  const informer = startInformer<KubeObject & { status?: { conditions?: readonly { type: string }[] } }>({
+function followJobs(
+  options: AnalysisControllerOptions,
+  wake: (runKey: string) => void,
+): Informer<KubeObject> {
+  const informer = startInformer<
+    KubeObject & { status?: { conditions?: readonly { type: string }[] } }
+  >({
     client: options.client,
     clock: options.clock,
     signal: options.signal,
@@ -217,7 +288,10 @@ function followJobs(options: AnalysisControllerOptions, wake: (runKey: string) =
     ...(options.namespace ? { namespace: options.namespace } : {}),
   })
   informer.subscribe((change) => {
-    if (!change.object.status?.conditions?.some((c) => c.type === 'Complete' || c.type === 'Failed')) return
+    if (
+      !change.object.status?.conditions?.some((c) => c.type === 'Complete' || c.type === 'Failed')
+    )
+      return
     const annotations = change.object.metadata.annotations ?? {}
     const name = annotations['analysisrun.argoproj.io/name']
     if (name) wake(`${annotations['analysisrun.argoproj.io/namespace']}/${name}`)

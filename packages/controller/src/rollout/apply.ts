@@ -3,15 +3,29 @@ import { ApiError, type KubeClient, type KubeObject } from '@serinus/kube'
 
 /** How one write ended. */
 export type Outcome =
-  | { readonly id: string; readonly kind: 'done'; readonly write: Write; readonly object: KubeObject | null }
-  | { readonly id: string; readonly kind: 'failed'; readonly write: Write; readonly reason: string; readonly message: string }
+  | {
+      readonly id: string
+      readonly kind: 'done'
+      readonly write: Write
+      readonly object: KubeObject | null
+    }
+  | {
+      readonly id: string
+      readonly kind: 'failed'
+      readonly write: Write
+      readonly reason: string
+      readonly message: string
+    }
   | { readonly id: string; readonly kind: 'skipped'; readonly write: Write }
 
 /**
  * Sends the writes of a plan in order. A write that fails is told in its outcome and ends nothing but the writes that
  * require it (design 1.2).
  */
-export async function applyWrites(client: KubeClient, writes: readonly Write[]): Promise<readonly Outcome[]> {
+export async function applyWrites(
+  client: KubeClient,
+  writes: readonly Write[],
+): Promise<readonly Outcome[]> {
   const outcomes: Outcome[] = []
   const failed = new Set<string>()
   for (const write of writes) {
@@ -58,7 +72,14 @@ async function send(client: KubeClient, write: Write): Promise<KubeObject | null
 }
 
 /** The transitions that have come true: those of writes that succeeded, and those that were true already. */
-export function trueTransitions(plan: Pick<Plan, 'transitions'>, outcomes: readonly Outcome[]): readonly Transition[] {
-  const done = new Set(outcomes.filter((outcome) => outcome.kind === 'done').map((outcome) => outcome.id))
-  return plan.transitions.filter((transition) => transition.after === undefined || done.has(transition.after))
+export function trueTransitions(
+  plan: Pick<Plan, 'transitions'>,
+  outcomes: readonly Outcome[],
+): readonly Transition[] {
+  const done = new Set(
+    outcomes.filter((outcome) => outcome.kind === 'done').map((outcome) => outcome.id),
+  )
+  return plan.transitions.filter(
+    (transition) => transition.after === undefined || done.has(transition.after),
+  )
 }

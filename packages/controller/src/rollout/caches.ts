@@ -50,7 +50,11 @@ export function startCaches(options: CacheOptions): Caches {
       labelSelector: hashLabel,
       indexes,
     }),
-    analysisRuns: startInformer<AnalysisRun & KubeObject>({ ...options, resource: kinds.analysisRuns, indexes }),
+    analysisRuns: startInformer<AnalysisRun & KubeObject>({
+      ...options,
+      resource: kinds.analysisRuns,
+      indexes,
+    }),
     services: startInformer<Service>({ ...options, resource: resources.services }),
     ingresses: startInformer<Ingress>({ ...options, resource: resources.ingresses }),
     analysisTemplates: startInformer<AnalysisTemplate & KubeObject>({
@@ -86,13 +90,18 @@ export class OwnWrites {
     const key = `${plural}/${keyOf(cached)}`
     const own = this.#newer.get(key)
     if (!own) return cached
-    if (own.metadata.uid === cached.metadata.uid && versionOf(own) > versionOf(cached)) return own as T
+    if (own.metadata.uid === cached.metadata.uid && versionOf(own) > versionOf(cached))
+      return own as T
     this.#newer.delete(key)
     return cached
   }
 
   /** Objects that we created and the cache has not seen yet. */
-  missing<T extends KubeObject>(plural: string, seen: readonly T[], belongs: (object: T) => boolean): readonly T[] {
+  missing<T extends KubeObject>(
+    plural: string,
+    seen: readonly T[],
+    belongs: (object: T) => boolean,
+  ): readonly T[] {
     const names = new Set(seen.map(keyOf))
     const extra: T[] = []
     for (const [key, own] of this.#newer) {

@@ -1,6 +1,21 @@
 import { kinds, labelKeys, parseRollout, type Rollout } from '@serinus/api'
-import { type EffectFailure, type EngineOptions, type Plan, planRollout, type RolloutSnapshot, type Transition } from '@serinus/engine'
-import { type Clock, type EventRecorder, type KubeClient, type KubeObject, keyOf, resources, WorkQueue } from '@serinus/kube'
+import {
+  type EffectFailure,
+  type EngineOptions,
+  type Plan,
+  planRollout,
+  type RolloutSnapshot,
+  type Transition,
+} from '@serinus/engine'
+import {
+  type Clock,
+  type EventRecorder,
+  type KubeClient,
+  type KubeObject,
+  keyOf,
+  resources,
+  WorkQueue,
+} from '@serinus/kube'
 import { observeRouters, planRouters } from '@serinus/traffic'
 import { applyWrites, type Outcome, trueTransitions } from './apply.ts'
 import { byOwner, type Caches, OwnWrites, startCaches } from './caches.ts'
@@ -72,10 +87,23 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
     const routing = routed.flatMap((part) => (part.ok ? part.writes : []))
     const [status, effects] = splitStatus(plan)
     // Routes go before sizes: what carries traffic is settled before anything is taken away.
-    const outcomes = await applyWrites(client, [...creates(effects), ...routing, ...others(effects), ...status])
-    remember(key, { snapshot, now, outcomes, routeFailures: routed.flatMap((part) => (part.ok ? [] : [part])) })
+    const outcomes = await applyWrites(client, [
+      ...creates(effects),
+      ...routing,
+      ...others(effects),
+      ...status,
+    ])
+    remember(key, {
+      snapshot,
+      now,
+      outcomes,
+      routeFailures: routed.flatMap((part) => (part.ok ? [] : [part])),
+    })
     tell(snapshot.rollout, [
-      ...trueTransitions({ transitions: routed.flatMap((part) => (part.ok ? part.transitions : [])) }, outcomes),
+      ...trueTransitions(
+        { transitions: routed.flatMap((part) => (part.ok ? part.transitions : [])) },
+        outcomes,
+      ),
       ...trueTransitions(plan, outcomes),
     ])
     if (plan.checkAt !== null) queue.addAt(key, plan.checkAt)
@@ -99,8 +127,13 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
       return [...latest, ...own.missing(plural, latest, mine)]
     }
     const memory = memories.get(key)
-    const ingresses = caches.ingresses.list(namespace).map((object) => own.latest('ingresses', object))
-    const withOwn = [...ingresses, ...own.missing('ingresses', ingresses, (object) => object.metadata.namespace === namespace)]
+    const ingresses = caches.ingresses
+      .list(namespace)
+      .map((object) => own.latest('ingresses', object))
+    const withOwn = [
+      ...ingresses,
+      ...own.missing('ingresses', ingresses, (object) => object.metadata.namespace === namespace),
+    ]
     return {
       rollout,
       parseProblems: parsed.problems,
@@ -131,7 +164,8 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
     const failures: EffectFailure[] = []
     let takenNames = before?.takenNames ?? []
     let statusWrittenAt = before?.statusWrittenAt ?? null
-    const since = (id: string) => before?.failures.find((failure) => failure.id === id)?.since ?? pass.now
+    const since = (id: string) =>
+      before?.failures.find((failure) => failure.id === id)?.since ?? pass.now
     for (const outcome of pass.outcomes) {
       if (outcome.kind === 'done' && outcome.object) {
         own.remember(outcome.write.resource.plural, outcome.object)
@@ -146,18 +180,36 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
         takenNames = [...takenNames, outcome.write.object.metadata.name]
         continue
       }
-      failures.push({ id: outcome.id, effect: 'write', reason: outcome.reason, message: outcome.message, since: since(outcome.id) })
+      failures.push({
+        id: outcome.id,
+        effect: 'write',
+        reason: outcome.reason,
+        message: outcome.message,
+        since: since(outcome.id),
+      })
     }
     for (const failure of pass.routeFailures) {
-      const known = before?.failures.some((old) => old.id === 'routes' && old.message === failure.detail)
-      failures.push({ id: 'routes', effect: 'routes', reason: failure.reason, message: failure.detail, since: since('routes') })
-      if (!known) tell(pass.snapshot.rollout, [{ type: 'Warning', reason: failure.reason, message: failure.detail }])
+      const known = before?.failures.some(
+        (old) => old.id === 'routes' && old.message === failure.detail,
+      )
+      failures.push({
+        id: 'routes',
+        effect: 'routes',
+        reason: failure.reason,
+        message: failure.detail,
+        since: since('routes'),
+      })
+      if (!known)
+        tell(pass.snapshot.rollout, [
+          { type: 'Warning', reason: failure.reason, message: failure.detail },
+        ])
     }
     memories.set(key, { failures, takenNames, statusWrittenAt })
   }
 
   function tell(rollout: Rollout, transitions: readonly Transition[]): void {
-    for (const transition of transitions) options.recorder.record(rollout as Rollout & KubeObject, transition)
+    for (const transition of transitions)
+      options.recorder.record(rollout as Rollout & KubeObject, transition)
   }
 
   const stopped = caches.synced.then(
@@ -168,7 +220,10 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
 }
 
 function splitStatus(plan: Plan): [Plan['writes'], Plan['writes']] {
-  return [plan.writes.filter((write) => write.id === 'status'), plan.writes.filter((write) => write.id !== 'status')]
+  return [
+    plan.writes.filter((write) => write.id === 'status'),
+    plan.writes.filter((write) => write.id !== 'status'),
+  ]
 }
 
 function creates(writes: Plan['writes']): Plan['writes'] {
@@ -205,13 +260,14 @@ function follow(options: RolloutControllerOptions, parts: Follower): void {
     owners.set(change.object.metadata.uid ?? '', key)
     if (isOurs(change.object, options.instanceId)) queue.add(key)
   })
-  const enqueueOwner = (plural: string) => (change: { readonly type: string; readonly object: KubeObject }) => {
-    own.settle(plural, change.object, change.type === 'deleted')
-    for (const reference of change.object.metadata.ownerReferences ?? []) {
-      const key = reference.controller ? owners.get(reference.uid) : undefined
-      if (key) queue.add(key)
+  const enqueueOwner =
+    (plural: string) => (change: { readonly type: string; readonly object: KubeObject }) => {
+      own.settle(plural, change.object, change.type === 'deleted')
+      for (const reference of change.object.metadata.ownerReferences ?? []) {
+        const key = reference.controller ? owners.get(reference.uid) : undefined
+        if (key) queue.add(key)
+      }
     }
-  }
   caches.replicaSets.subscribe(enqueueOwner(resources.replicaSets.plural))
   caches.analysisRuns.subscribe(enqueueOwner(kinds.analysisRuns.plural))
   const enqueueUsers =
@@ -223,16 +279,22 @@ function follow(options: RolloutControllerOptions, parts: Follower): void {
         if (isOurs(rollout, options.instanceId) && uses(rollout, name)) queue.add(keyOf(rollout))
       }
     }
-  caches.services.subscribe(enqueueUsers('services', (rollout, name) => mentions(rollout.spec?.strategy, name)))
+  caches.services.subscribe(
+    enqueueUsers('services', (rollout, name) => mentions(rollout.spec?.strategy, name)),
+  )
   const ownerOfIngress = enqueueOwner('ingresses')
-  const usersOfIngress = enqueueUsers('ingresses', (rollout, name) => mentions(rollout.spec?.strategy, name))
+  const usersOfIngress = enqueueUsers('ingresses', (rollout, name) =>
+    mentions(rollout.spec?.strategy, name),
+  )
   caches.ingresses.subscribe((change) => {
     ownerOfIngress(change)
     usersOfIngress(change)
   })
   const usersOfTemplate = (rollout: Rollout) => mentionsAnalysis(rollout.spec?.strategy)
   caches.analysisTemplates.subscribe(enqueueUsers(kinds.analysisTemplates.plural, usersOfTemplate))
-  caches.clusterAnalysisTemplates.subscribe(enqueueUsers(kinds.clusterAnalysisTemplates.plural, usersOfTemplate))
+  caches.clusterAnalysisTemplates.subscribe(
+    enqueueUsers(kinds.clusterAnalysisTemplates.plural, usersOfTemplate),
+  )
 }
 
 /** Whether any string of the strategy is that name. Cheap, and a look too many writes nothing. */
@@ -244,6 +306,7 @@ function mentions(value: unknown, name: string): boolean {
 
 function mentionsAnalysis(strategy: unknown): boolean {
   if (typeof strategy !== 'object' || strategy === null) return false
-  return Object.entries(strategy).some(([key, value]) => key === 'templateName' || mentionsAnalysis(value))
+  return Object.entries(strategy).some(
+    ([key, value]) => key === 'templateName' || mentionsAnalysis(value),
+  )
 }
-

@@ -1,5 +1,4 @@
-import type { Measurement, Metric, MetricResult } from '@serinus/api'
-import { countOf, effectiveCount } from '@serinus/api'
+import { defaults, type Measurement, type Metric, type MetricResult } from '@serinus/api'
 
 export type Phase = Measurement['phase']
 
@@ -15,34 +14,45 @@ export interface Assessment {
   readonly limit: { readonly phase: Phase; readonly text: string } | null
 }
 
-export function assessMetric(metric: Metric, result: MetricResult, terminating: boolean): Assessment {
+export function assessMetric(
+  metric: Metric,
+  result: MetricResult,
+  terminating: boolean,
+): Assessment {
   const limit = brokenLimit(metric, result)
   if (isFinished(result.phase)) return { phase: result.phase, limit }
   const last = result.measurements?.at(-1)
   if (!last) return { phase: terminating ? 'Successful' : 'Pending', limit: null }
   if (!isFinished(last.phase)) return { phase: 'Running', limit: null }
   if (limit) return { phase: limit.phase, limit }
-  const successLimit = countOf(metric.consecutiveSuccessLimit) ?? 0
-  if (successLimit > 0 && (result.consecutiveSuccess ?? 0) >= successLimit) return { phase: 'Successful', limit: null }
-  const count = effectiveCount(metric)
+  const successLimit = defaults.consecutiveSuccessLimit(metric)
+  if (successLimit > 0 && (result.consecutiveSuccess ?? 0) >= successLimit)
+    return { phase: 'Successful', limit: null }
+  const count = defaults.effectiveCount(metric)
   if (count !== null && (result.count ?? 0) >= count) {
     if (successLimit === 0) return { phase: 'Successful', limit: null }
-    return { phase: (countOf(metric.failureLimit) ?? 0) < 0 ? 'Failed' : 'Inconclusive', limit: null }
+    return { phase: defaults.failureLimit(metric) < 0 ? 'Failed' : 'Inconclusive', limit: null }
   }
   return { phase: terminating ? 'Successful' : 'Running', limit: null }
 }
 
 /** Later checks override earlier ones, as upstream has them. */
 function brokenLimit(metric: Metric, result: MetricResult): Assessment['limit'] {
-  const failureLimit = countOf(metric.failureLimit) ?? 0
-  const inconclusiveLimit = countOf(metric.inconclusiveLimit) ?? 0
-  const errorLimit = countOf(metric.consecutiveErrorLimit) ?? 4
+  const failureLimit = defaults.failureLimit(metric)
+  const inconclusiveLimit = defaults.inconclusiveLimit(metric)
+  const errorLimit = defaults.consecutiveErrorLimit(metric)
   const { failed = 0, inconclusive = 0, consecutiveError = 0 } = result
   if (consecutiveError > errorLimit) {
-    return { phase: 'Error', text: `consecutiveErrors (${consecutiveError}) > consecutiveErrorLimit (${errorLimit})` }
+    return {
+      phase: 'Error',
+      text: `consecutiveErrors (${consecutiveError}) > consecutiveErrorLimit (${errorLimit})`,
+    }
   }
   if (inconclusive > inconclusiveLimit) {
-    return { phase: 'Inconclusive', text: `inconclusive (${inconclusive}) > inconclusiveLimit (${inconclusiveLimit})` }
+    return {
+      phase: 'Inconclusive',
+      text: `inconclusive (${inconclusive}) > inconclusiveLimit (${inconclusiveLimit})`,
+    }
   }
   if (failureLimit >= 0 && failed > failureLimit) {
     return { phase: 'Failed', text: `failed (${failed}) > failureLimit (${failureLimit})` }
@@ -55,10 +65,16 @@ export function withMeasurement(result: MetricResult, measurement: Measurement):
   const measurements = result.measurements ?? []
   const last = measurements.at(-1)
   const replaces = last !== undefined && !isFinished(last.phase)
-  const next = { ...result, measurements: [...(replaces ? measurements.slice(0, -1) : measurements), measurement] }
+  const next = {
+    ...result,
+    measurements: [...(replaces ? measurements.slice(0, -1) : measurements), measurement],
+  }
   switch (measurement.phase) {
     case 'Successful':
-      return counted(next, { successful: 1, consecutiveSuccess: (result.consecutiveSuccess ?? 0) + 1 })
+      return counted(next, {
+        successful: 1,
+        consecutiveSuccess: (result.consecutiveSuccess ?? 0) + 1,
+      })
     case 'Failed':
       return counted(next, { failed: 1, consecutiveSuccess: 0 })
     case 'Inconclusive':

@@ -4,20 +4,19 @@ import {
   type AnalysisTemplate,
   analysisRunSpecFor,
   type ClusterAnalysisTemplate,
-  effectiveCount,
+  defaults,
   kinds,
   type Measurement,
   type Metric,
   type MetricResult,
-  matchRules,
   parseDuration,
-  substituteMetric,
   validateMetrics,
 } from '@serinus/api'
 import { mergePatch } from '@serinus/kube'
 import { formatInstant, parseInstant } from '../instant.ts'
 import type { Plan, Transition } from '../plan.ts'
 import { assessMetric, isFinished, type Phase, withMeasurement } from './assess.ts'
+import { resolveMetrics } from './resolve-metrics.ts'
 
 /** Everything that one pass over an AnalysisRun may look at. */
 export interface AnalysisRunSnapshot {
@@ -89,7 +88,12 @@ function planExpiry(run: AnalysisRun, now: number): AnalysisRunPlan {
   const completedAt = parseInstant(run.status?.completedAt)
   if (!ttl || completedAt === null) return nothing
   const phase = run.status?.phase
-  const own = phase === 'Successful' ? ttl.secondsAfterSuccess : phase === 'Failed' ? ttl.secondsAfterFailure : undefined
+  const own =
+    phase === 'Successful'
+      ? ttl.secondsAfterSuccess
+      : phase === 'Failed'
+        ? ttl.secondsAfterFailure
+        : undefined
   const seconds = own ?? ttl.secondsAfterCompletion
   if (seconds === undefined) return nothing
   const at = completedAt + (seconds + 1) * 1000
@@ -153,28 +157,58 @@ type Prepared =
 
 function prepare(snapshot: AnalysisRunSnapshot): Prepared {
   const { run } = snapshot
-  const metrics: Metric[] = []
-  for (const metric of run.spec.metrics ?? []) {
-    const resolved = substituteMetric(metric, run.spec.args ?? [], { secret: () => 'temp-for-secret' })
-    if (!resolved.ok) return { ok: false, message: `Unable to resolve metric arguments: ${resolved.message}` }
-    metrics.push(resolved.value)
+  const resolved = resolveMetrics(run, () => 'temp-for-secret')
+  if (!resolved.ok)
+    return { ok: false, message: `Unable to resolve metric arguments: ${resolved.message}` }
+  const { metrics } = resolved
+  const [problem] = validateMetrics(metrics)
+  if (problem) {
+    const text = problem.path === 'metrics' ? problem.detail : `${problem.path}: ${problem.detail}`
+    return { ok: false, message: `Analysis spec invalid: ${text}` }
   }
-  const problem = validateMetrics(metrics)
-  if (problem) return { ok: false, message: `Analysis spec invalid: ${problem}` }
   const names = metrics.map((metric) => metric.name)
   const dry = matchRules(names, run.spec.dryRun ?? [])
-  if (!dry.ok) return { ok: false, message: `Analysis spec invalid: dryRun[${dry.index}]: Rule didn't match any metric name(s)` }
+  if (!dry.ok) return { ok: false, message: unmatched('dryRun', dry.index) }
   const kept = matchRules(names, run.spec.measurementRetention ?? [])
-  if (!kept.ok) {
-    return { ok: false, message: `Analysis spec invalid: measurementRetention[${kept.index}]: Rule didn't match any metric name(s)` }
-  }
-  if (!snapshot.secrets.ok) return { ok: false, message: `Unable to resolve metric arguments: ${snapshot.secrets.message}` }
+  if (!kept.ok) return { ok: false, message: unmatched('measurementRetention', kept.index) }
+  if (!snapshot.secrets.ok)
+    return { ok: false, message: `Unable to resolve metric arguments: ${snapshot.secrets.message}` }
   const retention = new Map<string, number>()
   for (const [name, rule] of kept.matched) {
     const limit = run.spec.measurementRetention?.[rule]?.limit ?? 0
     retention.set(name, limit > 0 ? limit : defaultRetention)
   }
   return { ok: true, metrics, dry: new Set(dry.matched.keys()), retention }
+}
+
+function unmatched(list: string, index: number): string {
+  return `Analysis spec invalid: ${list}[${index}]: Rule didn't match any metric name(s)`
+}
+
+type Matched =
+  | { readonly ok: true; readonly matched: ReadonlyMap<string, number> }
+  | { readonly ok: false; readonly index: number }
+
+/** Unanchored patterns over metric names; later rules win (2.8). */
+function matchRules(
+  names: readonly string[],
+  rules: readonly { readonly metricName: string }[],
+): Matched {
+  const matched = new Map<string, number>()
+  for (const [index, rule] of rules.entries()) {
+    const hits = names.filter((name) => matches(rule.metricName, name))
+    if (hits.length === 0) return { ok: false, index }
+    for (const name of hits) matched.set(name, index)
+  }
+  return { ok: true, matched }
+}
+
+function matches(pattern: string, name: string): boolean {
+  try {
+    return new RegExp(pattern).test(name)
+  } catch {
+    return false
+  }
 }
 
 function planMeasuring(
@@ -194,9 +228,11 @@ function planMeasuring(
       ...(answer.metadata ? { metadata: answer.metadata } : {}),
     }
     // A measurement that arrives after the verdict on its metric changes nothing.
-    if (!isFinished(start.phase)) results.set(answer.metric, withMeasurement(start, answer.measurement))
+    if (!isFinished(start.phase))
+      results.set(answer.metric, withMeasurement(start, answer.measurement))
   }
-  const startedAt = before.startedAt ?? (snapshot.answers.length > 0 ? formatInstant(now) : undefined)
+  const startedAt =
+    before.startedAt ?? (snapshot.answers.length > 0 ? formatInstant(now) : undefined)
   const judged = judge(prepared, results, run.spec.terminate === true)
   const transitions: Transition[] = [...judged.transitions]
   const completed = isFinished(judged.phase)
@@ -210,13 +246,22 @@ function planMeasuring(
     dryRunSummary: judged.dryRunSummary,
     metricResults: prepared.metrics.flatMap((metric) => {
       const result = judged.results.get(metric.name)
-      return result ? [trimmed(result, prepared.retention.get(metric.name) ?? defaultRetention)] : []
+      return result
+        ? [trimmed(result, prepared.retention.get(metric.name) ?? defaultRetention)]
+        : []
     }),
   }
   if (completed && !isFinished(before.phase)) transitions.push(completion(judged.phase))
   const schedule = completed
     ? { measure: [], checkAt: null, waits: [] }
-    : planSchedule({ snapshot, prepared, results: judged.results, startedAt: parseInstant(startedAt), terminating: judged.terminating, now })
+    : planSchedule({
+        snapshot,
+        prepared,
+        results: judged.results,
+        startedAt: parseInstant(startedAt),
+        terminating: judged.terminating,
+        now,
+      })
   const body = mergePatch(withoutEmpty(before), withoutEmpty(status))
   return {
     ...nothing,
@@ -232,25 +277,41 @@ function planMeasuring(
               patch: { kind: 'merge', body: { status: body } },
             },
           ],
-    transitions: body === undefined ? [] : transitions.map((transition) => ({ ...transition, after: 'status' })),
+    transitions:
+      body === undefined
+        ? []
+        : transitions.map((transition) => ({ ...transition, after: 'status' })),
     measure: schedule.measure,
     checkAt: completed ? planExpiry({ ...run, status }, now).checkAt : schedule.checkAt,
     waits: completed ? [] : [{ kind: 'analysis', run: run.metadata.name, step: null }],
     retain: [...judged.results.values()]
-      .filter((result) => (result.measurements?.length ?? 0) > (prepared.retention.get(result.name) ?? defaultRetention))
-      .map((result) => ({ metric: result.name, limit: prepared.retention.get(result.name) ?? defaultRetention })),
+      .filter(
+        (result) =>
+          (result.measurements?.length ?? 0) >
+          (prepared.retention.get(result.name) ?? defaultRetention),
+      )
+      .map((result) => ({
+        metric: result.name,
+        limit: prepared.retention.get(result.name) ?? defaultRetention,
+      })),
   }
 }
 
 function withoutEmpty(status: AnalysisRunStatus): AnalysisRunStatus {
   return Object.fromEntries(
-    Object.entries(status).filter(([key, value]) => key === 'dryRunSummary' || (value !== '' && value !== undefined && !(Array.isArray(value) && value.length === 0))),
+    Object.entries(status).filter(
+      ([key, value]) =>
+        key === 'dryRunSummary' ||
+        (value !== '' && value !== undefined && !(Array.isArray(value) && value.length === 0)),
+    ),
   ) as unknown as AnalysisRunStatus
 }
 
 function trimmed(result: MetricResult, limit: number): MetricResult {
   const measurements = result.measurements ?? []
-  return measurements.length > limit ? { ...result, measurements: measurements.slice(-limit) } : result
+  return measurements.length > limit
+    ? { ...result, measurements: measurements.slice(-limit) }
+    : result
 }
 
 function completion(phase: Phase): Transition {
@@ -261,7 +322,14 @@ function completion(phase: Phase): Transition {
   }
 }
 
-const severity: readonly Phase[] = ['Successful', 'Running', 'Pending', 'Inconclusive', 'Error', 'Failed']
+const severity: readonly Phase[] = [
+  'Successful',
+  'Running',
+  'Pending',
+  'Inconclusive',
+  'Error',
+  'Failed',
+]
 
 interface Judged {
   readonly phase: Phase
@@ -285,7 +353,11 @@ function judge(
   const bad = (phase: string) => phase === 'Failed' || phase === 'Error' || phase === 'Inconclusive'
   const first = prepared.metrics.some((metric) => {
     const result = measured.get(metric.name)
-    return result !== undefined && !prepared.dry.has(metric.name) && bad(assessMetric(metric, result, terminateAsked).phase)
+    return (
+      result !== undefined &&
+      !prepared.dry.has(metric.name) &&
+      bad(assessMetric(metric, result, terminateAsked).phase)
+    )
   })
   const terminating = terminateAsked || first
   const results = new Map<string, MetricResult>()
@@ -308,9 +380,14 @@ function judge(
     const last = result.measurements?.at(-1)
     const changed = phase !== result.phase
     const text = changed && last?.message ? last.message : result.message
-    const dryText = dry && changed && limit ? `Metric assessed ${phase} due to ${limit.text}` : undefined
+    const dryText =
+      dry && changed && limit ? `Metric assessed ${phase} due to ${limit.text}` : undefined
     const resultMessage = dryText ?? text
-    results.set(metric.name, { ...result, phase, ...(resultMessage ? { message: resultMessage } : {}) })
+    results.set(metric.name, {
+      ...result,
+      phase,
+      ...(resultMessage ? { message: resultMessage } : {}),
+    })
     if (!isFinished(phase)) {
       incomplete = true
       continue
@@ -351,7 +428,13 @@ function judge(
   }
 }
 
-type Summary = { count: number; successful: number; failed: number; inconclusive: number; error: number }
+type Summary = {
+  count: number
+  successful: number
+  failed: number
+  inconclusive: number
+  error: number
+}
 
 function emptySummary(): Summary {
   return { count: 0, successful: 0, failed: 0, inconclusive: 0, error: 0 }
@@ -377,7 +460,10 @@ interface Scheduling {
 }
 
 /** What to ask now, and when to look again (2.4, 2.10). */
-function planSchedule(scheduling: Scheduling): { measure: readonly MeasureTask[]; checkAt: number | null } {
+function planSchedule(scheduling: Scheduling): {
+  measure: readonly MeasureTask[]
+  checkAt: number | null
+} {
   const { now } = scheduling
   const measure: MeasureTask[] = []
   let next: number | null = null
@@ -398,7 +484,9 @@ function dueOf(metric: Metric, scheduling: Scheduling): { at: number; task: Meas
   const serial = (result?.count ?? 0) + (result?.error ?? 0) + 1
   if (last && !isFinished(last.phase)) {
     const action = scheduling.terminating ? ('terminate' as const) : ('resume' as const)
-    const at = scheduling.terminating ? scheduling.now : (parseInstant(last.resumeAt) ?? scheduling.now)
+    const at = scheduling.terminating
+      ? scheduling.now
+      : (parseInstant(last.resumeAt) ?? scheduling.now)
     return { at, task: { metric: metric.name, action, measurement: last, serial } }
   }
   if (scheduling.terminating) return null
@@ -409,7 +497,7 @@ function dueOf(metric: Metric, scheduling: Scheduling): { at: number; task: Meas
     const base = scheduling.startedAt ?? createdAt(scheduling.snapshot.run) ?? scheduling.now
     return { at: base + delay, task }
   }
-  const count = effectiveCount(metric)
+  const count = defaults.effectiveCount(metric)
   if (count !== null && (result?.count ?? 0) >= count) return null
   const interval = metric.interval ? (parseDuration(metric.interval) ?? errorRetryMs) : errorRetryMs
   const finishedAt = parseInstant(last.finishedAt) ?? scheduling.now
@@ -421,7 +509,11 @@ function createdAt(run: AnalysisRun): number | null {
   return parseInstant(run.metadata.creationTimestamp)
 }
 
-function finishAt(run: AnalysisRun, end: { phase: 'Error'; message: string }, now: number): AnalysisRunPlan {
+function finishAt(
+  run: AnalysisRun,
+  end: { phase: 'Error'; message: string },
+  now: number,
+): AnalysisRunPlan {
   const at = formatInstant(now)
   return {
     ...nothing,

@@ -1,12 +1,15 @@
-import { parsePauseDuration, type RolloutStatus, stepLabel } from '@serinus/api'
-import { checkAt, type Draft } from '../draft.ts'
+import { type PauseCondition, parsePauseDuration, stepLabel } from '@serinus/api'
+import { checkAt, type Draft, type LooseStatus } from '../draft.ts'
 import { formatInstant, parseInstant } from '../instant.ts'
 import { atDesired, type CanaryFacts, type Position } from './facts.ts'
 import { runNamed } from './runs.ts'
 
-export const pauseReasons = { step: 'CanaryPauseStep', inconclusiveRun: 'InconclusiveAnalysisRun' } as const
+export const pauseReasons = {
+  step: 'CanaryPauseStep',
+  inconclusiveRun: 'InconclusiveAnalysisRun',
+} as const
 
-export function positionOf(facts: CanaryFacts, status: RolloutStatus): Position {
+export function positionOf(facts: CanaryFacts, status: LooseStatus): Position {
   return {
     index: facts.steps.length === 0 ? 0 : (status.currentStepIndex ?? 0),
     promoted: (status.stableRS ?? '') === (status.currentPodHash ?? ''),
@@ -105,7 +108,7 @@ export function hasPause(draft: Draft, reason: string): boolean {
   return draft.status.pauseConditions?.some((c) => c.reason === reason) ?? false
 }
 
-export function addPause(draft: Draft, reason: string, now: number): void {
+export function addPause(draft: Draft, reason: PauseCondition['reason'], now: number): void {
   if (hasPause(draft, reason)) return
   draft.status.pauseConditions = [
     ...(draft.status.pauseConditions ?? []),

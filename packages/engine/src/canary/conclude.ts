@@ -1,9 +1,18 @@
-import { annotationKeys, defaults, type Rollout, type RolloutStatus, rolloutPhase } from '@serinus/api'
-import { kinds } from '@serinus/api'
+import {
+  annotationKeys,
+  type ConditionFacts,
+  defaults,
+  kinds,
+  type Rollout,
+  type RolloutCondition,
+  type RolloutStatus,
+  rolloutPhase,
+  setCondition,
+} from '@serinus/api'
 import { mergePatch } from '@serinus/kube'
-import { conditionOf, withCondition, withoutCondition } from '../conditions.ts'
-import { checkAt, type Draft } from '../draft.ts'
-import { parseInstant } from '../instant.ts'
+import { conditionOf, withoutCondition } from '../conditions.ts'
+import { checkAt, type Draft, type LooseStatus } from '../draft.ts'
+import { formatInstant, parseInstant } from '../instant.ts'
 import { recordDuration } from './duration.ts'
 import type { CanaryFacts, Position } from './facts.ts'
 import { createId } from './scale.ts'
@@ -32,15 +41,16 @@ function formatSelector(rollout: Rollout): string | undefined {
   for (const { key, operator, values = [] } of matchExpressions) {
     if (operator === 'Exists') parts.push(key)
     else if (operator === 'DoesNotExist') parts.push(`!${key}`)
-    else parts.push(`${key} ${operator === 'In' ? 'in' : 'notin'} (${[...values].sort().join(',')})`)
+    else
+      parts.push(`${key} ${operator === 'In' ? 'in' : 'notin'} (${[...values].sort().join(',')})`)
   }
   return parts.join(',') || undefined
 }
 
 /** Whether this pass saw the update move (spec rollout-controller 6.4, progress test). */
-export function madeProgress(before: RolloutStatus, after: RolloutStatus): boolean {
+export function madeProgress(before: RolloutStatus, after: LooseStatus): boolean {
   const n = (value: number | undefined) => value ?? 0
-  const old = (status: RolloutStatus) => n(status.replicas) - n(status.updatedReplicas)
+  const old = (status: LooseStatus) => n(status.replicas) - n(status.updatedReplicas)
   return (
     n(after.updatedReplicas) !== n(before.updatedReplicas) ||
     old(after) < old(before) ||
@@ -66,7 +76,8 @@ export function hasTimedOut(facts: CanaryFacts, draft: Draft, position: Position
   const step = position.promoted ? undefined : facts.steps[position.index]
   if (step && (step.pause || step.analysis || step.experiment || step.plugin)) return false
   if (facts.others.some((set) => set.deadline !== null && set.spec > 0)) return false
-  if (progressing.reason === 'RolloutAborted' || progressing.reason === 'RolloutPaused') return false
+  if (progressing.reason === 'RolloutAborted' || progressing.reason === 'RolloutPaused')
+    return false
   if (progressing.reason === 'ProgressDeadlineExceeded') return true
   const since = parseInstant(progressing.lastUpdateTime)
   if (since === null) return false
@@ -76,7 +87,7 @@ export function hasTimedOut(facts: CanaryFacts, draft: Draft, position: Position
   return false
 }
 
-function isHealthy(facts: CanaryFacts, status: RolloutStatus): boolean {
+function isHealthy(facts: CanaryFacts, status: LooseStatus): boolean {
   const { replicas, steps } = facts
   return (
     (status.updatedReplicas ?? 0) === replicas &&
@@ -106,11 +117,12 @@ function setConditions(facts: CanaryFacts, draft: Draft, timedOut: boolean): voi
   const status = draft.status
   const before = rollout.status ?? {}
   let conditions = withoutCondition(before.conditions ?? [], 'InvalidSpec')
+  const at = formatInstant(now)
   const set = (type: string, state: string, reason: string, message: string, renew = false) => {
-    conditions = withCondition(
+    conditions = setCondition(
       conditions,
-      { type, status: state, reason, message } as Parameters<typeof withCondition>[1],
-      { now, renew },
+      { type, status: state, reason, message } as ConditionFacts,
+      { at, renew },
     )
   }
   const promoted = (status.stableRS ?? '') !== '' && status.stableRS === status.currentPodHash
@@ -123,7 +135,12 @@ function setConditions(facts: CanaryFacts, draft: Draft, timedOut: boolean): voi
   // While an update moves pods, availability is judged by what maxUnavailable allows (falls short 18).
   const needed = promoted ? facts.replicas : facts.replicas - facts.unavailable
   const available = (status.availableReplicas ?? 0) >= needed
-  set('Available', available ? 'True' : 'False', 'AvailableReason', available ? 'Rollout has minimum availability' : 'Rollout does not have minimum availability')
+  set(
+    'Available',
+    available ? 'True' : 'False',
+    'AvailableReason',
+    available ? 'Rollout has minimum availability' : 'Rollout does not have minimum availability',
+  )
 
   const failure = [facts.newSet, ...facts.all]
     .flatMap((s) => s.object?.status?.conditions ?? [])
@@ -137,13 +154,23 @@ function setConditions(facts: CanaryFacts, draft: Draft, timedOut: boolean): voi
     const cause = draft.abortCause ? `: ${draft.abortCause}` : ''
     const message = `Rollout aborted update to revision ${facts.newSet.revision}${cause}`
     if (progressing?.reason !== 'RolloutAborted') {
-      draft.transitions.push({ type: 'Warning', reason: 'RolloutAborted', message, after: 'status' })
+      draft.transitions.push({
+        type: 'Warning',
+        reason: 'RolloutAborted',
+        message,
+        after: 'status',
+      })
       set('Progressing', 'False', 'RolloutAborted', message)
     }
   } else if (createFailure && facts.missing) {
     const message = `Failed to create new replica set "${facts.newSet.name}": ${createFailure.message}`
     if (progressing?.reason !== 'ReplicaSetCreateError') {
-      draft.transitions.push({ type: 'Warning', reason: 'ReplicaSetCreateError', message, after: 'status' })
+      draft.transitions.push({
+        type: 'Warning',
+        reason: 'ReplicaSetCreateError',
+        message,
+        after: 'status',
+      })
     }
     set('Progressing', 'False', 'ReplicaSetCreateError', message)
   } else if (progressing?.reason === 'RolloutAborted' && !draft.wasReset && !promoted) {
@@ -151,26 +178,58 @@ function setConditions(facts: CanaryFacts, draft: Draft, timedOut: boolean): voi
   } else if (isPaused && !promoted) {
     set('Progressing', 'Unknown', 'RolloutPaused', 'Rollout is paused')
   } else if (draft.createdReplicaSet) {
-    set('Progressing', 'True', 'NewReplicaSetCreated', `Created new replica set "${facts.newSet.name}"`, true)
+    set(
+      'Progressing',
+      'True',
+      'NewReplicaSetCreated',
+      `Created new replica set "${facts.newSet.name}"`,
+      true,
+    )
   } else if (!progressing) {
     set('Progressing', 'True', 'FoundNewReplicaSet', `Found new replica set "${facts.newSet.name}"`)
   } else if (healthy) {
-    set('Progressing', 'True', 'NewReplicaSetAvailable', `ReplicaSet "${facts.newSet.name}" has successfully progressed.`)
+    set(
+      'Progressing',
+      'True',
+      'NewReplicaSetAvailable',
+      `ReplicaSet "${facts.newSet.name}" has successfully progressed.`,
+    )
   } else if (promoted && wasHealthy) {
-    set('Progressing', 'True', 'ReplicaSetNotAvailable', 'Rollout does not have minimum availability')
+    set(
+      'Progressing',
+      'True',
+      'ReplicaSetNotAvailable',
+      'Rollout does not have minimum availability',
+    )
   } else if (timedOut) {
     if (progressing.reason !== 'ProgressDeadlineExceeded') {
-      draft.transitions.push({ type: 'Warning', reason: 'ProgressDeadlineExceeded', message: timedOutMessage(facts), after: 'status' })
+      draft.transitions.push({
+        type: 'Warning',
+        reason: 'ProgressDeadlineExceeded',
+        message: timedOutMessage(facts),
+        after: 'status',
+      })
     }
     set('Progressing', 'False', 'ProgressDeadlineExceeded', timedOutMessage(facts))
   } else if (moved) {
-    set('Progressing', 'True', 'ReplicaSetUpdated', `ReplicaSet "${facts.newSet.name}" is progressing.`, true)
+    set(
+      'Progressing',
+      'True',
+      'ReplicaSetUpdated',
+      `ReplicaSet "${facts.newSet.name}" is progressing.`,
+      true,
+    )
   } else if (progressing.reason === 'RolloutPaused') {
     set('Progressing', 'Unknown', 'RolloutResumed', 'Rollout is resumed')
   }
   const wasPaused = conditionOf(conditions, 'Paused')
   if (isPaused || wasPaused) {
-    set('Paused', isPaused ? 'True' : 'False', 'RolloutPaused', isPaused ? 'Rollout is paused' : 'Rollout is not paused')
+    set(
+      'Paused',
+      isPaused ? 'True' : 'False',
+      'RolloutPaused',
+      isPaused ? 'Rollout is paused' : 'Rollout is not paused',
+    )
   }
   set('Completed', promoted ? 'True' : 'False', 'RolloutCompleted', 'RolloutCompleted')
   if (!promoted && wasCompleted === 'True') {
@@ -182,7 +241,8 @@ function setConditions(facts: CanaryFacts, draft: Draft, timedOut: boolean): voi
     })
   }
   if (healthy) set('Healthy', 'True', 'RolloutHealthy', 'Rollout is healthy')
-  else if (conditionOf(conditions, 'Healthy')) set('Healthy', 'False', 'RolloutHealthy', 'Rollout is not healthy')
+  else if (conditionOf(conditions, 'Healthy'))
+    set('Healthy', 'False', 'RolloutHealthy', 'Rollout is not healthy')
   status.conditions = conditions
 }
 
@@ -199,7 +259,12 @@ function pauseTransitions(draft: Draft, before: RolloutStatus): void {
   }
   const userResumed = was === 0 && is === 0 && before.controllerPause === true
   if (((was > 0 && is === 0) || userResumed) && !draft.status.abort && !draft.wasReset) {
-    draft.transitions.push({ type: 'Normal', reason: 'RolloutResumed', message: 'Rollout is resumed', after: 'status' })
+    draft.transitions.push({
+      type: 'Normal',
+      reason: 'RolloutResumed',
+      message: 'Rollout is resumed',
+      after: 'status',
+    })
   }
   if (is === 0) draft.status.controllerPause = undefined
 }
@@ -245,10 +310,19 @@ function writeStatus(facts: CanaryFacts, draft: Draft): void {
 /** Fields that users write too: a stale write over them would undo what they asked for. */
 function touchesUserFields(body: unknown): boolean {
   const keys = Object.keys(body as object)
-  return ['abort', 'pauseConditions', 'controllerPause', 'promoteFull', 'currentStepIndex'].some((key) => keys.includes(key))
+  return ['abort', 'pauseConditions', 'controllerPause', 'promoteFull', 'currentStepIndex'].some(
+    (key) => keys.includes(key),
+  )
 }
 
-const counters: ReadonlySet<string> = new Set(['replicas', 'updatedReplicas', 'readyReplicas', 'availableReplicas', 'HPAReplicas', 'message'])
+const counters: ReadonlySet<string> = new Set([
+  'replicas',
+  'updatedReplicas',
+  'readyReplicas',
+  'availableReplicas',
+  'HPAReplicas',
+  'message',
+])
 
 function onlyCounters(before: RolloutStatus, after: RolloutStatus): boolean {
   const essence = (status: RolloutStatus) =>
@@ -261,12 +335,18 @@ function onlyCounters(before: RolloutStatus, after: RolloutStatus): boolean {
           key === 'conditions'
             ? (status.conditions ?? [])
                 .filter((c) => c.type !== 'Available')
-                .map((c) => `${c.type}=${c.status}/${c.reason}/${c.message}`)
+                .map(conditionEssence)
                 .sort()
             : value,
         ]),
     )
   return essence(before) === essence(after)
+}
+
+/** How far a running update has come is told by counters; only a change of its kind is worth a write of its own. */
+function conditionEssence(condition: RolloutCondition): string {
+  if (condition.type === 'Progressing' && condition.status === 'True') return 'Progressing=True'
+  return `${condition.type}=${condition.status}/${condition.reason}/${condition.message}`
 }
 
 function compact(status: Draft['status']): RolloutStatus {

@@ -1,7 +1,7 @@
 import { parsePauseDuration, type RolloutStatus } from '@serinus/api'
+import { conditionOf } from '../conditions.ts'
 import type { Draft } from '../draft.ts'
 import { formatInstant, parseInstant } from '../instant.ts'
-import { conditionOf } from '../conditions.ts'
 import type { CanaryFacts } from './facts.ts'
 
 type Duration = NonNullable<RolloutStatus['duration']>
@@ -25,7 +25,11 @@ export function recordDuration(facts: CanaryFacts, draft: Draft): void {
     }
   } else if (changed && !(done && before.currentPodHash)) {
     record = started(facts)
-  } else if (!done && !status.abort && conditionOf(before.conditions, 'Progressing')?.reason === 'RolloutAborted') {
+  } else if (
+    !done &&
+    !status.abort &&
+    conditionOf(before.conditions, 'Progressing')?.reason === 'RolloutAborted'
+  ) {
     record = started(facts)
   }
   status.duration = record && !record.finishedAt ? withManualPause(facts, draft, record) : record
@@ -36,7 +40,11 @@ function started(facts: CanaryFacts): Duration {
 }
 
 function finish(facts: CanaryFacts, record: Duration, how: Duration['completionStatus']): Duration {
-  return { ...record, completionStatus: record.completionStatus ?? how, finishedAt: formatInstant(facts.now) } as Duration
+  return {
+    ...record,
+    completionStatus: record.completionStatus ?? how,
+    finishedAt: formatInstant(facts.now),
+  } as Duration
 }
 
 function withManualPause(facts: CanaryFacts, draft: Draft, record: Duration): Duration {
@@ -44,12 +52,17 @@ function withManualPause(facts: CanaryFacts, draft: Draft, record: Duration): Du
   const reasons = draft.status.pauseConditions?.map((c) => c.reason) ?? []
   const step = facts.steps[draft.status.currentStepIndex ?? 0]
   const gate =
-    reasons.includes('CanaryPauseStep') && parsePauseDuration(step?.pause?.duration).kind !== 'seconds'
-  const manual = rollout.spec.paused === true || reasons.some((r) => r.startsWith('Inconclusive')) || gate
+    reasons.includes('CanaryPauseStep') &&
+    parsePauseDuration(step?.pause?.duration).kind !== 'seconds'
+  const manual =
+    rollout.spec.paused === true || reasons.some((r) => r.startsWith('Inconclusive')) || gate
   const since = parseInstant(record.manualPauseStartedAt)
-  if (manual) return since === null ? { ...record, manualPauseStartedAt: formatInstant(facts.now) } : record
+  if (manual)
+    return since === null ? { ...record, manualPauseStartedAt: formatInstant(facts.now) } : record
   if (since === null) return record
   const { manualPauseStartedAt: _, ...rest } = record
-  const seconds = (record.totalManualPauseDurationSeconds ?? 0) + Math.max(0, Math.floor((facts.now - since) / 1000))
+  const seconds =
+    (record.totalManualPauseDurationSeconds ?? 0) +
+    Math.max(0, Math.floor((facts.now - since) / 1000))
   return seconds > 0 ? { ...rest, totalManualPauseDurationSeconds: seconds } : rest
 }

@@ -127,9 +127,7 @@ export function nextCounts(
   facts: CanaryFacts,
   position: Position,
 ): { canary: number; stable: number } {
-  if (facts.routed || !facts.stable || facts.stable === facts.newSet) {
-    return desiredCounts(facts, position)
-  }
+  if (facts.routed) return desiredCounts(facts, position)
   const input = {
     replicas: facts.replicas,
     weight: targetWeight(facts, position),
@@ -138,7 +136,11 @@ export function nextCounts(
     unavailable: facts.unavailable,
     othersSpec: facts.others.reduce((sum, set) => sum + set.spec, 0),
   }
-  const stable = facts.stable
+  const { stable } = facts
+  if (!stable || stable === facts.newSet) {
+    const { canary } = countsForPass({ ...input, canary: facts.newSet, stable: null })
+    return { canary, stable: 0 }
+  }
   const first = countsForPass({ ...input, canary: facts.newSet, stable })
   // What stable gave up in this pass is room for the canary in the same pass; nothing else needs to be seen for that.
   const resized = { spec: first.stable, available: Math.min(stable.available, first.stable) }

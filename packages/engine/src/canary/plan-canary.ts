@@ -4,7 +4,7 @@ import { type Draft, startDraft } from '../draft.ts'
 import { formatInstant } from '../instant.ts'
 import type { Plan } from '../plan.ts'
 import type { RolloutSnapshot } from '../snapshot.ts'
-import { addPause, advance, clearPauses, pauseReasons, positionOf } from './advance.ts'
+import { advance, clearPauses, positionOf } from './advance.ts'
 import { conclude, countPods, hasTimedOut, revisionOf, timedOutMessage } from './conclude.ts'
 import { atDesired, type CanaryFacts, canaryFacts, canaryReached } from './facts.ts'
 import { cleanHistory } from './history.ts'
@@ -17,7 +17,11 @@ import { switchServices } from './services.ts'
  * One pass over a canary Rollout. Judges first (verdicts, user's wishes, steps, promotion, deadline), then plans the
  * effects that follow from the judgement; no effect can keep a verdict from being taken (design 1.2).
  */
-export function planCanary(snapshot: RolloutSnapshot, now: number, warnings: readonly Finding[]): Plan {
+export function planCanary(
+  snapshot: RolloutSnapshot,
+  now: number,
+  warnings: readonly Finding[],
+): Plan {
   const facts = canaryFacts(snapshot, now)
   const draft = startDraft(snapshot.rollout)
   countPods(facts, draft)
@@ -72,7 +76,11 @@ function restartOnChange(facts: CanaryFacts, draft: Draft): void {
   status.abort = undefined
   status.abortedAt = undefined
   status.promoteFull = undefined
-  const { currentBackgroundAnalysisRunStatus: _b, currentStepAnalysisRunStatus: _s, ...canary } = status.canary ?? {}
+  const {
+    currentBackgroundAnalysisRunStatus: _b,
+    currentStepAnalysisRunStatus: _s,
+    ...canary
+  } = status.canary ?? {}
   status.canary = canary
   if (facts.steps.length === 0) {
     status.currentStepIndex = undefined
@@ -83,7 +91,8 @@ function restartOnChange(facts: CanaryFacts, draft: Draft): void {
     status.currentStepIndex = facts.steps.length
     draft.transitions.push({ type: 'Normal', reason: 'SkipSteps', message: why, after: 'status' })
   }
-  if (status.stableRS && facts.newSet.hash === status.stableRS) skip('Rollback to stable ReplicaSets')
+  if (status.stableRS && facts.newSet.hash === status.stableRS)
+    skip('Rollback to stable ReplicaSets')
   else if (isWithinRollbackWindow(facts) && facts.newSet.spec > 0) {
     skip('Rollback to active ReplicaSets within RollbackWindow')
   }
@@ -93,8 +102,11 @@ function restartOnChange(facts: CanaryFacts, draft: Draft): void {
 function isWithinRollbackWindow(facts: CanaryFacts): boolean {
   const revisions = facts.snapshot.rollout.spec.rollbackWindow?.revisions ?? 0
   const { newSet, stable } = facts
-  if (revisions <= 0 || !stable || facts.missing || newSet.createdAt >= stable.createdAt) return false
-  const between = facts.all.filter((set) => set.createdAt > newSet.createdAt && set.createdAt < stable.createdAt)
+  if (revisions <= 0 || !stable || facts.missing || newSet.createdAt >= stable.createdAt)
+    return false
+  const between = facts.all.filter(
+    (set) => set.createdAt > newSet.createdAt && set.createdAt < stable.createdAt,
+  )
   return between.length < revisions
 }
 
@@ -176,7 +188,8 @@ function promotionReason(facts: CanaryFacts, draft: Draft): string | null {
   if (facts.routed && facts.snapshot.routers.length > 0 && count > 0) {
     const position = positionOf(facts, status)
     const confirmed = facts.snapshot.routers.every((router) => router.verified !== false)
-    if (!atDesired(facts, position) || facts.effectiveWeight !== facts.max || !confirmed) return null
+    if (!atDesired(facts, position) || facts.effectiveWeight !== facts.max || !confirmed)
+      return null
   }
   return `Completed all ${count} canary steps`
 }
@@ -185,7 +198,10 @@ function promotionReason(facts: CanaryFacts, draft: Draft): string | null {
 function syncRevision(facts: CanaryFacts, draft: Draft): void {
   const { rollout } = facts.snapshot
   const { newSet } = facts
-  const highest = Math.max(0, ...facts.all.filter((set) => set !== newSet).map((set) => set.revision))
+  const highest = Math.max(
+    0,
+    ...facts.all.filter((set) => set !== newSet).map((set) => set.revision),
+  )
   let revision = newSet.revision
   if (!facts.missing && revision <= highest) {
     revision = highest + 1
@@ -202,7 +218,11 @@ function syncRevision(facts: CanaryFacts, draft: Draft): void {
             annotations: {
               [annotationKeys.revision]: String(revision),
               ...(newSet.revision > 0
-                ? { [annotationKeys.revisionHistory]: history ? `${history},${newSet.revision}` : String(newSet.revision) }
+                ? {
+                    [annotationKeys.revisionHistory]: history
+                      ? `${history},${newSet.revision}`
+                      : String(newSet.revision),
+                  }
                 : {}),
             },
           },
@@ -221,7 +241,9 @@ function syncRevision(facts: CanaryFacts, draft: Draft): void {
     patch: {
       kind: 'merge',
       body: {
-        ...(annotate ? { metadata: { annotations: { [annotationKeys.revision]: String(revision) } } } : {}),
+        ...(annotate
+          ? { metadata: { annotations: { [annotationKeys.revision]: String(revision) } } }
+          : {}),
         // Autoscalers read the scale subresource, which an absent number breaks (7.5).
         ...(sized ? { spec: { replicas: facts.replicas } } : {}),
       },
@@ -239,8 +261,11 @@ function syncRevision(facts: CanaryFacts, draft: Draft): void {
 /** A failed effect is told and waited for; it never ends a pass. */
 function tellFailures(facts: CanaryFacts, draft: Draft): void {
   for (const failure of facts.snapshot.failures) {
-    draft.waits.push({ kind: 'effect', id: failure.id, message: failure.message, since: failure.since })
+    draft.waits.push({
+      kind: 'effect',
+      id: failure.id,
+      message: failure.message,
+      since: failure.since,
+    })
   }
 }
-
-export { addPause, pauseReasons }

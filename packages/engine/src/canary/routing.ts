@@ -58,7 +58,11 @@ function withinStableCapacity(facts: CanaryFacts, position: Position, wanted: nu
 }
 
 /** Records the weights that are seen to be in effect (spec rollout-controller 3.7 step 6). */
-export function recordWeights(facts: CanaryFacts, draft: Draft, routes: DesiredRoutes | null): void {
+export function recordWeights(
+  facts: CanaryFacts,
+  draft: Draft,
+  routes: DesiredRoutes | null,
+): void {
   if (!routes) {
     if (draft.status.canary?.weights) {
       const { weights: _, ...canary } = draft.status.canary

@@ -6,12 +6,11 @@ import {
   defaults,
   finalPhases,
   hashLabel,
+  kinds,
   labelKeys,
   names,
   type RolloutAnalysis,
 } from '@serinus/api'
-import { kinds } from '@serinus/api'
-import { resources } from '@serinus/kube'
 import type { Draft } from '../draft.ts'
 import type { Sized } from '../replica-sets.ts'
 import { addPause, hasPause, pauseReasons } from './advance.ts'
@@ -43,7 +42,11 @@ export function judgeRuns(facts: CanaryFacts, draft: Draft): string | null {
     const phase = run.status?.phase
     const message = run.status?.message
     if (bad.has(phase)) cause = message ? `${text}: ${message}` : text
-    if (phase === 'Inconclusive' && !draft.status.promoteFull && recorded.status !== 'Inconclusive') {
+    if (
+      phase === 'Inconclusive' &&
+      !draft.status.promoteFull &&
+      recorded.status !== 'Inconclusive'
+    ) {
       addPause(draft, pauseReasons.inconclusiveRun, facts.now)
     }
   }
@@ -94,7 +97,10 @@ export function arrangeRuns(facts: CanaryFacts, draft: Draft, position: Position
   } else {
     arrange(facts, draft, stepWish(facts, position))
     arrange(facts, draft, backgroundWish(facts, position))
-    for (const key of ['currentBackgroundAnalysisRunStatus', 'currentStepAnalysisRunStatus'] as const) {
+    for (const key of [
+      'currentBackgroundAnalysisRunStatus',
+      'currentStepAnalysisRunStatus',
+    ] as const) {
       const name = draft.status.canary?.[key]?.name
       if (name) current.add(name)
     }
@@ -140,7 +146,9 @@ function arrange(facts: CanaryFacts, draft: Draft, wish: Wish): void {
   const run = runNamed(facts, recorded?.name)
   const wanted = (wish.analysis?.templates?.length ?? 0) > 0
   const stale =
-    wish.index !== null && run !== undefined && run.metadata.labels?.[labelKeys.stepIndex] !== String(wish.index)
+    wish.index !== null &&
+    run !== undefined &&
+    run.metadata.labels?.[labelKeys.stepIndex] !== String(wish.index)
   if (!wanted || stale) {
     if (recorded) setRecorded(draft, wish, undefined)
     if (!wanted) return
@@ -156,7 +164,11 @@ function arrange(facts: CanaryFacts, draft: Draft, wish: Wish): void {
 function needsNew(facts: CanaryFacts, recorded: RunStatus): boolean {
   const { status } = facts.snapshot.rollout
   const reasons = status?.pauseConditions?.map((c) => c.reason) ?? []
-  if (status?.controllerPause && !reasons.includes('CanaryPauseStep') && !reasons.includes('BlueGreenPause')) {
+  if (
+    status?.controllerPause &&
+    !reasons.includes('CanaryPauseStep') &&
+    !reasons.includes('BlueGreenPause')
+  ) {
     return recorded.status === 'Inconclusive'
   }
   return status?.abortedAt !== undefined
@@ -280,7 +292,8 @@ function forgetRuns(facts: CanaryFacts, draft: Draft, others: readonly AnalysisR
   const seen = { good: 0, bad: 0 }
   const newestFirst = [...others].sort(
     (a, b) =>
-      Date.parse(b.metadata.creationTimestamp ?? '') - Date.parse(a.metadata.creationTimestamp ?? ''),
+      Date.parse(b.metadata.creationTimestamp ?? '') -
+      Date.parse(a.metadata.creationTimestamp ?? ''),
   )
   for (const run of newestFirst) {
     if (run.metadata.deletionTimestamp) continue

@@ -45,7 +45,8 @@ function create(facts: CanaryFacts, draft: Draft, replicas: number): void {
     message: `Created ReplicaSet ${newSet.name} (revision ${newSet.revision})`,
     after: createId(newSet),
   })
-  if (replicas > 0) draft.transitions.push(scaled(newSet, { from: 0, to: replicas, after: createId(newSet) }))
+  if (replicas > 0)
+    draft.transitions.push(scaled(newSet, { from: 0, to: replicas, after: createId(newSet) }))
 }
 
 export function createId(set: Sized): string {
@@ -110,7 +111,8 @@ function scaled(set: Sized, change: { from: number; to: number; after: string })
  */
 function holdAfterAbort(facts: CanaryFacts, draft: Draft, position: Position): number | null {
   const { newSet, stable } = facts
-  if (!position.aborted || !facts.routed || !stable || stable === newSet || facts.missing) return null
+  if (!position.aborted || !facts.routed || !stable || stable === newSet || facts.missing)
+    return null
   const delaySeconds = defaults.abortScaleDownDelaySeconds(facts.snapshot.rollout)
   if (delaySeconds === 0) return newSet.spec
   if (newSet.spec === 0) return 0
@@ -137,7 +139,9 @@ function setDeadline(facts: CanaryFacts, draft: Draft, set: Sized, delaySeconds:
     key: keyOfSet(facts, set),
     patch: {
       kind: 'merge',
-      body: { metadata: { annotations: { [annotationKeys.scaleDownDeadline]: formatInstant(until) } } },
+      body: {
+        metadata: { annotations: { [annotationKeys.scaleDownDeadline]: formatInstant(until) } },
+      },
     },
   })
 }
@@ -151,7 +155,10 @@ interface Pass {
 function drainOthers(facts: CanaryFacts, draft: Draft, pass: Pass): void {
   const running = facts.others.filter((set) => set.spec > 0)
   if (running.length === 0) return
-  if (facts.routed) return drainRouted(facts, draft, pass, running)
+  if (facts.routed) {
+    drainRouted(facts, draft, pass, running)
+    return
+  }
   // A ReplicaSet whose pods are still leaving says nothing reliable about availability.
   if (running.some((set) => set.available > set.spec)) return
   const sizes = new Map(running.map((set) => [set, Math.min(set.spec, set.available)]))
@@ -171,7 +178,12 @@ function drainOthers(facts: CanaryFacts, draft: Draft, pass: Pass): void {
 }
 
 /** Old ReplicaSets outlive the switch by `scaleDownDelaySeconds`, since proxies may still hold their pods (3.9). */
-function drainRouted(facts: CanaryFacts, draft: Draft, pass: Pass, running: readonly Sized[]): void {
+function drainRouted(
+  facts: CanaryFacts,
+  draft: Draft,
+  pass: Pass,
+  running: readonly Sized[],
+): void {
   const delaySeconds = defaults.scaleDownDelaySeconds(facts.snapshot.rollout)
   const limit = facts.canary.scaleDownDelayRevisionLimit ?? Number.POSITIVE_INFINITY
   let kept = 0
@@ -199,7 +211,8 @@ function isReferenced(facts: CanaryFacts, set: Sized): boolean {
   const { status } = facts.snapshot.rollout
   if (set.hash === status?.stableRS || set.hash === status?.currentPodHash) return true
   const weights = status?.canary?.weights
-  if ((weights?.canary?.weight ?? 0) > 0 && set.hash === weights?.canary?.podTemplateHash) return true
+  if ((weights?.canary?.weight ?? 0) > 0 && set.hash === weights?.canary?.podTemplateHash)
+    return true
   if (set.hash === weights?.stable?.podTemplateHash) return true
   return facts.snapshot.services.some((service) => service.spec?.selector?.[hashLabel] === set.hash)
 }

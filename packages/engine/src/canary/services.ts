@@ -44,7 +44,11 @@ function point(
       body: {
         ...(managed
           ? {}
-          : { metadata: { annotations: { [annotationKeys.managedBy]: facts.snapshot.rollout.metadata.name } } }),
+          : {
+              metadata: {
+                annotations: { [annotationKeys.managedBy]: facts.snapshot.rollout.metadata.name },
+              },
+            }),
         spec: { selector: { [hashLabel]: change.to.hash } },
       },
     },

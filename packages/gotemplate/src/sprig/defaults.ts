@@ -1,3 +1,4 @@
+import { FunctionFailure } from '../run.ts'
 import {
   type GoFunction,
   goFunction,
@@ -9,7 +10,7 @@ import {
 } from '../value.ts'
 import { deepEqual } from './equality.ts'
 
-/** Functions that choose between values, and those that tell what a value is. */
+/** Functions that choose between values or give up, and those that tell what a value is. */
 export const DEFAULT_FUNCTIONS: Readonly<Record<string, GoFunction>> = {
   default: variadicFunction(['any'], 'any', ([fallback], given) =>
     isEmpty(given[0]) ? fallback : given[0],
@@ -19,6 +20,9 @@ export const DEFAULT_FUNCTIONS: Readonly<Record<string, GoFunction>> = {
   all: variadicFunction([], 'any', (_, values) => values.every(isTrue)),
   any: variadicFunction([], 'any', (_, values) => values.some(isTrue)),
   ternary: goFunction(['any', 'any', 'bool'], ([yes, no, condition]) => (condition ? yes : no)),
+  fail: goFunction(['string'], ([message]) => {
+    throw new FunctionFailure(message)
+  }),
   typeOf: goFunction(['any'], ([value]) => typeName(value)),
   typeIs: goFunction(['string', 'any'], ([type, value]) => type === typeName(value)),
   typeIsLike: goFunction(['string', 'any'], ([type, value]) =>
