@@ -19,6 +19,7 @@ export interface Draft {
   wasReset: boolean
   promotion: string | null
   createdReplicaSet: boolean
+  statusDeferred: boolean
 }
 
 export function startDraft(rollout: Rollout): Draft {
@@ -33,6 +34,7 @@ export function startDraft(rollout: Rollout): Draft {
     wasReset: false,
     promotion: null,
     createdReplicaSet: false,
+    statusDeferred: false,
   }
 }
 

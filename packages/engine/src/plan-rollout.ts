@@ -24,6 +24,7 @@ const nothing: Plan = {
   transitions: [],
   waits: [],
   checkAt: null,
+  statusDeferred: false,
   warnings: [],
 }
 

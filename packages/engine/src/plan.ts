@@ -16,6 +16,8 @@ export interface Plan {
   readonly waits: readonly Wait[]
   /** Epoch milliseconds of the next look without any event; null: nothing is pending. */
   readonly checkAt: number | null
+  /** Counters changed and their write waits for company: `checkAt` is when it is sent at the latest. */
+  readonly statusDeferred: boolean
   /** Mistakes that change nothing but must be said (api.md 15): at most one Warning Event per generation each. */
   readonly warnings: readonly Finding[]
 }

@@ -91,7 +91,7 @@ export interface RolloutSnapshot {
   readonly failures: readonly EffectFailure[]
   /** Names of ReplicaSets that the API refused because somebody else's object has them. */
   readonly takenNames: readonly string[]
-  /** When this process last wrote the status, epoch milliseconds; null: not since it started. */
-  readonly statusWrittenAt: number | null
+  /** Since when changed counters wait to be stored, epoch milliseconds; null: none do. */
+  readonly statusDeferredSince: number | null
   readonly options: EngineOptions
 }

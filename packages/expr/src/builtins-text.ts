@@ -257,7 +257,7 @@ function fromBase64(encoded: string): string {
     if (filled === 2) {
       skipLineEnds()
       if (at >= bytes.length) throw corrupt(bytes.length)
-      if (bytes[at] !== 0x3d) throw corrupt(at)
+      if (bytes[at] !== 0x3d) throw corrupt(at - 1)
       at++
       out.push((buffer >> 4) & 255)
     } else out.push((buffer >> 10) & 255, (buffer >> 2) & 255)

@@ -446,7 +446,10 @@ class Checker {
       }
     }
     // Not a misfit any more: a call around this one must not take it for its own.
-    throw new CompileError(last?.at ?? call.node.at, last?.message ?? `no matching overload for ${call.name}`)
+    throw new CompileError(
+      last?.at ?? call.node.at,
+      last?.message ?? `no matching overload for ${call.name}`,
+    )
   }
 
   #arguments(call: { name: string; signature: Signature; args: Node[]; node: Node }): Nature {

@@ -324,7 +324,8 @@ class Compiler {
       // Upstream fills the map from the last pair to the first: the first value of a key stays.
       const named = values.reverse().map(({ key, value }) => [assertedString(key), value] as const)
       const map: Record<string, Value> = Object.create(null)
-      for (const [key, value] of named.reverse()) map[key] = Object.hasOwn(map, key) ? (map[key] ?? null) : value
+      for (const [key, value] of named.reverse())
+        map[key] = Object.hasOwn(map, key) ? (map[key] ?? null) : value
       return map
     }
   }

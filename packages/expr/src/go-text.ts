@@ -148,7 +148,8 @@ export function parseInteger(
 ): { ok: true; value: bigint } | { ok: false; reason: string } {
   // Go notices that a number is too large before it sees what follows.
   const digits = /^[+-]?([0-9]*)/.exec(text)?.[1] ?? ''
-  if (digits !== '' && BigInt(digits) >= 2n ** 64n) return { ok: false, reason: 'value out of range' }
+  if (digits !== '' && BigInt(digits) >= 2n ** 64n)
+    return { ok: false, reason: 'value out of range' }
   if (!/^[+-]?[0-9]+$/.test(text)) return { ok: false, reason: 'invalid syntax' }
   const value = BigInt(text.startsWith('+') ? text.slice(1) : text)
   if (BigInt.asIntN(64, value) !== value) return { ok: false, reason: 'value out of range' }

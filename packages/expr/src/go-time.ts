@@ -643,7 +643,9 @@ function daysIn(year: number, month: number): number {
 function quote(text: string): string {
   const bytes = Array.from(toBytes(text), (byte) => {
     if (byte >= 0x80 || byte < 0x20) return `\\x${byte.toString(16).padStart(2, '0')}`
-    return byte === 0x22 || byte === 0x5c ? `\\${String.fromCharCode(byte)}` : String.fromCharCode(byte)
+    return byte === 0x22 || byte === 0x5c
+      ? `\\${String.fromCharCode(byte)}`
+      : String.fromCharCode(byte)
   })
   return `"${bytes.join('')}"`
 }

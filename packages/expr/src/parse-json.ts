@@ -104,7 +104,8 @@ class JsonScanner {
 
   #word(word: string): string | null {
     for (const [i, expected] of Array.from(word).entries()) {
-      if (this.#chars[this.#at] !== expected) return this.#invalid(`in literal ${word} (expecting '${expected}')`)
+      if (this.#chars[this.#at] !== expected)
+        return this.#invalid(`in literal ${word} (expecting '${expected}')`)
       this.#at++
       if (i === word.length - 1) return null
     }

@@ -72,7 +72,8 @@ function actual(expression: string, result: string | null): string {
   const { value } = evaluated
   if (typeof value === 'number') return `\`${formatFloat(value)}\` float`
   if (typeof value === 'bigint') return `\`${value}\` int`
-  if (value instanceof Int) return `\`${value.value}\` ${value.type.name.replace('time.Duration', 'duration')}`
+  if (value instanceof Int)
+    return `\`${value.value}\` ${value.type.name.replace('time.Duration', 'duration')}`
   return fenced(shown(value))
 }
 

@@ -7,6 +7,7 @@ import {
   elementType,
   floatOf,
   type GoFunction,
+  GoList,
   goFunction,
   integerOf,
   isList,
@@ -76,7 +77,7 @@ function index(item: Value, indexes: readonly Value[], run: Run): Value {
       if (typeof key !== 'string') {
         throw new FunctionFailure(`value has type ${typeName(key)}; should be string`)
       }
-      at = at.entries.has(key) ? at.entries.get(key) : elementType(at) === 'string' ? '' : null
+      at = at.entries.has(key) ? at.entries.get(key) : zeroOf(elementType(at))
     } else if (isList(at)) at = at.items[position(key, at.items.length, 'slice', run)]
     else if (typeof at === 'string') {
       const byte = bytesOf(at)[position(key, byteLength(at), 'string', run)]
@@ -84,6 +85,12 @@ function index(item: Value, indexes: readonly Value[], run: Run): Value {
     } else throw new FunctionFailure(`can't index item of type ${typeName(at)}`)
   }
   return at
+}
+
+/** What an absent key of a typed map yields. */
+function zeroOf(type: string): Value {
+  if (type === 'string') return ''
+  return type === 'interface {}' ? null : new GoList([], { type, isNil: true })
 }
 
 function position(key: Value, length: number, kind: string, run: Run): number {
@@ -150,9 +157,9 @@ function escapeJs(text: string): string {
     const known = JS_ESCAPES[char]
     if (known !== undefined) return known
     const code = char.codePointAt(0) ?? 0
-    if (code > 0x7f && isPrintable(char)) return char
-    const shown = code >= 0xdc80 && code <= 0xdcff ? 0xfffd : code
-    return `\\u${shown.toString(16).toUpperCase().padStart(4, '0')}`
+    // A byte that is no UTF-8 counts as U+FFFD, which is printable.
+    if (code > 0x7f && (isPrintable(char) || !char.isWellFormed())) return char
+    return `\\u${code.toString(16).toUpperCase().padStart(4, '0')}`
   })
 }
 

@@ -60,13 +60,15 @@ function objectFromHost(data: object): Value {
       data.map((item: unknown) => (item === undefined ? null : fromHost(item))),
     )
   }
+  const members = Object.entries(data).filter(([, value]) => value !== undefined)
+  // The variable `secrets` is a map of bytes in Go, which shows for absent keys.
+  const isBytes = members.length > 0 && members.every(([, value]) => value instanceof Uint8Array)
   return new GoMap(
     () =>
       new Map(
-        Object.entries(data)
-          .filter(([, value]) => value !== undefined)
-          .map(([key, value]): [string, Value] => [key.toWellFormed(), fromHost(value)]),
+        members.map(([key, value]): [string, Value] => [key.toWellFormed(), fromHost(value)]),
       ),
+    isBytes ? { type: 'map[string][]uint8' } : {},
   )
 }
 

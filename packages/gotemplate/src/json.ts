@@ -1,5 +1,5 @@
 import { formatFloat } from './float.ts'
-import { bytesOf, wellFormed } from './go-string.ts'
+import { bytesOf, quote } from './go-string.ts'
 import { sortedEntries } from './print-value.ts'
 import { FunctionFailure, type Run, spendText } from './run.ts'
 import { versionText } from './semver.ts'
@@ -61,11 +61,15 @@ function encodeFloat(value: number): string {
 
 function encodeString(text: string, { escapeHtml, run }: Options): string {
   spendText(run, text.length)
-  const json = JSON.stringify(wellFormed(text))
+  const json = `"${text.isWellFormed() ? escaped(text) : Array.from(text, escaped).join('')}"`
     .replaceAll('\u2028', '\\u2028')
     .replaceAll('\u2029', '\\u2029')
   if (!escapeHtml) return json
   return json.replaceAll('<', '\\u003c').replaceAll('>', '\\u003e').replaceAll('&', '\\u0026')
+}
+
+function escaped(text: string): string {
+  return text.isWellFormed() ? JSON.stringify(text).slice(1, -1) : '\\ufffd'
 }
 
 function encodeList(values: GoList, options: Options, newLine: string): string {
@@ -134,11 +138,12 @@ class Scanner {
   }
 
   #invalid(context: string): never {
-    const char = this.#char()
+    // At the end Go looks at an imaginary space, which only literals and escapes cannot take.
+    const strict =
+      /^(in literal|in numeric|after decimal|in exponent|in string escape|in \\u)/.test(context)
+    const char = this.#char() === '' && strict ? ' ' : this.#char()
     if (char === '') throw new JsonFailure('unexpected end of JSON input')
-    const shown =
-      char === "'" ? "'\\''" : char === '"' ? `'"'` : `'${JSON.stringify(char).slice(1, -1)}'`
-    throw new JsonFailure(`invalid character ${shown} ${context}`)
+    throw new JsonFailure(`invalid character ${quote(char, { mark: "'" })} ${context}`)
   }
 
   #space(): void {

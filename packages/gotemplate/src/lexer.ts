@@ -200,7 +200,8 @@ export class Lexer {
           ? this.#error('unexpected right paren', start)
           : this.#item('right-paren', start)
     }
-    if (rune === '.' && !isDigit(this.#input[this.#at])) return this.#lexName(start, 'field')
+    const next = this.#input[this.#at]
+    if (rune === '.' && next !== undefined && !isDigit(next)) return this.#lexName(start, 'field')
     if (rune === '.' || rune === '+' || rune === '-' || isDigit(rune)) {
       this.#at = start
       return this.#lexNumber(start)

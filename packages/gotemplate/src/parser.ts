@@ -30,9 +30,9 @@ export function parseTrees(
   source: string,
   hasFunction: (name: string) => boolean,
 ): ParsedTrees {
-  const parser = new Parser(source, hasFunction)
+  const parser = new Parser(name, source, hasFunction)
   try {
-    return { ok: true, value: { source, trees: parser.parse(name) } }
+    return { ok: true, value: { source, trees: parser.parse() } }
   } catch (error) {
     const item = parser.lastItem
     // A RangeError is the JavaScript stack ending on absurdly deep nesting.
@@ -81,6 +81,7 @@ interface Scope {
 }
 
 class Parser {
+  readonly #name: string
   readonly #lexer: Lexer
   readonly #hasFunction: (name: string) => boolean
   readonly #trees = new Map<string, readonly Node[]>()
@@ -91,12 +92,13 @@ class Parser {
   /** The latest item of the lexer; Go reports its line even when it was only peeked at. */
   lastItem: Item | undefined
 
-  constructor(source: string, hasFunction: (name: string) => boolean) {
+  constructor(name: string, source: string, hasFunction: (name: string) => boolean) {
+    this.#name = name
     this.#lexer = new Lexer(source)
     this.#hasFunction = hasFunction
   }
 
-  parse(name: string): ReadonlyMap<string, readonly Node[]> {
+  parse(): ReadonlyMap<string, readonly Node[]> {
     const root: Node[] = []
     for (;;) {
       const item = this.#next()
@@ -113,7 +115,7 @@ class Parser {
       if (isClosing(node)) this.#fail(`unexpected {{${node.kind}}}`)
       else root.push(node)
     }
-    this.#add(name, root)
+    this.#add(this.#name, root)
     return this.#trees
   }
 
@@ -157,7 +159,7 @@ class Parser {
     if (this.#actionLine === 0 || this.#actionLine === item.line) return this.#fail(item.text)
     // "unclosed action" already says action.
     const prefix = item.text.endsWith(' action') ? '' : ' in action'
-    return this.#fail(`${item.text}${prefix} started at ${this.#actionLine}`)
+    return this.#fail(`${item.text}${prefix} started at ${this.#name}:${this.#actionLine}`)
   }
 
   #add(name: string, nodes: readonly Node[]): void {

@@ -1,5 +1,13 @@
 import { formatFloat } from './float.ts'
-import { bytesOf, canBackquote, compareStrings, quote, runeCount, stringOf } from './go-string.ts'
+import {
+  bytesOf,
+  canBackquote,
+  compareStrings,
+  isPrintable,
+  quote,
+  runeCount,
+  stringOf,
+} from './go-string.ts'
 import type { Run } from './run.ts'
 import { versionText } from './semver.ts'
 import { formatDuration } from './time/duration.ts'
@@ -37,7 +45,9 @@ export function printValue(value: Value, verb: string, printer: Printer): string
     return verb === 'v' || verb === 'T' ? pad('<nil>', printer) : `%!${verb}(<nil>)`
   }
   if (verb === 'T') return printString(typeName(value), 's', printer)
-  return printKnown(value, verb, printer)
+  // fmt names this type []byte when it is the argument itself.
+  const text = printKnown(value, verb, printer)
+  return printer.goSyntax && bytesIn(value) ? text.replace('[]uint8', '[]byte') : text
 }
 
 function printKnown(
@@ -175,7 +185,7 @@ function printInteger(number: bigint, value: Value, verb: string, printer: Print
       const digits = Math.max(4, printer.precision ?? 4)
       const hex = BigInt.asUintN(64, number).toString(16).toUpperCase().padStart(digits, '0')
       const shown =
-        printer.flags.sharp && number >= 0n && number <= 0x10ffffn ? ` '${character}'` : ''
+        printer.flags.sharp && number >= 0n && isPrintable(character) ? ` '${character}'` : ''
       return pad(`U+${hex}${shown}`, spacePadded(printer))
     }
     default:

@@ -10,8 +10,8 @@ export function upperRune(rune: string): string {
 }
 
 export function lowerRune(rune: string): string {
-  const lower = rune.toLowerCase()
-  return [...lower].length === 1 ? lower : rune
+  // Only U+0130 has a longer small form, i with a dot above; Go drops the dot.
+  return [...rune.toLowerCase()][0] ?? rune
 }
 
 export function isUpper(rune: string): boolean {

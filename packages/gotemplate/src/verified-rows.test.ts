@@ -3,7 +3,11 @@ import { describe, expect, test } from 'vitest'
 import { execute, type Mode, parse, timeVariable } from './index.ts'
 
 /** Spec notifications 6.8: results of the real engine. Template, output or null, then error and default-mode result. */
-type Row = readonly [template: string, output: string | null, ...rest: (string | { default: string })[]]
+type Row = readonly [
+  template: string,
+  output: string | null,
+  ...rest: (string | { default: string })[],
+]
 
 const NOW = Date.parse('2026-08-01T12:00:00Z')
 

@@ -3,12 +3,14 @@ import type { KubeObject, ListOf, ObjectRef, Resource, UnknownObject } from './o
 /** Speaks HTTP to an API server: `fetch` itself, an authenticated fetch, or the handler of a cluster in this process. */
 export type Transport = (request: Request) => Promise<Response>
 
+/** Where one object lies. */
 export interface ObjectKey {
   /** Absent for cluster-scoped kinds. */
   readonly namespace?: string
   readonly name: string
 }
 
+/** Which objects are listed. An absent selector selects all. */
 export interface ListOptions {
   /** Absent: all namespaces. */
   readonly namespace?: string
@@ -20,6 +22,7 @@ export interface ListOptions {
   readonly signal?: AbortSignal
 }
 
+/** Which changes are watched, from when, and for how long. */
 export interface WatchOptions extends ListOptions {
   /** Start right after this version; absent: start with the present state. */
   readonly resourceVersion?: string
@@ -27,12 +30,15 @@ export interface WatchOptions extends ListOptions {
   readonly allowBookmarks?: boolean
 }
 
+/** One change, or the news that everything up to a version was told. */
 export type WatchEvent<T> =
   | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: T }
   | { readonly type: 'BOOKMARK'; readonly resourceVersion: string }
 
+/** JSON patch (RFC 6902), merge patch (RFC 7386), strategic merge (built-in kinds only), server-side apply. */
 export type PatchKind = 'json' | 'merge' | 'strategic' | 'apply'
 
+/** How an object is written; absent means the server's default. */
 export interface WriteOptions {
   /** `status`, `scale`, `eviction`, ... */
   readonly subresource?: string
@@ -43,6 +49,7 @@ export interface WriteOptions {
   readonly signal?: AbortSignal
 }
 
+/** How an object is deleted (meta/v1 DeleteOptions); absent means the server's default for the kind. */
 export interface DeleteOptions {
   readonly propagationPolicy?: 'Background' | 'Foreground' | 'Orphan'
   readonly gracePeriodSeconds?: number

@@ -13,6 +13,7 @@ export interface EventFacts {
   readonly annotations?: Readonly<Record<string, string>>
 }
 
+/** Whose events are written where, and how many. */
 export interface EventRecorderOptions {
   readonly client: KubeClient
   readonly clock: Clock
@@ -30,6 +31,7 @@ export interface EventRecorderOptions {
   readonly onDrop?: (drop: EventDrop) => void
 }
 
+/** An event that will not arrive: no room, refused by the API for good, or the recorder ended first. */
 export interface EventDrop {
   readonly why: 'full' | 'refused' | 'ended'
   readonly object: { readonly kind: string; readonly namespace?: string; readonly name: string }

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { expect, test, vi } from 'vitest'
 import { ApiError, type Transport, Unreachable, type WatchEvent } from './client.ts'
 import { httpClient } from './http-client.ts'
@@ -212,6 +213,18 @@ test('an abort frees the caller even when the handler never answers', async () =
   const call = client.get(resources.pods, key, { signal: stop.signal })
   stop.abort(new Error('enough'))
   await expect(call).rejects.toThrow('enough')
+})
+
+test('calls with a signal that lives as long as the process leave nothing behind on it', async () => {
+  const { client } = clientOf(ok)
+  const { signal } = new AbortController()
+  await client.get(resources.configMaps, key, { signal })
+  await client.delete(resources.configMaps, key, { signal })
+  const failing = clientOf(() => status(500, 'InternalError', 'no'))
+  await failing.client.list(resources.configMaps, { signal }).catch(() => {})
+  const watching = clientOf(() => pieces([`${added('a')}\n`]))
+  await collect(watching.client.watch(resources.pods, { signal }))
+  expect(getEventListeners(signal, 'abort')).toEqual([])
 })
 
 test('warnings of the server are told, with commas and quotes as they were', async () => {

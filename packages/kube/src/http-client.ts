@@ -122,7 +122,7 @@ class HttpClient implements KubeClient {
     resource: Resource,
     options: WatchOptions = {},
   ): AsyncGenerator<WatchEvent<T>> {
-    const { namespace, labelSelector, fieldSelector, resourceVersion, limit, signal } = options
+    const { namespace, labelSelector, fieldSelector, resourceVersion, limit } = options
     const query = {
       watch: 'true',
       labelSelector,
@@ -132,15 +132,17 @@ class HttpClient implements KubeClient {
       allowWatchBookmarks: options.allowBookmarks ? 'true' : undefined,
       timeoutSeconds: options.timeoutSeconds,
     }
-    let response: Response
+    const path = pathOf(resource, { namespace })
+    const { signal, unlink } = linkTo(options.signal)
     try {
-      response = await this.#send({ resource }, pathOf(resource, { namespace }), { signal, query })
+      const response = await this.#send({ resource }, path, { signal, query })
+      for await (const line of linesOf(response.body, signal)) {
+        yield watchEventOf<T>(resource, line)
+      }
     } catch (error) {
-      if (signal?.aborted) return
-      throw error
-    }
-    for await (const line of linesOf(response.body, signal)) {
-      yield watchEventOf<T>(resource, line)
+      if (!signal?.aborted) throw error
+    } finally {
+      unlink()
     }
   }
 
@@ -191,14 +193,20 @@ class HttpClient implements KubeClient {
   }
 
   async delete(resource: Resource, key: ObjectKey, options: DeleteOptions = {}): Promise<void> {
-    const { signal, ...body } = options
-    const response = await this.#send({ resource, key }, pathOf(resource, key), {
-      method: 'DELETE',
-      signal,
-      body: { apiVersion: 'v1', kind: 'DeleteOptions', ...body },
-    })
-    // An unread body keeps the connection busy.
-    await response.body?.cancel()
+    const { signal: outer, ...body } = options
+    const path = pathOf(resource, key)
+    const { signal, unlink } = linkTo(outer)
+    try {
+      const response = await this.#send({ resource, key }, path, {
+        method: 'DELETE',
+        signal,
+        body: { apiVersion: 'v1', kind: 'DeleteOptions', ...body },
+      })
+      // An unread body keeps the connection busy.
+      await response.body?.cancel()
+    } finally {
+      unlink()
+    }
   }
 
   raw(path: string, init: RequestInit = {}): Promise<Response> {
@@ -209,14 +217,16 @@ class HttpClient implements KubeClient {
   }
 
   async #json<T>(subject: Subject, path: string, init: Init): Promise<T> {
-    const response = await this.#send(subject, path, init)
+    const { signal, unlink } = linkTo(init.signal)
     try {
-      return (await unlessAborted(response.json(), init.signal)) as T
-    } catch (error) {
-      if (init.signal?.aborted) throw init.signal.reason
-      throw new Unreachable(`the answer to ${init.method ?? 'GET'} ${path} broke off`, {
-        cause: error,
+      const response = await this.#send(subject, path, { ...init, signal })
+      return await unlessAborted(response.json() as Promise<T>, signal).catch((cause: unknown) => {
+        if (signal?.aborted) throw signal.reason
+        const request = `${init.method ?? 'GET'} ${path}`
+        throw new Unreachable(`the answer to ${request} broke off`, { cause })
       })
+    } finally {
+      unlink()
     }
   }
 
@@ -488,6 +498,22 @@ async function* linesOf(
     // Also reached when the consumer leaves its loop: the server must learn that nobody listens.
     void reader.cancel().catch(() => {})
   }
+}
+
+/**
+ * A signal of its own for each call. A `Request` lets go of its signal only when it is collected, so requests made
+ * directly with a signal that lives as long as the process pile up on it: 20,000 of them took 9 s instead of 0.1 s.
+ */
+function linkTo(outer: AbortSignal | undefined): {
+  readonly signal: AbortSignal | undefined
+  unlink(): void
+} {
+  if (!outer) return { signal: undefined, unlink: () => {} }
+  const own = new AbortController()
+  const onAbort = () => own.abort(outer.reason)
+  if (outer.aborted) onAbort()
+  else outer.addEventListener('abort', onAbort, { once: true })
+  return { signal: own.signal, unlink: () => outer.removeEventListener('abort', onAbort) }
 }
 
 function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {

@@ -27,6 +27,7 @@ export interface Informer<T extends KubeObject> {
   readonly synced: Promise<void>
 }
 
+/** Which objects an informer follows and how it keeps them. */
 export interface InformerOptions<T extends KubeObject> {
   readonly client: KubeClient
   readonly resource: Resource

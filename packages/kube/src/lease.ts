@@ -5,6 +5,7 @@ import type { KubeObject } from './objects.ts'
 import { resources } from './resources.ts'
 import { SeededRandom } from './seeded-random.ts'
 
+/** Which lease, for whom, and in which rhythm (spec operations 3.2). */
 export interface LeaseOptions {
   readonly client: KubeClient
   readonly clock: Clock
@@ -30,6 +31,7 @@ export interface LeaseTerm {
   readonly transitions: number
 }
 
+/** What happens to the lease as this process sees it, for logs and for a health check by renewal. */
 export type LeaseEvent =
   | { readonly kind: 'acquired'; readonly term: LeaseTerm }
   | { readonly kind: 'renewed'; readonly at: number }

@@ -1,5 +1,6 @@
 /** The parts of Kubernetes' meta/v1 that every object carries (meta/v1 of k8s.io/apimachinery 0.34). */
 
+/** Names the owner that an object is deleted with. */
 export interface OwnerReference {
   readonly apiVersion: string
   readonly kind: string
@@ -9,6 +10,7 @@ export interface OwnerReference {
   readonly blockOwnerDeletion?: boolean
 }
 
+/** Instants are RFC 3339 text. An absent field is one the server has not set or nobody wants. */
 export interface ObjectMeta {
   readonly name: string
   readonly generateName?: string
@@ -38,6 +40,7 @@ export interface UnknownObject extends KubeObject {
   readonly [field: string]: unknown
 }
 
+/** Objects of one kind as they were at one version. */
 export interface ListOf<T> {
   readonly items: readonly T[]
   /** Version of the whole list: a watch started from it misses nothing. */
@@ -63,6 +66,7 @@ export interface ObjectRef {
   readonly name: string
 }
 
+/** `group/version`, or `version` alone for the core group. */
 export function apiVersionOf(resource: Pick<Resource, 'group' | 'version'>): string {
   return resource.group === '' ? resource.version : `${resource.group}/${resource.version}`
 }

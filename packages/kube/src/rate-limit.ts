@@ -2,6 +2,7 @@ import type { KubeClient } from './client.ts'
 import type { Clock } from './clock.ts'
 import { wrapClient } from './wrap-client.ts'
 
+/** A token bucket, as `--qps` and `--burst` set it. */
 export interface RateLimitOptions {
   readonly clock: Clock
   /** Requests per second in the long run; 0 or less: no limit. Upstream's default is 40 (spec operations 1.1). */

@@ -1,6 +1,7 @@
 import type { KubeClient } from './client.ts'
 import { wrapClient } from './wrap-client.ts'
 
+/** Calls since the start or the last reset; a list counts once however many pages it has. */
 export interface RequestCounts {
   /** get, list, watch and raw. */
   readonly reads: number

@@ -14,6 +14,7 @@ export type WorkQueueEvent =
       readonly at: number
     }
 
+/** What a queue does with its keys, and how many at a time. */
 export interface WorkQueueOptions {
   readonly clock: Clock
   /** How many keys are processed at the same time. */

@@ -212,7 +212,6 @@ function conditionFrom(pod: Pod, facts: Facts, now: number): Condition {
     type: facts.type,
     ...(generation !== undefined && { observedGeneration: generation }),
     status: facts.status,
-    lastProbeTime: null,
     lastTransitionTime:
       before?.status === facts.status && before.lastTransitionTime
         ? before.lastTransitionTime

@@ -1,4 +1,5 @@
 import {
+  ApiError,
   type Clock,
   deepEqual,
   EventRecorder,
@@ -88,7 +89,10 @@ export class Pods {
       clock: options.clock,
       workers: 16,
       process: (key) => this.#sync(key),
-      onError: (_key, error) => options.onError?.(error),
+      onError: (_key, error) => {
+        // Somebody else wrote the pod meanwhile: it is read and tried again, as a kubelet does.
+        if (!(error instanceof ApiError && error.code === 409)) options.onError?.(error)
+      },
     })
     options.pods.subscribe((change) => {
       const { podIP } = change.object.status ?? {}
@@ -381,10 +385,6 @@ const refusal: PodAnswer = {
 }
 
 function unlessGone(error: unknown): void {
-  if (isApiError(error, 404)) return
+  if (error instanceof ApiError && error.code === 404) return
   throw error
-}
-
-function isApiError(error: unknown, code: number): boolean {
-  return error instanceof Error && (error as { code?: unknown }).code === code
 }

@@ -52,7 +52,7 @@ export interface RolloutController {
 interface Memory {
   failures: readonly EffectFailure[]
   takenNames: readonly string[]
-  statusWrittenAt: number | null
+  statusDeferredSince: number | null
 }
 
 /** Observes, plans and applies (design 2). Several of them in one process do not notice each other. */
@@ -95,6 +95,7 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
     ])
     remember(key, {
       snapshot,
+      plan,
       now,
       outcomes,
       routeFailures: routed.flatMap((part) => (part.ok ? [] : [part])),
@@ -146,7 +147,7 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
       routers: observeRouters(rollout, { ingresses: withOwn }),
       failures: memory?.failures ?? [],
       takenNames: memory?.takenNames ?? [],
-      statusWrittenAt: memory?.statusWrittenAt ?? null,
+      statusDeferredSince: memory?.statusDeferredSince ?? null,
       options: options.engine,
     }
   }
@@ -155,6 +156,7 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
     key: string,
     pass: {
       readonly snapshot: RolloutSnapshot
+      readonly plan: Plan
       readonly now: number
       readonly outcomes: readonly Outcome[]
       readonly routeFailures: readonly { readonly reason: string; readonly detail: string }[]
@@ -163,14 +165,15 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
     const before = memories.get(key)
     const failures: EffectFailure[] = []
     let takenNames = before?.takenNames ?? []
-    let statusWrittenAt = before?.statusWrittenAt ?? null
+    const statusDeferredSince = pass.plan.statusDeferred
+      ? (before?.statusDeferredSince ?? pass.now)
+      : null
     const since = (id: string) =>
       before?.failures.find((failure) => failure.id === id)?.since ?? pass.now
     for (const outcome of pass.outcomes) {
       if (outcome.kind === 'done' && outcome.object) {
         own.remember(outcome.write.resource.plural, outcome.object)
         if (outcome.id === 'status') {
-          statusWrittenAt = pass.now
           options.onStored?.(parseRollout(outcome.object).value)
         }
       }
@@ -204,7 +207,7 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
           { type: 'Warning', reason: failure.reason, message: failure.detail },
         ])
     }
-    memories.set(key, { failures, takenNames, statusWrittenAt })
+    memories.set(key, { failures, takenNames, statusDeferredSince })
   }
 
   function tell(rollout: Rollout, transitions: readonly Transition[]): void {

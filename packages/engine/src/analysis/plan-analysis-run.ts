@@ -61,6 +61,7 @@ const nothing: AnalysisRunPlan = {
   transitions: [],
   waits: [],
   checkAt: null,
+  statusDeferred: false,
   warnings: [],
   measure: [],
   retain: [],

@@ -273,7 +273,7 @@ function pauseTransitions(draft: Draft, before: RolloutStatus): void {
 const counterDelayMs = 1500
 
 function writeStatus(facts: CanaryFacts, draft: Draft): void {
-  const { rollout, statusWrittenAt } = facts.snapshot
+  const { rollout, statusDeferredSince } = facts.snapshot
   const before = rollout.status ?? {}
   const after = compact(draft.status)
   const body = mergePatch(before, after)
@@ -281,9 +281,10 @@ function writeStatus(facts: CanaryFacts, draft: Draft): void {
     draft.transitions = draft.transitions.filter((transition) => transition.after !== 'status')
     return
   }
-  if (onlyCounters(before, after) && statusWrittenAt !== null) {
-    const due = statusWrittenAt + counterDelayMs
+  if (onlyCounters(before, after)) {
+    const due = (statusDeferredSince ?? facts.now) + counterDelayMs
     if (facts.now < due) {
+      draft.statusDeferred = true
       checkAt(draft, due)
       return
     }

@@ -53,6 +53,7 @@ export function planCanary(
     transitions: draft.transitions,
     waits: draft.waits,
     checkAt: draft.checkAt,
+    statusDeferred: draft.statusDeferred,
     warnings,
   }
 }

@@ -28,7 +28,7 @@ export class World {
   readonly writes: Write[] = []
   readonly transitions: Transition[] = []
   readonly plans: Plan[] = []
-  #statusWrittenAt: number | null = null
+  #statusDeferredSince: number | null = null
   #checkAt: number | null = null
   #version = 1
   /** When the pods of a ReplicaSet were created. */
@@ -59,7 +59,7 @@ export class World {
       routers: this.weight === null ? [] : [{ type: 'Nginx', weight: this.weight, verified: null }],
       failures: [],
       takenNames: [],
-      statusWrittenAt: this.#statusWrittenAt,
+      statusDeferredSince: this.#statusDeferredSince,
       options: this.options,
     }
   }
@@ -70,6 +70,9 @@ export class World {
       const plan = planRollout(this.snapshot(), this.now)
       this.plans.push(plan)
       this.#checkAt = plan.checkAt
+      this.#statusDeferredSince = plan.statusDeferred
+        ? (this.#statusDeferredSince ?? this.now)
+        : null
       const routed = this.#route(plan.routes)
       for (const write of plan.writes) this.#apply(write)
       this.transitions.push(...plan.transitions)
@@ -208,7 +211,6 @@ export class World {
     switch (write.resource.plural) {
       case 'rollouts':
         this.rollout = merged(this.rollout, withoutVersion(write.patch.body)) as Rollout
-        if (write.subresource === 'status') this.#statusWrittenAt = this.now
         return
       case 'replicasets':
         this.replicaSets = patch(this.replicaSets)

@@ -211,9 +211,9 @@ class RegexParser {
         this.#at += [...named[0]].length
         const name = named[1] ?? ''
         if (!/^\w+$/.test(name)) this.#fail('invalid named capture', start)
-        if (this.groups.includes(name)) this.#fail('duplicate capture group name', start)
         index = this.groups.push(name) - 1
-      } else if (this.#readFlags(start)) return undefined
+      } else if (/^\?P?</.test(rest)) this.#fail('invalid named capture', start, this.#chars.length)
+      else if (this.#readFlags(start)) return undefined
     }
     const node = this.#alternation()
     if (this.#chars[this.#at] !== ')') this.#fail('missing closing )', 0, this.#chars.length)
@@ -238,11 +238,7 @@ class RegexParser {
         this.#flags = flags
         return char === ')'
       } else {
-        const known = char !== undefined
-        return this.#fail(
-          known ? 'invalid or unsupported Perl syntax' : 'missing closing )',
-          known ? start : 0,
-        )
+        return this.#fail('invalid or unsupported Perl syntax', start)
       }
     }
   }
@@ -318,7 +314,10 @@ class RegexParser {
     const rest = this.#chars.slice(this.#at, this.#at + 12).join('')
     const match = /^(?:([0-9a-fA-F]{2})|\{([0-9a-fA-F]{1,8})\})/.exec(rest)
     const code = Number.parseInt(match?.[1] ?? match?.[2] ?? '', 16)
-    if (!match || code > 0x10ffff) return this.#fail('invalid escape sequence', start)
+    if (!match || code > 0x10ffff) {
+      this.#at += /^\{[0-9a-fA-F]*/.exec(rest)?.[0].length ?? 0
+      return this.#fail('invalid escape sequence', start)
+    }
     this.#at += match[0].length
     return code
   }
@@ -340,7 +339,7 @@ class RegexParser {
   #classItem(): (code: number) => boolean {
     const start = this.#at
     if (this.#looking('[:')) {
-      const posix = /^\[:(\^?)(\w+):\]/.exec(this.#chars.slice(start, start + 14).join(''))
+      const posix = /^\[:(\^?)(.*?):\]/s.exec(this.#chars.slice(start, start + 64).join(''))
       if (posix) {
         this.#at += posix[0].length
         const test = POSIX_CLASSES[posix[2] ?? '']

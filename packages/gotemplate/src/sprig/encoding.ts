@@ -44,7 +44,7 @@ export function decodeBase64(text: string): Uint8Array | string {
     if (place === 2) {
       while (isNewLine(source[after])) after++
       if (after >= source.length) return illegal(source.length)
-      if (source[after] !== 61) return illegal(after)
+      if (source[after] !== 61) return illegal(after - 1)
       after++
     }
     while (isNewLine(source[after])) after++
@@ -84,12 +84,11 @@ function decodeBase32(text: string): Uint8Array | string {
     const padding = source.slice(at, at + 8 - place)
     if (padding.length < 8 - place) return illegal(source.length)
     const wrong = padding.search(/[^=]/)
-    if (wrong >= 0) return illegal(at + wrong)
+    if (wrong >= 0) return illegal(at + wrong - 1)
     if (place === 3 || place === 6) return illegal(at)
-    if (at + padding.length < source.length) return illegal(at + padding.length)
     return bytesOfBits(bits)
   }
-  return count % 8 === 0 ? bytesOfBits(bits) : illegal(source.length)
+  return count % 8 === 0 ? bytesOfBits(bits) : illegal(source.length - (count % 8))
 }
 
 function bytesOfBits(bits: string): Uint8Array {

@@ -47,11 +47,11 @@ function parseUrl(text: string): Url {
   const fail = (problem: string): never => {
     throw new FunctionFailure(`unable to parse url: parse ${quote(text)}: ${problem}`)
   }
-  if (hasControlCharacter(text)) fail('net/url: invalid control character in URL')
   const hash = text.indexOf('#')
   const fragment =
     hash < 0 ? '' : (percentDecode(text.slice(hash + 1)) ?? fail(badEscape(text.slice(hash + 1))))
   const noFragment = hash < 0 ? text : text.slice(0, hash)
+  if (hasControlCharacter(noFragment)) fail('net/url: invalid control character in URL')
   if (noFragment.startsWith(':')) fail('missing protocol scheme')
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(noFragment)?.[1] ?? ''
   const noScheme = scheme === '' ? noFragment : noFragment.slice(scheme.length + 1)
@@ -68,7 +68,6 @@ function parseUrl(text: string): Url {
   const slash = hasAuthority ? rest.indexOf('/', 2) : 0
   const authority = hasAuthority ? rest.slice(2, slash < 0 ? undefined : slash) : ''
   const rawPath = hasAuthority ? (slash < 0 ? '' : rest.slice(slash)) : rest
-  const path = percentDecode(rawPath) ?? fail(badEscape(rawPath))
   const at = authority.lastIndexOf('@')
   const rawHost = authority.slice(at + 1)
   if (/[ "<>\\^`{|}]/.test(rawHost)) {
@@ -83,6 +82,7 @@ function parseUrl(text: string): Url {
     fail('net/url: invalid userinfo')
   }
   const userinfo = at < 0 ? undefined : userinfoText(rawUser)
+  const path = percentDecode(rawPath) ?? fail(badEscape(rawPath))
   return { ...shared, host, path, opaque: '', userinfo }
 }
 

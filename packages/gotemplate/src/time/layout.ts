@@ -1,4 +1,4 @@
-import { quote } from '../go-string.ts'
+import { bytesOf } from '../go-string.ts'
 import { civilOf, daysInMonth, type GoTime, inZone, nanosOf, timeOf } from './instant.ts'
 import { UTC, type Zone, zoneAt } from './zone.ts'
 
@@ -162,15 +162,15 @@ export function parseTime(layout: string, text: string, local: Zone): ParsedTime
     ok: false,
     problem:
       extra === undefined
-        ? `parsing time ${quote(text)} as ${quote(layout)}: cannot parse ${quote(rest)} as ${quote(element)}`
-        : `parsing time ${quote(text)}${extra}`,
+        ? `parsing time ${quoted(text)} as ${quoted(layout)}: cannot parse ${quoted(rest)} as ${quoted(element)}`
+        : `parsing time ${quoted(text)}${extra}`,
   })
   let rest = text
   const all = pieces(layout)
   for (const [index, { literal, element }] of all.entries()) {
     const after = skipLiteral(rest, literal)
-    if (after === undefined) return failed(literal, rest)
-    rest = after
+    if (!after.ok) return failed(literal, after.rest)
+    rest = after.rest
     if (element === '') break
     const outcome = readElement(element, rest, fields)
     if (outcome === undefined) return failed(element, rest)
@@ -186,7 +186,7 @@ export function parseTime(layout: string, text: string, local: Zone): ParsedTime
       rest = rest.slice(fraction.length)
     }
   }
-  if (rest !== '') return failed('', rest, `: extra text: ${quote(rest)}`)
+  if (rest !== '') return failed('', rest, `: extra text: ${quoted(rest)}`)
   return finish(fields, local, (range) => failed('', '', `: ${range} out of range`))
 }
 
@@ -208,20 +208,33 @@ type ReadZone =
   | { readonly kind: 'offset'; readonly seconds: number }
   | { readonly kind: 'name'; readonly name: string }
 
-/** A space in the layout stands for any number of spaces in the text. */
-function skipLiteral(text: string, literal: string): string | undefined {
+interface Skipped {
+  readonly ok: boolean
+  readonly rest: string
+}
+
+/** A space in the layout stands for any number of spaces in the text. `rest` is what was not read. */
+function skipLiteral(text: string, literal: string): Skipped {
   let rest = text
   for (let at = 0; at < literal.length; at++) {
-    if (literal[at] !== ' ') {
-      if (rest[0] !== literal[at]) return undefined
-      rest = rest.slice(1)
-      continue
-    }
-    if (rest !== '' && rest[0] !== ' ') return undefined
-    while (literal[at + 1] === ' ') at++
-    rest = rest.replace(/^ +/, '')
+    if (literal[at] === ' ') {
+      if (rest !== '' && rest[0] !== ' ') return { ok: false, rest }
+      while (literal[at + 1] === ' ') at++
+      rest = rest.replace(/^ +/, '')
+    } else if (rest[0] === literal[at]) rest = rest.slice(1)
+    else return { ok: false, rest }
   }
-  return rest
+  return { ok: true, rest }
+}
+
+/** The time package quotes by itself: bytes beyond printable ASCII become `\\xNN`. */
+function quoted(text: string): string {
+  const shown = Array.from(bytesOf(text), (byte) => {
+    const char = String.fromCharCode(byte)
+    if (char === '"' || char === '\\') return `\\${char}`
+    return byte < 0x20 || byte >= 0x80 ? `\\x${byte.toString(16).padStart(2, '0')}` : char
+  })
+  return `"${shown.join('')}"`
 }
 
 interface Read {

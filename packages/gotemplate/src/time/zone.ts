@@ -28,7 +28,7 @@ export function zoneAt(
   if (zone.kind === 'utc') return { offsetSeconds: 0, abbreviation: 'UTC' }
   if (zone.kind === 'fixed') {
     const { offsetSeconds, name } = zone
-    return { offsetSeconds, abbreviation: name === '' ? offsetText(offsetSeconds) : name }
+    return { offsetSeconds, abbreviation: name === '' ? fixedName(offsetSeconds) : name }
   }
   const offsetSeconds = offsetAt(zone.id, unixSeconds)
   return { offsetSeconds, abbreviation: abbreviationAt(zone.id, unixSeconds, offsetSeconds) }
@@ -51,6 +51,11 @@ function abbreviationAt(id: string, unixSeconds: number, offsetSeconds: number):
   const other = offsetAt(id, unixSeconds + half)
   const earlier = offsetAt(id, unixSeconds - half)
   return offsetSeconds > Math.min(other, earlier) ? summer : standard
+}
+
+/** Go names an offset that it has read by its digits: `+0900`. */
+function fixedName(offsetSeconds: number): string {
+  return offsetText(offsetSeconds).padEnd(5, '0')
 }
 
 /** tzdata's spelling of a nameless zone: `+03`, `-0330`. */

@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest'
+import type { Metric } from '../types.ts'
+import { validateMetricRules, validateMetrics } from './metrics.ts'
+
+const job = { job: { spec: { template: {} } } }
+const metric = (fields: object): Metric => ({ name: 'm', provider: job, ...fields })
+const texts = (...metrics: Metric[]) =>
+  validateMetrics(metrics).map((problem) => `${problem.path}: ${problem.detail}`)
+
+test.each([
+  [{ consecutiveSuccessLimit: -1 }, 'consecutiveSuccessLimit must be >= 0'],
+  [{ failureLimit: -2 }, 'failureLimit must be >= 0, or -1 to be disabled'],
+  [{ failureLimit: -1 }, 'failureLimit and consecutiveSuccessLimit cannot both be disabled'],
+  [{ inconclusiveLimit: -1 }, 'inconclusiveLimit must be >= 0'],
+  [{ consecutiveErrorLimit: -1 }, 'consecutiveErrorLimit must be >= 0'],
+  [
+    { interval: '1m', count: 3, failureLimit: 2, consecutiveSuccessLimit: 2 },
+    'count (3) must be >= failureLimit + consecutiveSuccessLimit (2 + 2) if both >= 0',
+  ],
+  [
+    { interval: '1m', count: 3, failureLimit: -1, consecutiveSuccessLimit: 4 },
+    'count must be >= consecutiveSuccessLimit',
+  ],
+  [{ interval: '1m', count: 3, inconclusiveLimit: 4 }, 'count must be >= inconclusiveLimit'],
+  [{ count: 2 }, 'interval must be specified when count > 1'],
+  [{ interval: '5x' }, 'invalid interval string: time: unknown unit "x" in duration "5x"'],
+  [{ initialDelay: '5' }, 'invalid startDelay string: time: missing unit in duration "5"'],
+  [{ provider: {} }, 'no provider specified'],
+  [{ provider: { ...job, web: { url: 'u' } } }, 'multiple providers specified'],
+  [{ provider: { plugin: { 'a/b': {}, 'c/d': {} } } }, 'multiple providers specified'],
+])('metric %j: %s', (fields, text) => {
+  expect(texts(metric(fields))).toEqual([`metrics[0]: ${text}`])
+})
+
+test('a run needs metrics, each with a name of its own', () => {
+  expect(texts()).toEqual(['metrics: no metrics specified'])
+  expect(texts(metric({}), metric({}))).toEqual(["metrics[1]: duplicate name 'm'"])
+})
+
+test('rules that match no metric are named; they are unanchored regular expressions', () => {
+  const rules = (metricName: string) => [{ metricName }]
+  const spec = { metrics: [metric({ name: 'error-rate' })] }
+  expect(validateMetricRules({ ...spec, dryRun: rules('rror') })).toEqual([])
+  expect(validateMetricRules({ ...spec, dryRun: rules('latency') })).toMatchObject([
+    { path: 'dryRun[0]', detail: "Rule didn't match any metric name(s)" },
+  ])
+})

@@ -1,0 +1,37 @@
+import type { Inbox } from '../inbox/inbox.ts'
+import { serviceName } from './names.ts'
+
+export type Handler = (request: Request) => Promise<Response>
+
+export interface ClusterFetchOptions {
+  /** Answers for every Service named `prometheus` or `prometheus-server`, in any namespace. */
+  readonly prometheus: Handler
+  /** Answers for the other Services; null where there is none of that name. */
+  readonly service: (name: string, namespace: string, request: Request) => Promise<Response | null>
+  /** Absent: Slack and PagerDuty are called for real. */
+  readonly inbox?: Inbox
+  /** Namespace of the caller, for names without one. */
+  readonly home: string
+  /** Calls the outside world. */
+  readonly outside: Handler
+}
+
+const prometheusNames: ReadonlySet<string> = new Set(['prometheus', 'prometheus-server', 'prometheus-k8s', 'prometheus-operated'])
+
+/**
+ * `fetch` as it works from inside the cluster: names of Services reach their pods, never the host's DNS
+ * (spec embedded-cluster 6).
+ */
+export function clusterFetch(options: ClusterFetchOptions): Handler {
+  return async (request) => {
+    const taken = await options.inbox?.handle(request.clone() as Request)
+    if (taken) return taken
+    const { hostname } = new URL(request.url)
+    const name = serviceName(hostname, options.home)
+    if (!name) return options.outside(request)
+    const answer = await options.service(name.name, name.namespace, request)
+    if (answer) return answer
+    if (prometheusNames.has(name.name)) return options.prometheus(request)
+    throw Object.assign(new Error(`getaddrinfo ENOTFOUND ${hostname}`), { code: 'ENOTFOUND', hostname })
+  }
+}

@@ -1,0 +1,16 @@
+/** A name that means a Service of the cluster, as a pod's resolver would read it. */
+export interface ServiceName {
+  readonly name: string
+  readonly namespace: string
+}
+
+/** `name`, `name.namespace`, `name.namespace.svc`, `name.namespace.svc.cluster.local`; null for names of the outside world. */
+export function serviceName(host: string, home: string): ServiceName | null {
+  const labels = host.split('.')
+  const [name = '', namespace = home, svc, ...rest] = labels
+  if (labels.some((label) => !/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(label))) return null
+  if (/^\d+$/.test(labels.at(-1) ?? '') || host === 'localhost') return null
+  if (labels.length <= 2) return { name, namespace }
+  const domain = rest.join('.')
+  return svc === 'svc' && (domain === '' || domain === 'cluster.local') ? { name, namespace } : null
+}

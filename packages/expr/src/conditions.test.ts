@@ -1,0 +1,227 @@
+import { describe, expect, test } from 'vitest'
+import { analysisEnvironment, evaluateCondition, evaluateTime, judge } from './conditions.ts'
+import { compile, evaluate } from './expr.ts'
+import { FLOAT_SLICE, STRING } from './go-type.ts'
+import { floats, fromJson, Struct, Time, type Value } from './value.ts'
+
+describe('the phase of a measurement', () => {
+  test.each<[success: string | null, failure: string | null, phase: string]>([
+    [null, null, 'Successful'],
+    ['true', null, 'Successful'],
+    ['false', null, 'Failed'],
+    [null, 'true', 'Failed'],
+    [null, 'false', 'Successful'],
+    ['true', 'false', 'Successful'],
+    ['true', 'true', 'Failed'],
+    ['false', 'true', 'Failed'],
+    ['false', 'false', 'Inconclusive'],
+    ['1', 'true', 'Error'],
+    ['true', '1', 'Error'],
+    ['', '', 'Successful'],
+  ])('is decided by success %s and failure %s: %s', (success, failure, phase) => {
+    const conditions = {
+      ...(success === null ? {} : { successCondition: success }),
+      ...(failure === null ? {} : { failureCondition: failure }),
+    }
+    expect(judge(conditions, 1).phase).toBe(phase)
+  })
+
+  test('lies between the two thresholds for 0.015: Inconclusive [analysis-and-experiments 40]', () => {
+    const conditions = {
+      successCondition: 'result[0] < 0.01',
+      failureCondition: 'result[0] >= 0.02',
+    }
+    expect(judge(conditions, floats([0.015]))).toEqual({ phase: 'Inconclusive' })
+    expect(judge(conditions, floats([0.009]))).toEqual({ phase: 'Successful' })
+    expect(judge(conditions, floats([0.02]))).toEqual({ phase: 'Failed' })
+  })
+
+  test('of NaN is Failed with a success condition and Inconclusive with both [analysis-and-experiments 41]', () => {
+    expect(judge({ successCondition: 'result >= 0.95' }, Number.NaN)).toEqual({ phase: 'Failed' })
+    expect(judge({ failureCondition: 'result < 0.95' }, Number.NaN)).toEqual({
+      phase: 'Successful',
+    })
+    expect(
+      judge({ successCondition: 'result >= 0.95', failureCondition: 'result < 0.95' }, Number.NaN),
+    ).toEqual({ phase: 'Inconclusive' })
+  })
+
+  test.each([
+    ['an empty vector', floats([]), 'result[0] >= 0.95'],
+    ['nil', null, 'result >= 0.95'],
+    ['an empty array and a syntax error', [], 'result[0] >='],
+  ])(
+    'of %s is an Error that blames the missing data [analysis-and-experiments 42]',
+    (_, result: Value, source) => {
+      expect(judge({ successCondition: source }, result)).toMatchObject({
+        phase: 'Error',
+        message: `could not evaluate successCondition "${source}": metric result is nil or empty: no data returned from the metric provider`,
+      })
+    },
+  )
+
+  test('of nil is Successful where a default is small enough [analysis-and-experiments 43]', () => {
+    expect(judge({ successCondition: 'default(result, 0) < 0.05' }, null)).toEqual({
+      phase: 'Successful',
+    })
+    expect(judge({ successCondition: 'default(result, 1) < 0.05' }, null)).toEqual({
+      phase: 'Failed',
+    })
+  })
+
+  test('of a JSON number needs int() before % [analysis-and-experiments 44]', () => {
+    const result = fromJson({ ok: true, n: 7 })
+    expect(judge({ successCondition: 'int(result.n) % 2 == 1' }, result)).toEqual({
+      phase: 'Successful',
+    })
+    expect(judge({ successCondition: 'result.n % 2 == 1' }, result)).toMatchObject({
+      phase: 'Error',
+      message:
+        'could not evaluate successCondition "result.n % 2 == 1": invalid operation: float64 % int',
+    })
+  })
+
+  test('is an Error where the condition is no boolean [analysis-and-experiments 45]', () => {
+    expect(judge({ failureCondition: 'result' }, 1)).toMatchObject({
+      phase: 'Error',
+      message: 'could not evaluate failureCondition "result": expected bool, but got float64',
+    })
+    expect(judge({ successCondition: 'result.a' }, fromJson({ a: 'x' }))).toMatchObject({
+      message: expect.stringMatching(/expected bool, but got string$/),
+    })
+    expect(judge({ successCondition: 'result.a' }, fromJson({ b: 'x' }))).toMatchObject({
+      message: expect.stringMatching(/expected bool, but got <nil>$/),
+    })
+  })
+
+  test('is Error for a bad success condition without asking the failure condition', () => {
+    expect(judge({ successCondition: 'resul', failureCondition: '1 ==' }, 1)).toMatchObject({
+      message: 'could not evaluate successCondition "resul": unknown name resul',
+    })
+  })
+})
+
+describe('a condition', () => {
+  test('with a wrong name says so and names the nearest right one', () => {
+    expect(evaluateCondition('resul > 1', 1)).toEqual({
+      ok: false,
+      problem: {
+        kind: 'compile',
+        message: 'unknown name resul',
+        position: { line: 1, column: 1, offset: 0 },
+        suggestion: 'result',
+      },
+    })
+    expect(evaluateCondition('isNan(result)', 1)).toMatchObject({
+      problem: { message: 'unknown name isNan', suggestion: 'isNaN' },
+    })
+  })
+
+  test('with a name like no other gets no suggestion', () => {
+    const outcome = evaluateCondition('zzzzzzzz', 1)
+    expect(outcome).toMatchObject({ problem: { message: 'unknown name zzzzzzzz' } })
+    expect(outcome).not.toHaveProperty('problem.suggestion')
+  })
+
+  test('cannot name what is not evaluated either', () => {
+    expect(evaluateCondition('true || nope', 1)).toMatchObject({
+      problem: { message: 'unknown name nope' },
+    })
+  })
+
+  test('sees everything through $env', () => {
+    expect(evaluateCondition("'result' in $env and $env.result == 2", 2)).toEqual({
+      ok: true,
+      value: true,
+    })
+    expect(evaluateCondition('$env.resul == 2', 2)).toMatchObject({
+      problem: { message: 'unknown name resul', suggestion: 'result' },
+    })
+  })
+
+  test('may call now() only with a clock', () => {
+    const source = 'now() > date("2026-08-17")'
+    expect(evaluateCondition(source, 1, { now: () => Date.UTC(2026, 7, 18) })).toEqual({
+      ok: true,
+      value: true,
+    })
+    expect(evaluateCondition(source, 1, { now: () => Date.UTC(2026, 7, 16) })).toEqual({
+      ok: true,
+      value: false,
+    })
+    expect(evaluateCondition(source, 1)).toMatchObject({
+      problem: { kind: 'run', message: 'now() is not available here: no clock was given' },
+    })
+  })
+
+  test('of the same text may be a compile error for one value and fine for the next', () => {
+    expect(evaluateCondition("result == 'true'", 'true')).toEqual({ ok: true, value: true })
+    expect(evaluateCondition("result == 'true'", true)).toMatchObject({
+      problem: { kind: 'compile' },
+    })
+  })
+
+  test('reads the fields of a struct by their Go names', () => {
+    const type = {
+      name: 'types.MetricDataResult',
+      kind: 'struct' as const,
+      named: true as const,
+      fields: { Id: STRING, Values: FLOAT_SLICE },
+    }
+    const result = [new Struct(type, { Id: 'm1', Values: floats([1, 2]) })]
+    expect(evaluateCondition('result[0].Values[0] == 1 and result[0].Id == "m1"', result)).toEqual({
+      ok: true,
+      value: true,
+    })
+    expect(evaluateCondition('result[0].values[0] == 1', result)).toMatchObject({
+      problem: { message: 'cannot fetch values from types.MetricDataResult' },
+    })
+    const one = new Struct(type, { Id: 'm1', Values: floats([]) })
+    expect(evaluateCondition('result.values == nil', one)).toMatchObject({
+      problem: { message: 'type types.MetricDataResult has no field values', suggestion: 'Values' },
+    })
+  })
+})
+
+describe('the start or end of a range query', () => {
+  const now = (): number => Date.UTC(2026, 7, 17, 10)
+
+  test('is a time reckoned from now', () => {
+    const outcome = evaluateTime('now() - duration("5m")', { now })
+    expect(outcome.ok && outcome.value.epochMs).toBe(now() - 300_000)
+  })
+
+  test('knows neither result nor its conversions', () => {
+    expect(evaluateTime('result', { now })).toMatchObject({
+      problem: { message: 'unknown name result' },
+    })
+    expect(evaluateTime('asInt("1")', { now })).toMatchObject({
+      problem: { message: 'unknown name asInt' },
+    })
+  })
+
+  test('is a problem where it is no time', () => {
+    expect(evaluateTime('"now"', { now })).toMatchObject({
+      problem: { message: 'expected time.Time, but got string' },
+    })
+  })
+})
+
+test('one program serves many values and many evaluations at once', () => {
+  const first = analysisEnvironment(floats([0.5]))
+  const compiled = compile('let limit = 0.9; all(result, # < limit) && len(result) > 0', {
+    env: first,
+  })
+  if (!compiled.ok) throw new Error(compiled.problem.message)
+  expect(evaluate(compiled.program, first)).toEqual({ ok: true, value: true })
+  expect(evaluate(compiled.program, analysisEnvironment(floats([0.5, 0.95])))).toEqual({
+    ok: true,
+    value: false,
+  })
+  expect(evaluate(compiled.program, first)).toEqual({ ok: true, value: true })
+})
+
+test('an instant before 1970 has its milliseconds rounded down', () => {
+  expect(new Time(-1n).epochMs).toBe(-1)
+  expect(new Time(1_999_999n).epochMs).toBe(1)
+})
