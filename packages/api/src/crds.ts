@@ -104,7 +104,6 @@ function replicaColumn(name: string, jsonPath: string, description: string): Pri
 export function crd(kind: Kind): CustomResourceDefinition {
   const fact = facts[kind.kind]
   if (!fact) throw new TypeError(`no such kind: ${kind.kind}`)
-  const isRollout = kind === kinds.rollouts || kind.kind === 'Rollout'
   return {
     apiVersion: 'apiextensions.k8s.io/v1',
     kind: 'CustomResourceDefinition',
@@ -126,7 +125,7 @@ export function crd(kind: Kind): CustomResourceDefinition {
           storage: true,
           schema: { openAPIV3Schema: schemaOf(fact.node) },
           additionalPrinterColumns: fact.columns,
-          subresources: isRollout ? { status: {}, scale } : {},
+          subresources: kind.kind === kinds.rollouts.kind ? { status: {}, scale } : {},
         },
       ],
     },

@@ -113,6 +113,54 @@ export const rolloutEvents = {
   },
 } as const
 
+const badForExperiments: ReadonlySet<string> = new Set([...bad, 'Inconclusive'])
+
+/** A phase that has become another. */
+export interface PhaseChange {
+  readonly name: string
+  readonly from: string
+  readonly to: string
+  readonly message?: string | undefined
+}
+
+/** The Events of Experiments (spec api 14). */
+export const experimentEvents = {
+  experiment(change: Pick<PhaseChange, 'from' | 'to'>): EventFacts {
+    return {
+      type: badForExperiments.has(change.to) ? 'Warning' : 'Normal',
+      reason: `Experiment${change.to}`,
+      message: `Experiment transitioned from ${change.from} -> ${change.to}`,
+    }
+  },
+  /** The Rollout that owns the Experiment is told the same. */
+  analysisRun({ name, from, to, message }: PhaseChange): EventFacts {
+    const text = `AnalysisRun '${name}' transitioned from ${from} -> ${to}`
+    return {
+      type: badForExperiments.has(to) ? 'Warning' : 'Normal',
+      reason: `AnalysisRun${to}`,
+      message: message ? `${text}: ${message}` : text,
+    }
+  },
+} as const
+
+/** The Events of AnalysisRuns (spec api 14). */
+export const analysisRunEvents = {
+  metricCompleted(metric: string, phase: string): EventFacts {
+    return {
+      type: bad.has(phase) ? 'Warning' : 'Normal',
+      reason: `Metric${phase}`,
+      message: `Metric '${metric}' Completed. Result: ${phase}`,
+    }
+  },
+  analysisCompleted(phase: string): EventFacts {
+    return {
+      type: bad.has(phase) ? 'Warning' : 'Normal',
+      reason: `AnalysisRun${phase}`,
+      message: `Analysis Completed. Result: ${phase}`,
+    }
+  },
+} as const
+
 /**
  * The notification trigger that an Event's reason stands for: `RolloutStepCompleted` is
  * `on-rollout-step-completed`, `PatchingALBIngress` is `on-patching-alb-ingress`.

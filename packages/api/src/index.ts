@@ -15,7 +15,15 @@ export {
   parseDuration,
   parsePauseDuration,
 } from './duration.ts'
-export { type EventFacts, eventSource, rolloutEvents, triggerOf } from './events.ts'
+export {
+  analysisRunEvents,
+  type EventFacts,
+  eventSource,
+  experimentEvents,
+  type PhaseChange,
+  rolloutEvents,
+  triggerOf,
+} from './events.ts'
 export { type PodTemplateHashOptions, podTemplateHash, stepsHash } from './hash.ts'
 export {
   type Fenceposts,
@@ -111,6 +119,7 @@ export type {
   StepPluginStatus,
   TrafficRouting,
 } from './types.ts'
+export { validateExperiment } from './validation/experiment.ts'
 export { validateMetricRules, validateMetrics } from './validation/metrics.ts'
 export { validateRollout } from './validation/rollout.ts'
 export { type LintOptions, lintRollout, lintTemplate } from './warnings.ts'

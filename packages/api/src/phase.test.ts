@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { conditionFacts, setCondition } from './conditions.ts'
-import { problemText } from './problem.ts'
 import { clientPhase, rolloutPhase } from './phase.ts'
+import { problemText } from './problem.ts'
 import { myApp, nginx } from './test-rollout.ts'
 import type { RolloutStatus } from './types.ts'
 import { validateRollout } from './validation/rollout.ts'

@@ -35,7 +35,9 @@ const objects = (some: Partial<ReferencedObjects> = {}): ReferencedObjects => ({
 const texts = (rollout: ReturnType<typeof canaryApp>, some: Partial<ReferencedObjects> = {}) =>
   validateReferences(rollout, objects(some)).problems.map(problemText)
 const inline = (analysis: object) => canaryApp({ steps: [{ analysis }] })
-const refs = (...names: string[]) => ({ templates: names.map((templateName) => ({ templateName })) })
+const refs = (...names: string[]) => ({
+  templates: names.map((templateName) => ({ templateName })),
+})
 const templates = 'spec.strategy.canary.steps[0].analysis.templates'
 
 test('everything present is no problem', () => {
@@ -70,7 +72,9 @@ test('a Service that another Rollout manages is refused [api 18]', () => {
 
 test('a Service that selects what the pods do not carry is refused [api 19]', () => {
   const selector = { tier: 'web', 'rollouts-pod-template-hash': 'abc' }
-  expect(texts(canaryApp({ stableService: 's' }), { services: [service('s', { selector })] })).toEqual([
+  expect(
+    texts(canaryApp({ stableService: 's' }), { services: [service('s', { selector })] }),
+  ).toEqual([
     'spec.strategy.canary.stableService: Invalid value: "s": Service "s" has unmatch label "tier" in rollout',
   ])
 })
@@ -114,7 +118,7 @@ test('an argument that nobody supplies is refused [api 22]', () => {
   ])
 })
 
-test('templates that refer to each other are refused, not followed for ever', () => {
+test('templates that refer to each other are refused, not followed for ever [api 23]', () => {
   const analysisTemplates = [template('a', refs('b')), template('b', { ...refs('a'), metrics: [] })]
   expect(texts(inline(refs('a')), { analysisTemplates })).toEqual([
     `${templates}: Invalid value: "a": templates a -> b -> a form a cycle`,
@@ -145,7 +149,9 @@ test('a missing template without clusterScope falls back to the cluster’s, wit
   expect(report.problems).toEqual([])
   expect(report.warnings).toMatchObject([{ reason: 'ClusterTemplateFallback', path: templates }])
 
-  const strict = inline({ templates: [{ templateName: 'standard-health-check', clusterScope: false }] })
+  const strict = inline({
+    templates: [{ templateName: 'standard-health-check', clusterScope: false }],
+  })
   expect(texts(strict, { clusterAnalysisTemplates: [cluster] })[0]).toContain(
     "AnalysisTemplate 'standard-health-check' not found",
   )

@@ -44,7 +44,9 @@ test('cycles of any length and bottomless nesting end in a problem', () => {
   expect(details(['x'], [nesting('x', 'a'), nesting('a', 'b'), nesting('b', 'a')])).toEqual([
     'templates a -> b -> a form a cycle',
   ])
-  const chain = Array.from({ length: 30 }, (_, i) => nesting(`t${i}`, ...(i < 29 ? [`t${i + 1}`] : [])))
+  const chain = Array.from({ length: 30 }, (_, i) =>
+    nesting(`t${i}`, ...(i < 29 ? [`t${i + 1}`] : [])),
+  )
   expect(details(['t0'], chain)[0]).toMatch(/^templates t0 -> .* nest deeper than 20$/)
 })
 
@@ -76,7 +78,12 @@ test('a value fills an absent one and equal values agree', () => {
   const flat = flattenTemplates(
     resolved(
       { args: [{ name: 'a' }, { name: 'b', value: '1' }] },
-      { args: [{ name: 'a', value: 'x' }, { name: 'b', value: '1' }] },
+      {
+        args: [
+          { name: 'a', value: 'x' },
+          { name: 'b', value: '1' },
+        ],
+      },
     ),
   )
   expect(flat.ok && flat.value.args).toEqual([

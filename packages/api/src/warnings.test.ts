@@ -1,10 +1,12 @@
 import { expect, test } from 'vitest'
+import { parsePauseDuration } from './duration.ts'
 import { canaryApp, nginx } from './test-rollout.ts'
 import { lintRollout, lintTemplate } from './warnings.ts'
 
 const pause = (duration: string | number) => canaryApp({ steps: [{ pause: { duration } }] })
 
-test('10m. is read as 10m, and said so', () => {
+test('10m. is a pause of 600 seconds, and a warning says so [api 13]', () => {
+  expect(parsePauseDuration('10m.')).toMatchObject({ kind: 'seconds', seconds: 600 })
   expect(lintRollout(pause('10m.'))).toEqual([
     {
       reason: 'DurationNormalized',
@@ -15,10 +17,9 @@ test('10m. is read as 10m, and said so', () => {
 })
 
 test('a pause of 0 is warned about in the words that fit the chosen meaning', () => {
-  const message = (zeroPause: 'gate' | 'advance') => lintRollout(pause(0), { zeroPause })[0]?.message
-  expect(message('gate')).toBe(
-    'duration 0 is treated as a manual gate; write pause: {} to say so',
-  )
+  const message = (zeroPause: 'gate' | 'advance') =>
+    lintRollout(pause(0), { zeroPause })[0]?.message
+  expect(message('gate')).toBe('duration 0 is treated as a manual gate; write pause: {} to say so')
   expect(message('advance')).toBe('duration 0 does not wait; use pause: {} to wait for promotion')
 })
 
@@ -66,7 +67,9 @@ test('a background analysis behind the last step is said never to start [api 57]
 
 test('a metric that may fail every time, and a limit that is no number, are warned about', () => {
   const provider = { prometheus: { query: 'up' } }
-  const metrics = [{ name: 'm', interval: '1m', count: 2, failureLimit: 2, inconclusiveLimit: '10%', provider }]
+  const metrics = [
+    { name: 'm', interval: '1m', count: 2, failureLimit: 2, inconclusiveLimit: '10%', provider },
+  ]
   expect(lintTemplate({ metrics }).map((finding) => [finding.reason, finding.path])).toEqual([
     ['MetricNeverFails', 'spec.metrics[0].failureLimit'],
     ['NotANumber', 'spec.metrics[0].inconclusiveLimit'],

@@ -1,1 +1,9 @@
-export {}
+export {
+  type Addresses,
+  type Cluster,
+  type ClusterOptions,
+  openCluster,
+  startCluster,
+} from './cluster.ts'
+export { Inbox, type Received } from './inbox/inbox.ts'
+export type { GroundTruth } from './traffic/traffic.ts'

@@ -150,7 +150,7 @@ export const ARRAY_BUILTINS: readonly (readonly [string, Builtin])[] = [
     ofArray('uniq', (items, { budget }) => {
       const found: Value[] = []
       for (const item of items) {
-        budget.spend(found.length / 4)
+        budget.spend(found.length)
         if (!found.some((other) => equal(item, other, budget))) found.push(item)
       }
       return found

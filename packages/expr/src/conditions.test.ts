@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { analysisEnvironment, evaluateCondition, evaluateTime, judge } from './conditions.ts'
 import { compile, evaluate } from './expr.ts'
-import { FLOAT_SLICE, STRING } from './go-type.ts'
-import { floats, fromJson, Struct, Time, type Value } from './value.ts'
+import { defineFunction, floats, int64, structs, uint64 } from './host-values.ts'
+import { fromJson, Panic, Time, type Value } from './value.ts'
 
 describe('the phase of a measurement', () => {
   test.each<[success: string | null, failure: string | null, phase: string]>([
@@ -162,24 +162,48 @@ describe('a condition', () => {
   })
 
   test('reads the fields of a struct by their Go names', () => {
-    const type = {
-      name: 'types.MetricDataResult',
-      kind: 'struct' as const,
-      named: true as const,
-      fields: { Id: STRING, Values: FLOAT_SLICE },
-    }
-    const result = [new Struct(type, { Id: 'm1', Values: floats([1, 2]) })]
+    const result = structs('types.MetricDataResult', [{ Id: 'm1', Values: floats([1, 2]) }])
     expect(evaluateCondition('result[0].Values[0] == 1 and result[0].Id == "m1"', result)).toEqual({
       ok: true,
       value: true,
     })
     expect(evaluateCondition('result[0].values[0] == 1', result)).toMatchObject({
-      problem: { message: 'cannot fetch values from types.MetricDataResult' },
+      problem: {
+        kind: 'compile',
+        message: 'type types.MetricDataResult has no field values',
+        suggestion: 'Values',
+      },
     })
-    const one = new Struct(type, { Id: 'm1', Values: floats([]) })
-    expect(evaluateCondition('result.values == nil', one)).toMatchObject({
-      problem: { message: 'type types.MetricDataResult has no field values', suggestion: 'Values' },
-    })
+  })
+
+  test('may call a function of its own environment with the right types only', () => {
+    const env = {
+      values: {
+        double: defineFunction({ params: ['float64'], result: 'float64' }, ([x]) => Number(x) * 2),
+        explode: defineFunction({ params: [], result: 'any' }, () => {
+          throw new Panic('boom')
+        }),
+        broken: defineFunction({ params: [], result: 'any' }, () => {
+          throw new Error('disk full')
+        }),
+        big: uint64(2n ** 64n - 1n),
+        small: int64(-5n),
+      },
+    }
+    const outcome = (source: string): unknown => {
+      const compiled = compile(source, { env })
+      if (!compiled.ok) return compiled.problem.message
+      const evaluated = evaluate(compiled.program, env)
+      return evaluated.ok ? evaluated.value : evaluated.problem.message
+    }
+    expect(outcome('double(2) == 4.0 and double(-1.5) == -3')).toBe(true)
+    expect(outcome('double("2")')).toBe(
+      'cannot use string as argument (type float64) to call double',
+    )
+    expect(outcome('explode()')).toBe('boom')
+    expect(outcome('broken()')).toBe('disk full')
+    expect(outcome('string(big) + string(small)')).toBe('18446744073709551615-5')
+    expect(outcome('type(big) + type(small)')).toBe('uintint')
   })
 })
 

@@ -45,7 +45,7 @@ import {
 } from './value.ts'
 
 /** One evaluation. `at` is where it is, for the position of a problem. */
-export interface Run {
+interface Run {
   readonly env: Environment
   readonly context: Context
   readonly variables: Value[]

@@ -2,7 +2,7 @@ import { toBytes } from './go-text.ts'
 import { Panic, Time, UTC, Zone } from './value.ts'
 
 /** The calendar side of a time: the day and the clock in its zone. */
-export interface Civil {
+interface Civil {
   readonly year: number
   readonly month: number
   readonly day: number

@@ -5,7 +5,7 @@
  * what an error message calls a value, whether a key may index a map. Two types are equal exactly
  * when their names are equal.
  */
-export type Kind =
+type Kind =
   | 'bool'
   | 'int'
   | 'int8'

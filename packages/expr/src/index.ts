@@ -13,20 +13,15 @@ export {
 export type { Environment } from './environment.ts'
 export { type Compiled, compile, type Evaluated, evaluate, type Program } from './expr.ts'
 export { formatText } from './go-format.ts'
-export type { GoType, Kind, Signature } from './go-type.ts'
+export {
+  defineFunction,
+  floats,
+  int64,
+  structs,
+  type TypeWord,
+  uint64,
+} from './host-values.ts'
 export { type Constancy, constancyOf, identifiersOf } from './lint.ts'
 export { stringsNamespace, timeNamespace } from './namespaces.ts'
 export { describeProblem, type ExprProblem, type Position } from './problem.ts'
-export {
-  Func,
-  floats,
-  fromJson,
-  Int,
-  Panic,
-  Slice,
-  Struct,
-  Time,
-  typeName,
-  type Value,
-  type ValueMap,
-} from './value.ts'
+export { fromJson, isNil, Panic, Time, typeName, type Value, type ValueMap } from './value.ts'

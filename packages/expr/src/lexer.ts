@@ -19,7 +19,7 @@ export interface Token {
 }
 
 /** The tokens up to the end or up to the first mistake. */
-export interface Tokens {
+interface Tokens {
   readonly tokens: readonly Token[]
   readonly mistake: CompileError | null
 }
@@ -59,7 +59,7 @@ export function tokenText(token: Token): string {
   return `${token.kind}(${quote(text)})`
 }
 
-export function isWordCharacter(char: string | undefined): boolean {
+function isWordCharacter(char: string | undefined): boolean {
   return char !== undefined && /^[_$\p{L}\p{Nd}]$/u.test(char)
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { evaluateCondition } from './conditions.ts'
 import { compile, evaluate } from './expr.ts'
-import { floats } from './value.ts'
+import { floats } from './host-values.ts'
 
 function problemOf(source: string): string | null {
   const compiled = compile(source)

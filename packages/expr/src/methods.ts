@@ -17,7 +17,7 @@ import {
 import { duration, Int, Time, UTC, type Value, wrapInt, Zone } from './value.ts'
 
 /** A method of a Go value that conditions may call. */
-export interface Method {
+interface Method {
   readonly signature: Signature
   readonly call: (self: Value, args: readonly Value[]) => Value
 }

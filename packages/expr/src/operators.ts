@@ -28,7 +28,7 @@ import {
 
 /** `==`: numbers by value, arrays element by element, maps by strict deep equality, nil only nil. */
 export function equal(a: Value, b: Value, budget: Budget): boolean {
-  budget.spend(1)
+  budget.spend(2)
   if (typeof a === 'string' || typeof b === 'string') return a === b
   const numbers = compareNumbers(a, b)
   if (numbers !== null) return numbers === 0
@@ -459,7 +459,14 @@ export function callFunction(fn: Value, args: readonly Value[], known: GoType | 
     const param = variadic && i >= params.length - 1 ? last?.elem : params[i]
     return param === undefined ? arg : argument(arg, param, direct)
   })
-  return fn.call(converted)
+  try {
+    return fn.call(converted)
+  } catch (error) {
+    // Go recovers from any panic of a function; an evaluation never throws.
+    throw error instanceof Panic
+      ? error
+      : new Panic(error instanceof Error ? error.message : String(error))
+  }
 }
 
 function argument(value: Value, param: GoType, direct: boolean): Value {

@@ -37,7 +37,7 @@ const UNARY = new Map([
 ])
 
 /** Precedence of the binary operators. All but the powers associate to the left. */
-export const BINARY = new Map([
+const BINARY = new Map([
   ['|', 0],
   ['or', 10],
   ['||', 10],

@@ -4,9 +4,10 @@ import type { Node } from './ast.ts'
 import { analysisEnvironment, evaluateCondition } from './conditions.ts'
 import { compile, evaluate, parseWith } from './expr.ts'
 import { compareStrings, fromBytes, toBytes } from './go-text.ts'
+import { floats } from './host-values.ts'
 import { tokenize } from './lexer.ts'
 import { print } from './print.ts'
-import { floats, fromJson, isMap, type Value } from './value.ts'
+import { fromJson, isMap, type Value } from './value.ts'
 
 const words = fc.constantFrom(
   ...'1 0 2.5 "a" `b` b"c" true nil result result.a [ ] ( ) { } # .x ?. ?? ? : :: , ; | || && and or not in'.split(

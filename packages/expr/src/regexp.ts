@@ -89,7 +89,7 @@ export function matches({ program }: Pattern, text: string, budget: Budget): boo
         } else reached.push(index)
       }
     }
-    budget.spend(1 + reached.length / 4)
+    budget.spend(1 + reached.length)
     const code = codes[at]
     if (code === undefined) return false
     for (const index of reached) {

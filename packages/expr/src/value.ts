@@ -3,7 +3,6 @@ import {
   BOOL,
   BYTES,
   DURATION,
-  FLOAT_SLICE,
   FLOAT64,
   funcOf,
   type GoType,
@@ -200,11 +199,6 @@ export function fromJson(data: unknown, options: { integers?: 'float64' | 'int64
   return map
 }
 
-/** Go's `[]float64`, which Prometheus, Datadog, Graphite and Wavefront results are. */
-export function floats(values: readonly number[]): Value {
-  return new Slice(FLOAT_SLICE, values)
-}
-
 /** A duration, in nanoseconds. */
 export function duration(nanos: bigint): Int {
   return new Int(DURATION, nanos)
@@ -245,6 +239,7 @@ export function typeName(value: Value): string {
   return typeOf(value)?.name ?? '<nil>'
 }
 
+/** nil, or Go's nil array. */
 export function isNil(value: Value): boolean {
   return value === null || value === NIL_SLICE
 }

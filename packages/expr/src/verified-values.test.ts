@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { analysisEnvironment } from './conditions.ts'
 import { compile, evaluate } from './expr.ts'
 import { formatFloat } from './go-text.ts'
-import { AnyMap, floats, fromJson, Int, isMap, itemsOf, type Value } from './value.ts'
+import { floats } from './host-values.ts'
+import { AnyMap, fromJson, Int, isMap, itemsOf, type Value } from './value.ts'
 
 interface Row {
   readonly expression: string

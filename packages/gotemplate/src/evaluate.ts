@@ -122,9 +122,7 @@ export class Evaluator {
   #located(error: unknown): ExecutionFailure {
     if (error instanceof ExecutionFailure) return error
     if (error instanceof BudgetExceeded) return this.#failure(error.message)
-    if (error instanceof RangeError)
-      return this.#failure('the template nests or computes too deeply')
-    return this.#failure(error instanceof Error ? error.message : String(error))
+    return this.#failure(detailOf(error))
   }
 
   #failure(message: string): ExecutionFailure {
@@ -342,8 +340,7 @@ export class Evaluator {
 
   #refuseArguments(word: Operand, args: readonly Operand[], final: Final): void {
     if (args.length > 0 || final !== NOTHING) {
-      const shown = word.kind === 'pipe' ? nodeText(word) : nodeText(word)
-      this.#fail(`can't give argument to non-function ${shown}`)
+      this.#fail(`can't give argument to non-function ${nodeText(word)}`)
     }
   }
 
@@ -437,10 +434,11 @@ export class Evaluator {
 
   #function(
     dot: Slot,
-    { name, ...identifier }: IdentifierNode,
+    identifier: IdentifierNode,
     call: { node: AnyNode; args: readonly Operand[]; final: Final },
   ): Value {
-    this.#node = { name, ...identifier }
+    const { name } = identifier
+    this.#node = identifier
     const given = this.#functions(name)
     if (given) return this.#apply(dot, given, { name, ...call })
     const builtin = BUILTINS.get(name)
@@ -498,10 +496,9 @@ export class Evaluator {
       result = body()
     } catch (error) {
       if (error instanceof BudgetExceeded || error instanceof ExecutionFailure) throw error
-      // Go turns a panic of a function into an error as well; a RangeError here is a string or list too large.
+      // Go turns a panic of a function into an error as well.
       this.#node = call.node
-      const detail = error instanceof Error ? error.message : String(error)
-      return this.#fail(`error calling ${call.name}: ${detail}`)
+      return this.#fail(`error calling ${call.name}: ${detailOf(error)}`)
     }
     if (typeof result !== 'string') return result
     spendText(this.#run, result.length)
@@ -583,6 +580,13 @@ export class Evaluator {
         return this.#fail(`can't handle ${shown} for arg of type ${parameterTypeName(parameter)}`)
     }
   }
+}
+
+/** A RangeError is JavaScript's way to say that the stack ended or a text is too long. */
+function detailOf(error: unknown): string {
+  if (error instanceof RangeError)
+    return 'the value or the template nests too deeply or is too large'
+  return error instanceof Error ? error.message : String(error)
 }
 
 /** A call as written: `node` is what errors of the function itself point at. */

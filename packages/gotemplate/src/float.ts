@@ -96,36 +96,33 @@ function exponential(decimal: Decimal, precision: number): string {
 
 function fixed(size: number, precision: number): string {
   if (size === 0) return precision > 0 ? `0.${'0'.repeat(precision)}` : '0'
-  const decimal =
-    precision < 0 ? shortest(size) : ((d) => roundDecimal(d, d.point + precision))(exact(size))
-  const { digits, point } = decimal
-  const whole = point > 0 ? digits.slice(0, point).padEnd(point, '0') : '0'
-  const fraction = (point < 0 ? '0'.repeat(-point) : '') + digits.slice(Math.max(point, 0))
-  const shown = precision < 0 ? fraction : fraction.slice(0, precision).padEnd(precision, '0')
-  return shown === '' ? whole : `${whole}.${shown}`
+  if (precision < 0) return positional(shortest(size))
+  const decimal = exact(size)
+  const rounded = roundDecimal(decimal, decimal.point + precision)
+  // Rounding may have left no digit at all: 0.001 with two places is 0.00.
+  const [whole = '0', fraction = ''] = positional(
+    rounded.digits === '' ? { digits: '', point: 0 } : rounded,
+  ).split('.')
+  return precision === 0 ? whole : `${whole}.${fraction.slice(0, precision).padEnd(precision, '0')}`
 }
 
-// Exponent form below 1e-4 and, with the shortest digits, from 1e21 on only in JavaScript: Go switches
-// at 1e6 there, otherwise at the precision.
+// Exponent form below 1e-4 and from 10^precision on; the shortest digits count as precision 6, so 1e+06
+// is where a JavaScript number would still print 1000000.
 function general(size: number, precision: number): string {
+  if (size === 0) return '0'
   const wanted = precision === 0 ? 1 : precision
   const decimal = decimalOf(size, wanted)
+  const { point } = decimal
   const digits = decimal.digits.replace(/0+$/, '')
-  const trimmed = { digits, point: decimal.point }
-  const threshold =
-    wanted < 0
-      ? 6
-      : wanted > digits.length && digits.length >= decimal.point
-        ? digits.length
-        : wanted
-  const exponent = digits === '' ? 0 : decimal.point - 1
-  if (exponent < -4 || exponent >= (wanted < 0 ? 6 : Math.max(threshold, digits === '' ? 1 : 0))) {
-    return exponential(trimmed, -1)
-  }
-  if (digits === '') return '0'
-  const whole = trimmed.point > 0 ? digits.slice(0, trimmed.point).padEnd(trimmed.point, '0') : '0'
-  const fraction =
-    (trimmed.point < 0 ? '0'.repeat(-trimmed.point) : '') + digits.slice(Math.max(trimmed.point, 0))
+  const isWhole = digits.length >= point
+  const threshold = wanted < 0 ? 6 : wanted > digits.length && isWhole ? digits.length : wanted
+  if (point - 1 < -4 || point - 1 >= threshold) return exponential({ digits, point }, -1)
+  return positional({ digits, point })
+}
+
+function positional({ digits, point }: Decimal): string {
+  const whole = point > 0 ? digits.slice(0, point).padEnd(point, '0') : '0'
+  const fraction = '0'.repeat(Math.max(-point, 0)) + digits.slice(Math.max(point, 0))
   return fraction === '' ? whole : `${whole}.${fraction}`
 }
 

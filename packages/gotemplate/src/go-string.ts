@@ -6,7 +6,7 @@
 
 const ASCII = /^\p{ASCII}*$/u
 
-export function isAscii(text: string): boolean {
+function isAscii(text: string): boolean {
   return ASCII.test(text)
 }
 
@@ -50,12 +50,6 @@ export function wellFormed(text: string): string {
   return text.isWellFormed()
     ? text
     : new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytesOf(text))
-}
-
-/** Go's `s[from:to]`; the caller has checked the bounds. */
-export function sliceBytes(text: string, from: number, to?: number): string {
-  if (isAscii(text)) return text.slice(from, to)
-  return stringOf(bytesOf(text).subarray(from, to))
 }
 
 /** Bytewise order, which for well-formed text is the order of code points and not of UTF-16 units. */

@@ -1,11 +1,13 @@
+import { quote } from './go-string.ts'
+
 /** The parse tree. `at` is the offset Go would report for the node. */
 
-export interface TextNode {
+interface TextNode {
   readonly kind: 'text'
   readonly at: number
   readonly text: string
 }
-export interface ActionNode {
+interface ActionNode {
   readonly kind: 'action'
   readonly at: number
   readonly pipe: PipeNode
@@ -17,7 +19,7 @@ export interface BranchNode {
   readonly body: readonly Node[]
   readonly otherwise: readonly Node[]
 }
-export interface JumpNode {
+interface JumpNode {
   readonly kind: 'break' | 'continue'
   readonly at: number
 }
@@ -64,15 +66,15 @@ export interface ChainNode {
   readonly base: Operand
   readonly names: readonly [string, ...string[]]
 }
-export interface DotNode {
+interface DotNode {
   readonly kind: 'dot'
   readonly at: number
 }
-export interface NilNode {
+interface NilNode {
   readonly kind: 'nil'
   readonly at: number
 }
-export interface BoolNode {
+interface BoolNode {
   readonly kind: 'bool'
   readonly at: number
   readonly value: boolean
@@ -86,7 +88,7 @@ export interface NumberNode {
   readonly float: number | undefined
   readonly ideal: 'int' | 'float' | 'overflow'
 }
-export interface StringNode {
+interface StringNode {
   readonly kind: 'string'
   readonly at: number
   readonly source: string
@@ -115,7 +117,7 @@ export function nodeText(node: AnyNode): string {
       return `{{${nodeText(node.pipe)}}}`
     case 'template': {
       const argument = node.pipe ? ` ${nodeText(node.pipe)}` : ''
-      return `{{template ${JSON.stringify(node.name)}${argument}}}`
+      return `{{template ${quote(node.name)}${argument}}}`
     }
     case 'if':
     case 'with':

@@ -16,7 +16,7 @@ import { parseCharacterLiteral, parseNumberLiteral } from './number-literal.ts'
 import { positionOf, type TemplateProblem } from './problem.ts'
 
 /** A parsed file: its own tree and those of its `define` and `block` actions, by name. */
-export interface Trees {
+interface Trees {
   readonly source: string
   readonly trees: ReadonlyMap<string, readonly Node[]>
 }

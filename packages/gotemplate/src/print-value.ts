@@ -261,7 +261,8 @@ function printFloat(number: number, value: Value, verb: string, printer: Printer
 
 /** The `#` flag keeps the decimal point and, for %g, the trailing zeros. */
 function withPoint(size: string, verb: string, precision: number): string {
-  const [mantissa = '', tail = ''] = size.split(/(?=[ep])/i)
+  // The digits of a hexadecimal float can be e themselves.
+  const [mantissa = '', tail = ''] = size.split(/x/i.test(verb) ? /(?=p)/i : /(?=[ep])/i)
   const pointed = mantissa.includes('.') ? mantissa : `${mantissa}.`
   if (!'vgGx'.includes(verb)) return pointed + tail
   const wanted = precision < 0 ? 6 : precision

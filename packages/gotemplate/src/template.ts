@@ -1,7 +1,7 @@
 import { BUILTINS } from './builtins.ts'
 import { Evaluator, ExecutionFailure } from './evaluate.ts'
 import { collectFields } from './fields.ts'
-import { wellFormed } from './go-string.ts'
+import { quote, wellFormed } from './go-string.ts'
 import { asHost, fromHost, type HostFunction, hostFunction } from './host.ts'
 import type { Node } from './nodes.ts'
 import { parseTrees } from './parser.ts'
@@ -148,6 +148,6 @@ function problemOf(error: unknown, file: { name: string; source: string }): Temp
   }
   const { line, column } = positionOf(file.source, error.at)
   const place = `${file.name}:${line}:${column}`
-  const where = `executing ${JSON.stringify(error.template)} at <${error.context}>`
+  const where = `executing ${quote(error.template)} at <${error.context}>`
   return { message: `template: ${place}: ${where}: ${error.message}`, line, column }
 }

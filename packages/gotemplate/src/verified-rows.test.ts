@@ -46,18 +46,38 @@ function defaultExpectation(row: Row): string {
   return typeof own === 'object' && own !== null ? own.default : expectation(row)
 }
 
-test('the table holds every verified row', () => {
+test('the table holds every verified row [notifications 30]', () => {
   expect(rows).toHaveLength(290)
 })
 
 describe('a template renders as upstream does', () => {
-  test.each(rows.map((row) => [row[0], expectation(row)]))('%s', (template, expected) => {
-    expect(render(template, 'upstream')).toBe(expected)
+  test.each(rows.map((row) => [row[0], expectation(row)]))(
+    '%s [notifications 30]',
+    (template, expected) => {
+      expect(render(template, 'upstream')).toBe(expected)
+    },
+  )
+})
+
+describe('a template fails or renders byte for byte as Go 1.26 and sprig 3.3.0 do', () => {
+  const reference = fixture('reference-rows.jsonl')
+    .trim()
+    .split('\n')
+    .map((line): [string, string] => JSON.parse(line))
+
+  test.each(reference)('%s', (template, expected) => {
+    const parsed = parse('notice', template)
+    if (!parsed.ok) return expect(`parse: ${parsed.problem.message}`).toBe(expected)
+    const executed = execute(parsed.template, data, { now: NOW, mode: 'upstream' })
+    expect(executed.ok ? executed.text : `exec: ${executed.problem.message}`).toBe(expected)
   })
 })
 
 describe('a template renders in the default mode', () => {
-  test.each(rows.map((row) => [row[0], defaultExpectation(row)]))('%s', (template, expected) => {
-    expect(render(template, 'default')).toBe(expected)
-  })
+  test.each(rows.map((row) => [row[0], defaultExpectation(row)]))(
+    '%s [notifications 30]',
+    (template, expected) => {
+      expect(render(template, 'default')).toBe(expected)
+    },
+  )
 })

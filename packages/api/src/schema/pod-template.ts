@@ -61,13 +61,13 @@ export interface ResourceRequirements {
 }
 
 /** The part of core/v1 Volume that Serinus reads. */
-export interface Volume {
+interface Volume {
   readonly name: string
   readonly [field: string]: unknown
 }
 
 /** The part of core/v1 Affinity that Serinus reads. */
-export interface Affinity {
+interface Affinity {
   readonly podAntiAffinity?: {
     readonly preferredDuringSchedulingIgnoredDuringExecution?: readonly unknown[]
     readonly requiredDuringSchedulingIgnoredDuringExecution?: readonly unknown[]
@@ -96,7 +96,7 @@ export const podTemplateSpec = kubernetes<PodTemplateSpec>('core/v1.PodTemplateS
 export const jobSpec = kubernetes<JobSpec>('batch/v1.JobSpec')
 export const labelSelector = kubernetes<LabelSelector>('meta/v1.LabelSelector')
 export const immutableLabelSelector = kubernetes<LabelSelector>('meta/v1.LabelSelector', [
-  { rule: 'self == oldSelf', message: '.spec.selector is immutable' },
+  { message: '.spec.selector is immutable', rule: 'self == oldSelf' },
 ])
 
 export const podMetadata = object({

@@ -4,6 +4,7 @@ import type { CanaryStrategy, Rollout } from '../types.ts'
 import { analysisExtras } from './analysis.ts'
 import { antiAffinityProblems } from './anti-affinity.ts'
 import { canaryPath as path } from './paths.ts'
+import { hasPlugins } from './plugins.ts'
 import { atLeast, between, intOrPercentExtras } from './ranges.ts'
 import { stepExtras, stepProblems } from './steps.ts'
 
@@ -128,10 +129,6 @@ function scaleProblems(canary: CanaryStrategy): readonly Problem[] {
     problems.push(invalid(`${path}.trafficRouting.maxTrafficWeight`, max, detail))
   }
   return problems
-}
-
-function hasPlugins(canary: CanaryStrategy): boolean {
-  return Object.keys(canary.trafficRouting?.plugins ?? {}).length > 0
 }
 
 /** Ranges and enums that upstream does not look at (spec api, where upstream falls short 11 to 13). */

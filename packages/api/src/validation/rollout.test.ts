@@ -86,7 +86,8 @@ test('an empty step is refused', () => {
 })
 
 test('seconds and durations are read as such; 1d is quoted in the error [api 12]', () => {
-  const pause = (duration: string | number) => textsOf(canaryApp({ steps: [{ pause: { duration } }] }))
+  const pause = (duration: string | number) =>
+    textsOf(canaryApp({ steps: [{ pause: { duration } }] }))
   for (const duration of ['600', 600, '10m', '1h30m']) expect(pause(duration)).toEqual([])
   expect(pause('1d')).toEqual([
     `${canary}.steps[0].pause.duration: Invalid value: "1d": not a duration; use seconds or a number with s, m, h (for example "24h")`,
@@ -158,17 +159,37 @@ test('an article’s fragment without selector and template is told all that it 
 })
 
 test.each([
-  ['.stableService', { ...nginx, stableService: 'my-app-canary' }, 'the same service for the stable'],
-  ['.stableService', { trafficRouting: nginx.trafficRouting }, 'Canary service and Stable service must'],
-  ['.canaryService', { stableService: 's', trafficRouting: { smi: {} } }, 'must to be set to use Traffic'],
+  [
+    '.stableService',
+    { ...nginx, stableService: 'my-app-canary' },
+    'the same service for the stable',
+  ],
+  [
+    '.stableService',
+    { trafficRouting: nginx.trafficRouting },
+    'Canary service and Stable service must',
+  ],
+  [
+    '.canaryService',
+    { stableService: 's', trafficRouting: { smi: {} } },
+    'must to be set to use Traffic',
+  ],
   ['.dynamicStableScale', { dynamicStableScale: true }, 'can only be used with traffic routing'],
   [
     '.dynamicStableScale',
     { ...nginx, dynamicStableScale: true, scaleDownDelaySeconds: 3 },
     'cannot be used with scaleDownDelaySeconds',
   ],
-  ['.pingPong.pingService', { pingPong: { pingService: '', pongService: 'b' } }, 'Ping service and Pong'],
-  ['.pingPong.pingService', { pingPong: { pingService: 'b', pongService: 'b' } }, 'the same service for the ping'],
+  [
+    '.pingPong.pingService',
+    { pingPong: { pingService: '', pongService: 'b' } },
+    'Ping service and Pong',
+  ],
+  [
+    '.pingPong.pingService',
+    { pingPong: { pingService: 'b', pongService: 'b' } },
+    'the same service for the ping',
+  ],
   [
     '.trafficRouting.alb',
     { ...nginx, pingPong: { pingService: 'a', pongService: 'b' } },
@@ -195,7 +216,11 @@ test.each([
   ],
   [
     '.trafficRouting.managedRoutes',
-    { ...nginx, trafficRouting: { plugins: { a: {} } }, steps: [{ setHeaderRoute: { name: 'm' } }] },
+    {
+      ...nginx,
+      trafficRouting: { plugins: { a: {} } },
+      steps: [{ setHeaderRoute: { name: 'm' } }],
+    },
     "Rollout has missing field 'spec.strategy.canary.trafficRouting.managedRoutes'",
   ],
   [
@@ -279,7 +304,9 @@ test.each([
     { analysis: { args: [{ name: 'a', valueFrom: { fieldRef: { fieldPath: 'spec.nothing' } } }] } },
   ],
 ])('what upstream lets pass at %s is found before the update', (path, strategy) => {
-  expect(validateRollout(canaryApp(strategy)).map((problem) => problem.path)).toEqual([canary + path])
+  expect(validateRollout(canaryApp(strategy)).map((problem) => problem.path)).toEqual([
+    canary + path,
+  ])
 })
 
 test('a name too long for the runs made from it is refused with the length that fits', () => {

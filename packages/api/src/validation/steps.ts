@@ -5,6 +5,7 @@ import { invalid, missing, type Problem } from '../problem.ts'
 import type { CanaryStep, CanaryStrategy, ExperimentStep, Rollout } from '../types.ts'
 import { analysisExtras, argumentExtras, metadataArgumentProblems } from './analysis.ts'
 import { canaryPath } from './paths.ts'
+import { hasPlugins } from './plugins.ts'
 import { atLeast, between } from './ranges.ts'
 
 interface Place {
@@ -173,10 +174,6 @@ function experimentWeightProblems(
   return (step.experiment?.templates ?? []).flatMap(({ weight }, index) =>
     weight === undefined ? [] : [invalid(`${path}.templates[${index}].weight`, weight, detail)],
   )
-}
-
-function hasPlugins(canary: CanaryStrategy): boolean {
-  return Object.keys(canary.trafficRouting?.plugins ?? {}).length > 0
 }
 
 /** What upstream finds out only when the step runs (spec api, where upstream falls short 8, 12, 13). */

@@ -1,6 +1,6 @@
 import type { UnknownObject } from '@serinus/kube'
 import { CelRules } from './cel-rules.ts'
-import { type CustomSchema, pruneAndDefault } from './custom-schema.ts'
+import { type CustomSchema, pruneAndDefault, pruneUnknown } from './custom-schema.ts'
 import { validateCustom } from './custom-validation.ts'
 import { customMergeSchema } from './merge-schema.ts'
 import { scaleSubresource, type ServedResource, type Subresource } from './served.ts'
@@ -88,6 +88,11 @@ export class CustomVersion {
   /** Drops unknown fields (their paths go to `unknown`) and adds defaults. */
   prune(object: UnknownObject, unknown: string[]): UnknownObject {
     return pruneAndDefault(object, this.schema, unknown) as UnknownObject
+  }
+
+  /** Drops unknown fields and adds nothing. */
+  pruneOnly(object: UnknownObject): UnknownObject {
+    return pruneUnknown(object, this.schema) as UnknownObject
   }
 
   validate(object: UnknownObject, old: UnknownObject | undefined): readonly FieldError[] {

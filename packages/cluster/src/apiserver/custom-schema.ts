@@ -44,22 +44,28 @@ export function pruneAndDefault(
   schema: CustomSchema,
   unknown: string[],
 ): JsonObject {
-  return walkObject(object, schema, '', unknown, true) as JsonObject
+  return walkObject(object, schema, '', { unknown, defaults: true }, true)
 }
 
-/** The default values alone, for a value that is known to be pruned. */
-export function defaultsOnly(object: JsonObject, schema: CustomSchema): JsonObject {
-  return pruneAndDefault(object, schema, [])
+/** Drops what the schema does not know and adds nothing. */
+export function pruneUnknown(object: JsonObject, schema: CustomSchema): JsonObject {
+  return walkObject(object, schema, '', { unknown: [], defaults: false }, true)
 }
 
-function walk(value: unknown, schema: CustomSchema, path: string, unknown: string[]): unknown {
+/** What one walk collects, and whether it adds defaults. */
+interface Walk {
+  readonly unknown: string[]
+  readonly defaults: boolean
+}
+
+function walk(value: unknown, schema: CustomSchema, path: string, state: Walk): unknown {
   if (Array.isArray(value)) {
     const items = schema.items
     if (!items) return value
     let copy: unknown[] | undefined
     for (let index = 0; index < value.length; index++) {
       const item = value[index]
-      const walked = walk(item, items, `${path}[${index}]`, unknown)
+      const walked = walk(item, items, `${path}[${index}]`, state)
       if (walked === item) continue
       copy ??= [...value]
       copy[index] = walked
@@ -67,7 +73,7 @@ function walk(value: unknown, schema: CustomSchema, path: string, unknown: strin
     return copy ?? value
   }
   if (isObject(value)) {
-    return walkObject(value, schema, path, unknown, schema['x-kubernetes-embedded-resource'] === true)
+    return walkObject(value, schema, path, state, schema['x-kubernetes-embedded-resource'] === true)
   }
   return value
 }
@@ -76,7 +82,7 @@ function walkObject(
   object: JsonObject,
   schema: CustomSchema,
   path: string,
-  unknown: string[],
+  state: Walk,
   embedded: boolean,
 ): JsonObject {
   const { properties, additionalProperties } = schema
@@ -90,7 +96,7 @@ function walkObject(
     if (embedded && name === 'metadata') {
       const dropped = unknownFields('meta/v1.ObjectMeta', value)
       if (dropped.length === 0) continue
-      for (const field of dropped) unknown.push(`${below}.${field}`)
+      for (const field of dropped) state.unknown.push(`${below}.${field}`)
       copy ??= { ...object }
       copy[name] = withoutTop(value, dropped)
       continue
@@ -99,28 +105,29 @@ function walkObject(
     const of = property ?? (isObject(additionalProperties) ? (additionalProperties as CustomSchema) : undefined)
     if (of) {
       // A null where a default stands means: take the default.
-      if (value === null && of.default !== undefined && of.nullable !== true) {
+      if (state.defaults && value === null && of.default !== undefined && of.nullable !== true) {
         copy ??= { ...object }
         delete copy[name]
         continue
       }
-      const walked = walk(value, of, below, unknown)
+      const walked = walk(value, of, below, state)
       if (walked === value) continue
       copy ??= { ...object }
       copy[name] = walked
     } else if (!keepsUnknown && additionalProperties !== true) {
-      unknown.push(below)
+      state.unknown.push(below)
       copy ??= { ...object }
       delete copy[name]
     }
   }
+  if (!state.defaults) return copy ?? object
   for (const name of defaultedNames(schema)) {
     if ((copy ?? object)[name] !== undefined) continue
     const property = properties?.[name]
     if (!property) continue
     copy ??= { ...object }
     const below = path === '' ? name : `${path}.${name}`
-    copy[name] = walk(property.default, property, below, [])
+    copy[name] = walk(property.default, property, below, state)
   }
   return copy ?? object
 }

@@ -55,7 +55,9 @@ export class Inbox {
     if (!service) return null
     const fault = this.#faults.get(service)
     if (fault) {
-      const headers: Record<string, string> = fault.retryAfter ? { 'retry-after': String(fault.retryAfter) } : {}
+      const headers: Record<string, string> = fault.retryAfter
+        ? { 'retry-after': String(fault.retryAfter) }
+        : {}
       return new Response('fault ordered', { status: fault.status, headers })
     }
     if (service === 'slack') return this.#slack(request, url)
@@ -69,18 +71,30 @@ export class Inbox {
     const method = url.pathname.replace('/api/', '')
     const text = await request.text()
     const isJson = request.headers.get('content-type')?.includes('json')
-    const body: Record<string, unknown> = isJson ? JSON.parse(text || '{}') : Object.fromEntries(new URLSearchParams(text))
+    const body: Record<string, unknown> = isJson
+      ? JSON.parse(text || '{}')
+      : Object.fromEntries(new URLSearchParams(text))
     const authorization = request.headers.get('authorization') ?? `Bearer ${body['token'] ?? ''}`
-    if (!/^Bearer xox[a-z]-\S+$/.test(authorization)) return Response.json({ ok: false, error: 'invalid_auth' })
-    if (method !== 'chat.postMessage' && method !== 'chat.update') return Response.json({ ok: true, channels: [], messages: [] })
+    if (!/^Bearer xox[a-z]-\S+$/.test(authorization))
+      return Response.json({ ok: false, error: 'invalid_auth' })
+    if (method !== 'chat.postMessage' && method !== 'chat.update')
+      return Response.json({ ok: true, channels: [], messages: [] })
     const channel = String(body['channel'] ?? '')
-    if (!/^[#@]?[\w.-]+$/.test(channel)) return Response.json({ ok: false, error: 'channel_not_found' })
+    if (!/^[#@]?[\w.-]+$/.test(channel))
+      return Response.json({ ok: false, error: 'channel_not_found' })
     const blocks = typeof body['blocks'] === 'string' ? parsed(body['blocks']) : body['blocks']
-    if (blocks !== undefined && !Array.isArray(blocks)) return Response.json({ ok: false, error: 'invalid_blocks' })
-    if (!body['text'] && !blocks && !body['attachments']) return Response.json({ ok: false, error: 'no_text' })
+    if (blocks !== undefined && !Array.isArray(blocks))
+      return Response.json({ ok: false, error: 'invalid_blocks' })
+    if (!body['text'] && !blocks && !body['attachments'])
+      return Response.json({ ok: false, error: 'no_text' })
     this.#keep({ service: 'slack', to: channel, text: String(body['text'] ?? ''), body })
     const ts = `${(this.#clock.now() / 1000).toFixed(3)}${String(this.#received.length).padStart(3, '0')}`
-    return Response.json({ ok: true, channel: `C${channel.replace(/\W/g, '').toUpperCase()}`, ts, message: { text: body['text'] } })
+    return Response.json({
+      ok: true,
+      channel: `C${channel.replace(/\W/g, '').toUpperCase()}`,
+      ts,
+      message: { text: body['text'] },
+    })
   }
 
   async #pagerDuty(request: Request): Promise<Response> {
@@ -88,15 +102,26 @@ export class Inbox {
     const payload = (body['payload'] ?? {}) as Record<string, unknown>
     const errors = ['routing_key', 'event_action'].filter((key) => !body[key])
     if (body['event_action'] === 'trigger') {
-      errors.push(...['summary', 'source', 'severity'].filter((key) => !payload[key]).map((key) => `payload.${key}`))
+      errors.push(
+        ...['summary', 'source', 'severity']
+          .filter((key) => !payload[key])
+          .map((key) => `payload.${key}`),
+      )
     }
     if (errors.length > 0) {
-      return Response.json({ status: 'invalid event', message: 'Event object is invalid', errors }, { status: 400 })
+      return Response.json(
+        { status: 'invalid event', message: 'Event object is invalid', errors },
+        { status: 400 },
+      )
     }
     const action = String(body['event_action'])
-    const text = action === 'trigger' ? String(payload['summary']) : `${action} ${body['dedup_key']}`
+    const text =
+      action === 'trigger' ? String(payload['summary']) : `${action} ${body['dedup_key']}`
     this.#keep({ service: 'pagerduty', to: String(body['routing_key']), text, body })
-    return Response.json({ status: 'success', message: 'Event processed', dedup_key: body['dedup_key'] ?? 'none' }, { status: 202 })
+    return Response.json(
+      { status: 'success', message: 'Event processed', dedup_key: body['dedup_key'] ?? 'none' },
+      { status: 202 },
+    )
   }
 
   #keep(message: Omit<Received, 'at'>): void {

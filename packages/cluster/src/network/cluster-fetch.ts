@@ -16,7 +16,12 @@ export interface ClusterFetchOptions {
   readonly outside: Handler
 }
 
-const prometheusNames: ReadonlySet<string> = new Set(['prometheus', 'prometheus-server', 'prometheus-k8s', 'prometheus-operated'])
+const prometheusNames: ReadonlySet<string> = new Set([
+  'prometheus',
+  'prometheus-server',
+  'prometheus-k8s',
+  'prometheus-operated',
+])
 
 /**
  * `fetch` as it works from inside the cluster: names of Services reach their pods, never the host's DNS
@@ -32,6 +37,9 @@ export function clusterFetch(options: ClusterFetchOptions): Handler {
     const answer = await options.service(name.name, name.namespace, request)
     if (answer) return answer
     if (prometheusNames.has(name.name)) return options.prometheus(request)
-    throw Object.assign(new Error(`getaddrinfo ENOTFOUND ${hostname}`), { code: 'ENOTFOUND', hostname })
+    throw Object.assign(new Error(`getaddrinfo ENOTFOUND ${hostname}`), {
+      code: 'ENOTFOUND',
+      hostname,
+    })
   }
 }

@@ -5,7 +5,10 @@ test.each([
   ['prometheus', { name: 'prometheus', namespace: 'home' }],
   ['prometheus.monitoring', { name: 'prometheus', namespace: 'monitoring' }],
   ['prometheus-server.monitoring.svc', { name: 'prometheus-server', namespace: 'monitoring' }],
-  ['prometheus-server.monitoring.svc.cluster.local', { name: 'prometheus-server', namespace: 'monitoring' }],
+  [
+    'prometheus-server.monitoring.svc.cluster.local',
+    { name: 'prometheus-server', namespace: 'monitoring' },
+  ],
   ['api.example.com', null],
   ['127.0.0.1', null],
   ['localhost', null],

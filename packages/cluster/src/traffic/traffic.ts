@@ -33,6 +33,8 @@ export interface Traffic {
   readonly store: SeriesStore
   /** Answers one real request as the ingress does. */
   readonly handle: (request: Request) => Promise<Response>
+  /** Answers a request to a Service from inside the cluster. */
+  handleService(namespace: string, service: string, request: Request): Response
   /** By the version of the pod that answered: its pod template hash, else its image tag. */
   truth(version: string): GroundTruth
   /** Share of generated requests that went to the canary in the last tick, 0 to 1; null where nothing flows. */
@@ -197,6 +199,15 @@ export function startTraffic(options: TrafficOptions): Traffic {
     const canary =
       route.canary !== null && goesToCanary(route.canary, request.headers, random.next())
     const service = canary && route.canary ? route.canary.service : route.service
+    return answer({ route, service, canary })
+  }
+
+  function answer(asked: {
+    readonly route: Route
+    readonly service: string
+    readonly canary: boolean
+  }): Response {
+    const { route, service, canary } = asked
     const ready = targets(route.namespace, service)
     const pod = ready[random.int(Math.max(1, ready.length))]
     if (!pod) {
@@ -213,13 +224,9 @@ export function startTraffic(options: TrafficOptions): Traffic {
       requests: 1,
       errors: failed ? 1 : 0,
     })
+    const colour = behaviour.colour ? { color: behaviour.colour } : {}
     return Response.json(
-      {
-        pod: pod.metadata.name,
-        version: behaviour.version,
-        image: behaviour.image,
-        ...(behaviour.colour ? { color: behaviour.colour } : {}),
-      },
+      { pod: pod.metadata.name, version: behaviour.version, image: behaviour.image, ...colour },
       {
         status: failed ? behaviour.errorStatus : 200,
         headers: {
@@ -231,9 +238,17 @@ export function startTraffic(options: TrafficOptions): Traffic {
     )
   }
 
+  /** The route of a request that no Ingress carried. */
+  function direct(namespace: string, service: string): Route {
+    const none = { host: '', path: '/', exact: false, canary: null, requestsPerSecond: 0 }
+    return { namespace, ingress: '', service, ...none }
+  }
+
   return {
     store,
     handle,
+    handleService: (namespace, service) =>
+      answer({ route: direct(namespace, service), service, canary: false }),
     truth: (version) => ({ ...truthOf(version) }),
     canaryShare: (namespace, ingress) => shares.get(`${namespace}/${ingress}`) ?? null,
   }

@@ -691,10 +691,9 @@ function withoutHash(template: PodTemplate): object {
   }
 }
 
-/** Names of at most 63 characters (kubernetes: generateReplicaSetName). */
+/** At most 253 characters, as names may have (kubernetes: generateReplicaSetName). */
 function replicaSetName(deployment: string, hash: string): string {
-  const room = 63 - 5 - hash.length - 1
-  return `${deployment.slice(0, Math.max(room, 0) || undefined)}-${hash}`
+  return `${deployment.slice(0, 253 - 1 - hash.length)}-${hash}`
 }
 
 function size(set: ReplicaSet): number {

@@ -106,18 +106,14 @@ export function text(error: unknown): string {
 function podFrom(template: PodTemplate, owner: KubeObject): Pod {
   const { labels, annotations, finalizers, generateName } = template.metadata ?? {}
   const { namespace, name } = owner.metadata
-  return {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: {
-      generateName: generateName ?? `${name}-`,
-      ...(namespace && { namespace }),
-      ...(labels && { labels }),
-      ...(annotations && { annotations }),
-      ...(finalizers && { finalizers }),
-      ownerReferences: [controllerReference(owner)],
-      // The type wants a name; the server makes it from generateName.
-    } as Pod['metadata'],
-    spec: template.spec,
+  const metadata: Omit<Pod['metadata'], 'name'> = {
+    generateName: generateName ?? `${name}-`,
+    ...(namespace && { namespace }),
+    ...(labels && { labels }),
+    ...(annotations && { annotations }),
+    ...(finalizers && { finalizers }),
+    ownerReferences: [controllerReference(owner)],
   }
+  // Only the server can give it a name.
+  return { apiVersion: 'v1', kind: 'Pod', metadata: metadata as Pod['metadata'], spec: template.spec }
 }

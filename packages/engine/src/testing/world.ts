@@ -34,7 +34,16 @@ export class World {
   /** When the pods of a ReplicaSet were created. */
   readonly #pods = new Map<string, number[]>()
 
-  constructor(rollout: Rollout) {
+  constructor(
+    rollout: Rollout,
+    objects: Partial<
+      Pick<
+        World,
+        'services' | 'ingresses' | 'analysisTemplates' | 'clusterAnalysisTemplates' | 'weight'
+      >
+    > = {},
+  ) {
+    Object.assign(this, objects)
     this.rollout = {
       ...rollout,
       metadata: { ...rollout.metadata, uid: 'uid-1', generation: 1, resourceVersion: '1' },

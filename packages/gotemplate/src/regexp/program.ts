@@ -1,7 +1,7 @@
 import type { Assertion, RegexNode } from './syntax.ts'
 
 /** One instruction of the matcher; `next` and `other` are indexes, `next` is tried first. */
-export type Instruction =
+type Instruction =
   | { readonly kind: 'one'; readonly test: (code: number) => boolean; readonly next: number }
   | { readonly kind: 'assert'; readonly assertion: Assertion; readonly next: number }
   | { readonly kind: 'save'; readonly slot: number; readonly next: number }

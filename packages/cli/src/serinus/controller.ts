@@ -1,0 +1,89 @@
+import { hostname } from 'node:os'
+import { type Controller, startController } from '@serinus/controller'
+import {
+  httpClient,
+  kubeconfigTransport,
+  limitRate,
+  RealClock,
+  runWithLease,
+  SeededRandom,
+} from '@serinus/kube'
+import { version } from '../version.ts'
+import { startNotifications } from './notifications.ts'
+import type { Process } from './up.ts'
+
+export interface ControllerFlags {
+  readonly kubeconfig?: string
+  readonly context?: string
+  readonly namespaced: boolean
+  readonly namespace?: string
+  readonly instanceId?: string
+  readonly leaderElect: boolean
+  readonly qps: number
+  readonly burst: number
+  readonly zeroPause: string
+}
+
+/** The controller alone, out of cluster or in (spec operations 1.1). */
+export async function runController(
+  flags: ControllerFlags,
+  { out, err, env, signal }: Process,
+): Promise<void> {
+  if (flags.zeroPause !== 'gate' && flags.zeroPause !== 'advance') {
+    throw new Error(`--zero-pause: ${JSON.stringify(flags.zeroPause)} is neither gate nor advance`)
+  }
+  const zeroPause = flags.zeroPause
+  const clock = new RealClock()
+  const reach = kubeconfigTransport({
+    ...(flags.kubeconfig ? { kubeconfig: flags.kubeconfig } : {}),
+    ...(flags.context ? { context: flags.context } : {}),
+    env,
+    clock,
+  })
+  const unlimited = httpClient(reach.transport, {
+    baseUrl: reach.baseUrl,
+    userAgent: `rollouts-controller/${version}`,
+  })
+  const client = limitRate(unlimited, { clock, qps: flags.qps, burst: flags.burst })
+  const namespace = flags.namespace ?? env['POD_NAMESPACE'] ?? 'argo-rollouts'
+  const onError = (where: string, error: unknown) =>
+    err(`${where}: ${error instanceof Error ? error.message : String(error)}\n`)
+  const work = async (term: AbortSignal) => {
+    const notifications = startNotifications({
+      client,
+      clock,
+      signal: term,
+      fetch,
+      random: new SeededRandom(hostname()),
+      onError,
+    })
+    const controller: Controller = startController({
+      client,
+      clock,
+      signal: term,
+      fetch: (request) => fetch(request),
+      env,
+      engine: { zeroPause },
+      ...(flags.namespaced ? { namespace } : {}),
+      ...(flags.instanceId ? { instanceId: flags.instanceId } : {}),
+      onError,
+      onStored: (rollout) => notifications.observe(rollout),
+    })
+    await controller.synced
+    out('controller started\n')
+    await controller.stopped
+  }
+  if (!flags.leaderElect) return work(signal)
+  await runWithLease(
+    // The lease is upstream's, so that both never work at the same time; its requests are not rationed.
+    {
+      client: unlimited,
+      clock,
+      signal,
+      namespace,
+      name: 'argo-rollouts-controller-lock',
+      identity: `${hostname()}_${process.pid}`,
+    },
+    work,
+  )
+}

@@ -1,0 +1,129 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { crd, kinds, type Rollout } from '@serinus/api'
+import { type Addresses, type Cluster, openCluster, startCluster } from '@serinus/cluster'
+import { type Controller, startController } from '@serinus/controller'
+import {
+  ApiError,
+  type Clock,
+  httpClient,
+  type KubeClient,
+  type KubeObject,
+  resources,
+  SeededRandom,
+} from '@serinus/kube'
+import { startNotifications } from './notifications.ts'
+
+/** Namespace of the controller and of the central notification configuration, as upstream's manifests have it. */
+export const controllerNamespace = 'argo-rollouts'
+
+export interface LocalOptions {
+  readonly clock: Clock
+  readonly signal: AbortSignal
+  readonly listen: { readonly host: string; readonly port: number }
+  readonly insecureHttp: boolean
+  /** Slack and PagerDuty are played by the inbox. */
+  readonly useInbox: boolean
+  readonly withController: boolean
+  /** Absent: the outside world is out of reach. */
+  readonly outside?: (request: Request) => Promise<Response>
+  readonly onStored?: (rollout: Rollout) => void
+  readonly onError: (where: string, error: unknown) => void
+}
+
+/** The embedded cluster with Serinus in it, reachable from outside. */
+export interface LocalCluster {
+  readonly cluster: Cluster
+  readonly client: KubeClient
+  readonly controller: Controller | null
+  readonly addresses: Addresses
+  close(): Promise<void>
+}
+
+export async function startLocalCluster(options: LocalOptions): Promise<LocalCluster> {
+  const { clock, signal } = options
+  const cluster = startCluster({
+    clock,
+    signal,
+    seed: 'serinus',
+    home: 'default',
+    useInbox: options.useInbox,
+    ...(options.outside ? { outside: options.outside } : {}),
+    onError: (error) => options.onError('cluster', error),
+  })
+  await installKinds(cluster.client)
+  await ensure(cluster.client, {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name: controllerNamespace },
+  })
+  let controller: Controller | null = null
+  if (options.withController) {
+    // The controller speaks HTTP to the cluster as it would to any other, only without a socket between them.
+    const client = httpClient(cluster.api.handleTrusted)
+    const notifications = startNotifications({
+      client,
+      clock,
+      signal,
+      fetch: cluster.fetch,
+      random: new SeededRandom('notifications'),
+      onError: options.onError,
+    })
+    controller = startController({
+      client,
+      clock,
+      signal,
+      fetch: (request) => cluster.fetch(request),
+      env: process.env,
+      onError: options.onError,
+      onStored: (rollout) => {
+        notifications.observe(rollout)
+        options.onStored?.(rollout)
+      },
+    })
+    await controller.synced
+  }
+  const opened = await openCluster(cluster, {
+    ...options.listen,
+    insecureHttp: options.insecureHttp,
+  })
+  return {
+    cluster,
+    client: cluster.client,
+    controller,
+    addresses: opened.addresses,
+    close: opened.close,
+  }
+}
+
+/** The five kinds, as `kubectl apply --server-side -f deploy/crds` would install them. */
+export async function installKinds(client: KubeClient): Promise<void> {
+  for (const kind of Object.values(kinds)) {
+    const definition = crd(kind) as unknown as KubeObject
+    try {
+      await client.create(resources.customResourceDefinitions, definition)
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.reason !== 'AlreadyExists') throw error
+    }
+  }
+}
+
+async function ensure(client: KubeClient, namespace: KubeObject): Promise<void> {
+  try {
+    await client.create(resources.namespaces, namespace)
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.reason !== 'AlreadyExists') throw error
+  }
+}
+
+/** Where `serinus up` keeps its things unless told otherwise. */
+export function defaultDataFolder(env: Readonly<Record<string, string | undefined>>): string {
+  return join(env['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state'), 'serinus', 'default')
+}
+
+/** Readable by the user alone: it holds the keys of the cluster. */
+export function writePrivate(file: string, text: string): void {
+  mkdirSync(dirname(file), { recursive: true })
+  writeFileSync(file, text, { mode: 0o600 })
+}

@@ -1,0 +1,122 @@
+import { type Clock, type KubeClient, resources, SeededRandom } from '@serinus/kube'
+import { promqlHandler } from '@serinus/promql'
+import { listen } from './apiserver/listen.ts'
+import { ApiServer } from './apiserver/server.ts'
+import { Inbox } from './inbox/inbox.ts'
+import { clusterFetch, type Handler } from './network/cluster-fetch.ts'
+import { serve } from './network/serve.ts'
+import { startTraffic, type Traffic } from './traffic/traffic.ts'
+import { startWorkloads } from './workloads/workloads.ts'
+
+export interface ClusterOptions {
+  readonly clock: Clock
+  readonly signal: AbortSignal
+  /** Decides every chance in the cluster; the same seed and clock give the same story. */
+  readonly seed: number | string
+  /** Namespace that short names resolve in. */
+  readonly home: string
+  /** Absent: the outside world is out of reach. */
+  readonly outside?: Handler
+  /** Slack and PagerDuty are played by the cluster's inbox instead of being called. */
+  readonly useInbox: boolean
+  readonly onError?: (error: unknown) => void
+}
+
+/** A Kubernetes in this process (spec embedded-cluster). */
+export interface Cluster {
+  readonly api: ApiServer
+  /** Cluster admin, in process. */
+  readonly client: KubeClient
+  readonly traffic: Traffic
+  readonly inbox: Inbox
+  /** The Prometheus HTTP API over what the cluster measured. */
+  readonly prometheus: Handler
+  /** `fetch` as a pod of the cluster has it. */
+  readonly fetch: Handler
+}
+
+export interface Addresses {
+  readonly server: string
+  /** YAML text. */
+  readonly kubeconfig: string
+  readonly ingress: string
+  readonly prometheus: string
+  readonly inbox: string
+}
+
+export function startCluster(options: ClusterOptions): Cluster {
+  const { clock, signal } = options
+  const random = new SeededRandom(options.seed)
+  const api = new ApiServer({ clock, random: random.fork('api') })
+  const onError = options.onError ? { onError: options.onError } : {}
+  startWorkloads({
+    api,
+    client: api.client,
+    clock,
+    random: random.fork('workloads'),
+    signal,
+    ...onError,
+  })
+  const traffic = startTraffic({
+    client: api.client,
+    clock,
+    random: random.fork('traffic'),
+    signal,
+  })
+  const inbox = new Inbox(clock)
+  const prometheus = promqlHandler(traffic.store, clock)
+  const outside: Handler =
+    options.outside ??
+    (() =>
+      Promise.reject(
+        Object.assign(new Error('the outside world is out of reach'), { code: 'ENOTFOUND' }),
+      ))
+  const fetch = clusterFetch({
+    prometheus,
+    service: async (name, namespace, request) => {
+      try {
+        await api.client.get(resources.services, { namespace, name })
+      } catch {
+        return null
+      }
+      return traffic.handleService(namespace, name, request)
+    },
+    ...(options.useInbox ? { inbox } : {}),
+    home: options.home,
+    outside,
+  })
+  return { api, client: api.client, traffic, inbox, prometheus, fetch }
+}
+
+/** Opens the cluster on loopback: the API over TLS, ingress, Prometheus and inbox over HTTP. */
+export async function openCluster(
+  cluster: Cluster,
+  options: { readonly host: string; readonly port: number; readonly insecureHttp: boolean },
+): Promise<{ readonly addresses: Addresses; close(): Promise<void> }> {
+  const { host } = options
+  const opened = await Promise.all([
+    listen(cluster.api, { host, port: options.port, tls: !options.insecureHttp }),
+    serve(cluster.traffic.handle, { host, port: 0 }),
+    serve(cluster.prometheus, { host, port: 0 }),
+    serve((request) => inboxPage(cluster.inbox, request), { host, port: 0 }),
+  ])
+  const [server, ingress, prometheus, inbox] = opened
+  return {
+    addresses: {
+      server: server.url,
+      kubeconfig: server.kubeconfig,
+      ingress: ingress.url,
+      prometheus: prometheus.url,
+      inbox: inbox.url,
+    },
+    close: async () => {
+      await Promise.all(opened.map((one) => one.close()))
+    },
+  }
+}
+
+/** What came in, as JSON; `serinus inbox` reads it. */
+async function inboxPage(inbox: Inbox, request: Request): Promise<Response> {
+  const taken = await inbox.handle(request.clone() as Request)
+  return taken ?? Response.json(inbox.received)
+}

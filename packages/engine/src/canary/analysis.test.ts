@@ -1,0 +1,340 @@
+import type {
+  AnalysisRun,
+  AnalysisTemplate,
+  ClusterAnalysisTemplate,
+  Metric,
+  Rollout,
+} from '@serinus/api'
+import { expect, test } from 'vitest'
+import { canaryRollout, World } from '../testing/world.ts'
+
+type Canary = Parameters<typeof canaryRollout>[0]
+
+function metric(name: string, facts: Partial<Metric> = {}): Metric {
+  return { name, provider: { web: { url: 'http://x' } }, ...facts } as Metric
+}
+
+function template(name: string, spec: Partial<AnalysisTemplate['spec']>): AnalysisTemplate {
+  return {
+    apiVersion: 'argoproj.io/v1alpha1',
+    kind: 'AnalysisTemplate',
+    metadata: { name, namespace: 'default' },
+    spec: { metrics: [metric('m')], ...spec },
+  } as AnalysisTemplate
+}
+
+function worldWith(
+  canary: Canary,
+  facts: {
+    templates?: AnalysisTemplate[]
+    cluster?: ClusterAnalysisTemplate[]
+    labels?: Record<string, string>
+  } = {},
+): World {
+  const rollout = canaryRollout(canary, { replicas: 2 })
+  const labelled = {
+    ...rollout,
+    metadata: { ...rollout.metadata, ...(facts.labels ? { labels: facts.labels } : {}) },
+  } as Rollout
+  const world = new World(labelled, {
+    analysisTemplates: facts.templates ?? [],
+    clusterAnalysisTemplates: facts.cluster ?? [],
+  })
+  world.pass(10_000)
+  world.forget()
+  return world
+}
+
+/** What the run's own controller would have written. */
+function finish(
+  world: World,
+  name: string,
+  status: Partial<NonNullable<AnalysisRun['status']>>,
+): void {
+  world.analysisRuns = world.analysisRuns.map((run) =>
+    run.metadata.name === name
+      ? ({ ...run, status: { ...run.status, ...status } } as AnalysisRun)
+      : run,
+  )
+  world.settle()
+}
+
+const inline = (...names: string[]) => ({
+  analysis: { templates: names.map((templateName) => ({ templateName })) },
+})
+
+test('an analysis step starts a run with its name, labels and owner [analysis-and-experiments 1] [api 33] [api 34]', () => {
+  const world = worldWith(
+    { steps: [{ setWeight: 50 }, inline('t')] },
+    { templates: [template('t', {})] },
+  )
+  world.setImage('h2')
+  world.pass(10_000)
+  const hash = world.status.currentPodHash ?? ''
+  const [run] = world.analysisRuns
+  expect(run?.metadata.name).toBe(`app-${hash}-2-1`)
+  expect(run?.metadata.labels).toEqual({
+    'rollouts-pod-template-hash': hash,
+    'rollout-type': 'Step',
+    'step-index': '1',
+    app: 'app',
+  })
+  expect(run?.metadata.annotations?.['rollout.argoproj.io/revision']).toBe('2')
+  expect(run?.metadata.ownerReferences?.[0]).toMatchObject({
+    kind: 'Rollout',
+    name: 'app',
+    controller: true,
+  })
+})
+
+test('a failed step run aborts; after a retry the same step asks anew under another name [analysis-and-experiments 2] [api 33]', () => {
+  const world = worldWith(
+    { steps: [{ setWeight: 50 }, inline('t')] },
+    { templates: [template('t', {})] },
+  )
+  world.setImage('h2')
+  world.pass(10_000)
+  const name = world.analysisRuns[0]?.metadata.name ?? ''
+  finish(world, name, { phase: 'Failed', message: 'bad' })
+  expect(world.status.message).toBe(
+    'RolloutAborted: Rollout aborted update to revision 2: Step-based analysis phase error/failed: bad',
+  )
+  world.pass(10_000)
+  world.patchStatus({ abort: false })
+  world.pass(10_000)
+  expect(world.analysisRuns.map((run) => run.metadata.name)).toEqual([name, `${name}.1`])
+})
+
+test('a background run waits for its starting step [analysis-and-experiments 4]', () => {
+  const world = worldWith(
+    {
+      steps: [{ setWeight: 50 }, { pause: {} }],
+      analysis: { startingStep: 1, templates: [{ templateName: 't' }] },
+    },
+    { templates: [template('t', { metrics: [metric('m', { interval: '1m' })] })] },
+  )
+  world.setImage('h2')
+  expect(world.analysisRuns).toEqual([])
+  world.pass(5_000)
+  expect(world.analysisRuns.map((run) => run.metadata.labels?.['rollout-type'])).toEqual([
+    'Background',
+  ])
+})
+
+test('without steps a background run starts at once [analysis-and-experiments 5]', () => {
+  const world = worldWith(
+    { analysis: { startingStep: 2, templates: [{ templateName: 't' }] } },
+    { templates: [template('t', { metrics: [metric('m', { interval: '1m' })] })] },
+  )
+  world.setImage('h2')
+  expect(world.analysisRuns).toHaveLength(1)
+})
+
+test('a first deployment is not analysed [analysis-and-experiments 6]', () => {
+  const world = worldWith(
+    { steps: [inline('t')], analysis: { templates: [{ templateName: 't' }] } },
+    { templates: [template('t', {})] },
+  )
+  expect(world.analysisRuns).toEqual([])
+  expect(world.status.phase).toBe('Healthy')
+})
+
+test('templates are merged and the Rollout has the last word on arguments [analysis-and-experiments 7]', () => {
+  const world = worldWith(
+    {
+      steps: [
+        {
+          analysis: {
+            templates: [{ templateName: 'a' }, { templateName: 'b' }],
+            args: [{ name: 'svc', value: 'y' }],
+          },
+        },
+      ],
+    },
+    {
+      templates: [
+        template('a', { metrics: [metric('m1')], args: [{ name: 'svc' }] }),
+        template('b', { metrics: [metric('m2')], args: [{ name: 'svc', value: 'x' }] }),
+      ],
+    },
+  )
+  world.setImage('h2')
+  const [run] = world.analysisRuns
+  expect(run?.spec.metrics?.map((one) => one.name)).toEqual(['m1', 'm2'])
+  expect(run?.spec.args).toEqual([{ name: 'svc', value: 'y' }])
+})
+
+test('arguments of two templates that disagree are refused [analysis-and-experiments 8]', () => {
+  const world = worldWith(
+    {
+      steps: [
+        {
+          analysis: {
+            templates: [{ templateName: 'a' }, { templateName: 'b' }],
+            args: [{ name: 'svc', value: 'y' }],
+          },
+        },
+      ],
+    },
+    {
+      templates: [
+        template('a', { metrics: [metric('m1')], args: [{ name: 'svc', value: 'x' }] }),
+        template('b', { metrics: [metric('m2')], args: [{ name: 'svc', value: 'z' }] }),
+      ],
+    },
+  )
+  expect(world.status.message).toContain(
+    "Argument `svc` specified multiple times with different values: 'x', 'z'",
+  )
+})
+
+test('templates that name each other are refused as a cycle [analysis-and-experiments 10] [api 23]', () => {
+  const world = worldWith(
+    { steps: [inline('a')] },
+    {
+      templates: [
+        template('a', { templates: [{ templateName: 'b' }] }),
+        template('b', { metrics: [metric('n')], templates: [{ templateName: 'a' }] }),
+      ],
+    },
+  )
+  expect(world.status.message).toContain('templates a -> b -> a form a cycle')
+})
+
+test('arguments are read from fields of the Rollout [analysis-and-experiments 11]', () => {
+  const world = worldWith(
+    {
+      steps: [
+        {
+          analysis: {
+            templates: [{ templateName: 't' }],
+            args: [
+              { name: 'env', valueFrom: { fieldRef: { fieldPath: "metadata.labels['env']" } } },
+              {
+                name: 'image',
+                valueFrom: { fieldRef: { fieldPath: 'spec.template.spec.containers[0].image' } },
+              },
+            ],
+          },
+        },
+      ],
+    },
+    {
+      templates: [template('t', { args: [{ name: 'env' }, { name: 'image' }] })],
+      labels: { env: 'dev' },
+    },
+  )
+  world.setImage('h2')
+  expect(world.analysisRuns[0]?.spec.args).toEqual([
+    { name: 'env', value: 'dev' },
+    { name: 'image', value: 'h2' },
+  ])
+})
+
+test('an inline metric must come to an end, a background one need not [analysis-and-experiments 12] [api 24]', () => {
+  const templates = [template('t', { metrics: [metric('m', { interval: '1m' })] })]
+  expect(worldWith({ steps: [inline('t')] }, { templates }).status.message).toContain(
+    'runs indefinitely',
+  )
+  expect(
+    worldWith({ analysis: { templates: [{ templateName: 't' }] } }, { templates }).status.phase,
+  ).toBe('Healthy')
+})
+
+test('a failed background run aborts with its message and takes the weight back [analysis-and-experiments 13] [api 36]', () => {
+  const world = worldWith(
+    { steps: [{ setWeight: 50 }, { pause: {} }], analysis: { templates: [{ templateName: 't' }] } },
+    { templates: [template('t', { metrics: [metric('m', { interval: '1m' })] })] },
+  )
+  world.setImage('h2')
+  world.pass(10_000)
+  const message = 'Metric "e" assessed Failed due to failed (1) > failureLimit (0)'
+  finish(world, world.analysisRuns[0]?.metadata.name ?? '', { phase: 'Failed', message })
+  expect(world.status.message).toBe(
+    `RolloutAborted: Rollout aborted update to revision 2: Background analysis phase error/failed: ${message}`,
+  )
+  expect(world.reasons().filter((reason) => reason === 'RolloutAborted')).toHaveLength(1)
+  world.pass(20_000)
+  expect(world.size('h2')).toBe(0)
+})
+
+test('an inconclusive background run pauses; resumed, the question is asked again [analysis-and-experiments 15]', () => {
+  const world = worldWith(
+    {
+      steps: [{ setWeight: 50 }, { setWeight: 100 }],
+      analysis: { templates: [{ templateName: 't' }] },
+    },
+    { templates: [template('t', { metrics: [metric('m', { interval: '1m' })] })] },
+  )
+  world.setImage('h2')
+  finish(world, world.analysisRuns[0]?.metadata.name ?? '', { phase: 'Inconclusive' })
+  world.pass(20_000)
+  expect([world.status.phase, world.status.message]).toEqual(['Paused', 'InconclusiveAnalysisRun'])
+  world.patchStatus({ pauseConditions: null })
+  expect(world.analysisRuns).toHaveLength(2)
+})
+
+test('an inconclusive step run pauses; promoted, the step is passed [analysis-and-experiments 14]', () => {
+  const world = worldWith(
+    { steps: [inline('t'), { pause: {} }] },
+    { templates: [template('t', {})] },
+  )
+  world.setImage('h2')
+  finish(world, world.analysisRuns[0]?.metadata.name ?? '', { phase: 'Inconclusive' })
+  expect([world.status.phase, world.status.message]).toEqual(['Paused', 'InconclusiveAnalysisRun'])
+  world.patchStatus({ pauseConditions: null, controllerPause: null, currentStepIndex: 1 })
+  expect(world.status.currentStepIndex).toBe(1)
+  expect(world.status.message).toBe('CanaryPauseStep')
+})
+
+test('a run that changes its phase is told on the Rollout [analysis-and-experiments 19]', () => {
+  const world = worldWith({ steps: [inline('t')] }, { templates: [template('t', {})] })
+  world.setImage('h2')
+  const name = world.analysisRuns[0]?.metadata.name ?? ''
+  finish(world, name, { phase: 'Running' })
+  finish(world, name, { phase: 'Failed' })
+  expect(world.transitions.find((t) => t.reason === 'AnalysisRunFailed')).toMatchObject({
+    type: 'Warning',
+    message: `Step Analysis Run '${name}' Status New: 'Failed' Previous: 'Running'`,
+  })
+})
+
+test('only a ClusterAnalysisTemplate of that name: it is used, with a warning, unless clusterScope says no [analysis-and-experiments 20]', () => {
+  const cluster = [
+    {
+      ...template('t', {}),
+      kind: 'ClusterAnalysisTemplate',
+      metadata: { name: 't' },
+    } as ClusterAnalysisTemplate,
+  ]
+  const world = worldWith({ steps: [inline('t')] }, { cluster })
+  world.setImage('h2')
+  expect(world.analysisRuns).toHaveLength(1)
+  expect(world.reasons()).toContain('ClusterTemplateFallback')
+  const strict = worldWith(
+    { steps: [{ analysis: { templates: [{ templateName: 't', clusterScope: false }] } }] },
+    { cluster },
+  )
+  expect(strict.status.message).toContain("AnalysisTemplate 't' not found")
+})
+
+test('a successful step run completes its step, and an abort ends the runs under way', () => {
+  const world = worldWith(
+    { steps: [inline('t'), { pause: {} }], analysis: { templates: [{ templateName: 'b' }] } },
+    {
+      templates: [
+        template('t', {}),
+        template('b', { metrics: [metric('bg', { interval: '1m' })] }),
+      ],
+    },
+  )
+  world.setImage('h2')
+  const step = world.analysisRuns.find((run) => run.metadata.labels?.['rollout-type'] === 'Step')
+  finish(world, step?.metadata.name ?? '', { phase: 'Successful' })
+  expect(world.status.currentStepIndex).toBe(1)
+  world.patchStatus({ abort: true })
+  const background = world.analysisRuns.find(
+    (run) => run.metadata.labels?.['rollout-type'] === 'Background',
+  )
+  expect(background?.spec.terminate).toBe(true)
+})
