@@ -63,7 +63,8 @@ test('the planners know no clock, no timer, no chance and nothing of Node.js', (
   const wrong = globSync('packages/engine/src/**/*.ts').flatMap((file) => {
     if (file.endsWith('.test.ts')) return []
     const text = readFileSync(file, 'utf8')
-    const banned = /from 'node:|Date\.now|new Date\(\)|setTimeout|setInterval|Math\.random|process\./
+    const banned =
+      /from 'node:|Date\.now|new Date\(\)|setTimeout|setInterval|Math\.random|process\./
     return banned.test(text) ? [file] : []
   })
   expect(wrong).toEqual([])

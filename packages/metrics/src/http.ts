@@ -1,13 +1,20 @@
+import { STATUS_CODES } from 'node:http'
 import type { MeasureInput } from './provider.ts'
 
 const largestBody = 10 * 1024 * 1024
+const mostRedirects = 10
 
-interface Asked {
+/** Header fields in the order they are set: a later one replaces an earlier one, whatever its case. */
+export type HeaderFields = readonly (readonly [name: string, value: string])[]
+
+export interface Asked {
   readonly url: string
   readonly method: string
-  readonly headers?: Readonly<Record<string, string>>
+  readonly headers?: HeaderFields
   readonly body?: string
   readonly insecure?: boolean
+  /** Words of Go's client when the deadline is that of the HTTP client, not of the caller. */
+  readonly clientTimeout?: boolean
 }
 
 export interface Reply {
@@ -19,27 +26,83 @@ export interface Reply {
 
 /** One request; failures read as Go's client words them, so that people find them where they look (spec metric-providers 1.5). */
 export async function ask(input: MeasureInput, asked: Asked): Promise<Reply> {
-  const method = asked.method.toUpperCase()
-  const title = `${method.charAt(0)}${method.slice(1).toLowerCase()} ${JSON.stringify(asked.url)}`
-  let response: Response
   try {
-    const request = new Request(asked.url, {
-      method,
-      headers: { 'User-Agent': 'argo-rollouts/serinus', ...asked.headers },
-      ...(asked.body === undefined ? {} : { body: asked.body }),
-      signal: input.signal,
-    })
-    response = await input.fetch(request, asked.insecure ? { insecure: true } : {})
+    if (input.signal.aborted) throw input.signal.reason
+    const response = await follow(input, asked)
     const text = await readBounded(response)
     return {
       status: response.status,
-      statusText: response.statusText,
+      statusText: response.statusText || (STATUS_CODES[response.status] ?? ''),
       text,
       contentType: response.headers.get('content-type') ?? '',
     }
   } catch (error) {
-    throw new Error(`${title}: ${causeText(error, input.signal)}`, { cause: error })
+    throw failed(asked, causeText(error, input.signal, asked.clientTimeout === true), error)
   }
+}
+
+/** `Get "<url>": <cause>`; a password in the URL is not told. */
+export function failed(asked: Pick<Asked, 'method' | 'url'>, text: string, cause: unknown): Error {
+  const { method, url } = asked
+  const verb = `${method.charAt(0).toUpperCase()}${method.slice(1).toLowerCase()}`
+  const shown = url.replace(/^([a-z][a-z0-9+.-]*:\/\/[^/?#@:]*):[^/?#]*@/i, '$1:***@')
+  return new Error(`${verb} ${JSON.stringify(shown)}: ${text}`, { cause })
+}
+
+/** Follows redirects as Go does; fetch would follow 20 and send a POST again as it pleases. */
+async function follow(input: MeasureInput, asked: Asked): Promise<Response> {
+  const options = asked.insecure ? { insecure: true } : {}
+  const first = new URL(asked.url)
+  let { url, method, body } = { url: first, method: asked.method.toUpperCase(), body: asked.body }
+  for (let redirects = 0; ; redirects++) {
+    const headers = headersFor(asked, { first, url, body })
+    const response = await input.fetch(
+      new Request(withoutCredentials(url), {
+        method,
+        headers,
+        redirect: 'manual',
+        signal: input.signal,
+        ...(body === undefined ? {} : { body }),
+      }),
+      options,
+    )
+    const target = response.headers.get('location')
+    if (![301, 302, 303, 307, 308].includes(response.status) || target === null) return response
+    if (redirects === mostRedirects) throw new Error(`stopped after ${mostRedirects} redirects`)
+    await response.body?.cancel()
+    url = new URL(target, url)
+    if (response.status < 307) {
+      if (method !== 'HEAD') method = 'GET'
+      body = undefined
+    }
+  }
+}
+
+function headersFor(
+  asked: Asked,
+  hop: { readonly first: URL; readonly url: URL; readonly body: string | undefined },
+): Headers {
+  const { first, url, body } = hop
+  const headers = new Headers([['User-Agent', 'argo-rollouts/serinus']])
+  for (const [name, value] of asked.headers ?? []) headers.set(name, value)
+  if (url.username && !headers.has('Authorization')) {
+    const [username, password] = [url.username, url.password].map(decodeURIComponent)
+    headers.set('Authorization', basicAuth(username ?? '', password ?? ''))
+  }
+  if (body === undefined && asked.body !== undefined) headers.delete('Content-Type')
+  // Credentials are for the host that was asked and those below it.
+  if (url.hostname !== first.hostname && !url.hostname.endsWith(`.${first.hostname}`)) {
+    for (const name of ['Authorization', 'Cookie', 'Www-Authenticate']) headers.delete(name)
+  }
+  return headers
+}
+
+/** fetch refuses a URL that carries them. */
+function withoutCredentials(url: URL): string {
+  const plain = new URL(url)
+  plain.username = ''
+  plain.password = ''
+  return plain.href
 }
 
 async function readBounded(response: Response): Promise<string> {
@@ -54,11 +117,14 @@ async function readBounded(response: Response): Promise<string> {
   return Buffer.concat(chunks).toString('utf8')
 }
 
-function causeText(error: unknown, signal: AbortSignal): string {
-  if (signal.aborted) return 'context deadline exceeded'
+function causeText(error: unknown, signal: AbortSignal, clientTimeout: boolean): string {
+  if (signal.aborted) {
+    const detail = clientTimeout ? ' (Client.Timeout exceeded while awaiting headers)' : ''
+    return `context deadline exceeded${detail}`
+  }
   const root = rootOf(error)
-  const code = (root as { code?: unknown }).code
   const facts = root as { hostname?: string; address?: string; port?: number; message?: string }
+  const { code } = root as { code?: unknown }
   if (code === 'ECONNREFUSED')
     return `dial tcp ${facts.address}:${facts.port}: connect: connection refused`
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN')
@@ -66,7 +132,7 @@ function causeText(error: unknown, signal: AbortSignal): string {
   if (code === 'ECONNRESET') return 'read: connection reset by peer'
   if (typeof code === 'string' && /CERT|SELF_SIGNED|UNABLE_TO/.test(code))
     return `tls: failed to verify certificate: ${facts.message}`
-  return facts.message ?? String(root)
+  return facts.message || String(code ?? root)
 }
 
 function rootOf(error: unknown): unknown {
@@ -82,60 +148,8 @@ export function basicAuth(username: string, password: string): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
 }
 
-interface OAuth2 {
-  readonly tokenUrl?: string
-  readonly clientId?: string
-  readonly clientSecret?: string
-  readonly scopes?: readonly string[]
-}
-
-/** Client credentials grant; header authentication first, then in the body (spec metric-providers 1.5). */
-export async function oauth2Header(
-  input: MeasureInput,
-  oauth2: OAuth2,
-  insecure: boolean,
-): Promise<string | null> {
-  const { tokenUrl, clientId, clientSecret } = oauth2
-  if (!tokenUrl) return null
-  if (!clientId || !clientSecret)
-    throw new Error('missing mandatory parameter in metric for OAuth2 setup')
-  const form = new URLSearchParams({ grant_type: 'client_credentials' })
-  if (oauth2.scopes?.length) form.set('scope', oauth2.scopes.join(' '))
-  const headers = { 'Content-Type': 'application/x-www-form-urlencoded' }
-  const post = (extra: Readonly<Record<string, string>>, body: URLSearchParams) =>
-    ask(input, {
-      url: tokenUrl,
-      method: 'POST',
-      headers: { ...headers, ...extra },
-      body: body.toString(),
-      insecure,
-    })
-  let reply = await post(
-    { Authorization: basicAuth(encodeURIComponent(clientId), encodeURIComponent(clientSecret)) },
-    form,
-  )
-  if (reply.status < 200 || reply.status > 299) {
-    reply = await post(
-      {},
-      new URLSearchParams([...form, ['client_id', clientId], ['client_secret', clientSecret]]),
-    )
-  }
-  if (reply.status < 200 || reply.status > 299) {
-    throw new Error(
-      `oauth2: cannot fetch token: ${reply.status} ${reply.statusText}\nResponse: ${reply.text}`,
-    )
-  }
-  const token = /form|text\/plain/.test(reply.contentType)
-    ? Object.fromEntries(new URLSearchParams(reply.text))
-    : JSON.parse(reply.text)
-  if (token.error)
-    throw new Error(
-      `oauth2: "${token.error}"${token.error_description ? ` "${token.error_description}"` : ''}`,
-    )
-  if (!token.access_token) throw new Error('oauth2: server response missing access_token')
-  const type =
-    !token.token_type || String(token.token_type).toLowerCase() === 'bearer'
-      ? 'Bearer'
-      : token.token_type
-  return `${type} ${token.access_token}`
+/** Form encoding to the byte as Go's url.Values has it: sorted, `~` plain, `*` escaped. */
+export function formEncode(fields: Readonly<Record<string, string>>): string {
+  const sorted = Object.entries(fields).sort(([a], [b]) => (a < b ? -1 : 1))
+  return new URLSearchParams(sorted).toString().replaceAll('%7E', '~').replaceAll('*', '%2A')
 }

@@ -1,7 +1,8 @@
 import { durationProblem, type Metric, parseDuration } from '@serinus/api'
 import { floats } from '@serinus/expr'
-import { ask, basicAuth, oauth2Header, type Reply } from './http.ts'
-import type { Measured, MeasureInput, Provider } from './provider.ts'
+import { ask, basicAuth, formEncode, type HeaderFields, type Reply } from './http.ts'
+import { oauth2Authorization } from './oauth2.ts'
+import { defaultDeadlineMs, type Measured, type MeasureInput, type Provider } from './provider.ts'
 import { rangeInstant } from './range-instant.ts'
 import { formatFloat, verdictOn } from './verdict.ts'
 
@@ -10,96 +11,119 @@ type Config = NonNullable<Metric['provider']['prometheus']>
 /** Prometheus and what speaks its API (spec metric-providers 2). */
 export const prometheus: Provider = {
   type: 'Prometheus',
+  deadlineMs({ provider }) {
+    const seconds = provider.prometheus?.timeout
+    return seconds === undefined || seconds < 0 ? defaultDeadlineMs : seconds * 1000
+  },
   async run(input) {
     const config = input.metric.provider.prometheus ?? {}
     if ((config.timeout ?? 0) < 0) throw new Error('prometheus timeout should not be negative')
-    const address = addressOf(config, input.env)
-    const headers = await headersOf(input, config)
+    const url = urlOf(config, input.env)
     const parameters = parametersOf(input, config)
-    const reply = await query({ input, config, address, headers, parameters })
-    return judged(input, reply)
+    const headers = await headersOf(input, config, url)
+    return judged(input, await query(input, { url, headers, parameters, config }))
   },
-  metadata: (metric) => ({ ResolvedPrometheusQuery: metric.provider.prometheus?.query ?? '' }),
+  metadata({ provider: { prometheus: config } }) {
+    return {
+      ResolvedPrometheusQuery: config?.query ?? '',
+      // Upstream drops it in silence where the host is not Amazon's; here the run says so.
+      ...(hasSigv4(config)
+        ? { IgnoredSetting: 'authentication.sigv4: requests are not signed by this version' }
+        : {}),
+    }
+  },
 }
 
-function addressOf(config: Config, env: MeasureInput['env']): URL {
-  const text = config.address || env['ARGO_ROLLOUTS_PROMETHEUS_ADDRESS']
-  if (!text) throw new Error('prometheus address is not configured')
-  try {
-    const url = new URL(text)
-    if (url.host && /^https?:$/.test(url.protocol)) return url
-  } catch {
-    // told below, in upstream's words
-  }
-  throw new Error('prometheus address is not is url format')
-}
-
-/** Custom headers override all other authentication; OAuth2 wins over basic (2.1, layers). */
-async function headersOf(input: MeasureInput, config: Config): Promise<Record<string, string>> {
-  const headers: Record<string, string> = {}
-  const { basicAuth: basic, oauth2, sigv4 } = config.authentication ?? {}
-  if (sigv4 && (sigv4.region || sigv4.profile || sigv4.roleArn)) {
+/** Base path of the address kept, its query string too. */
+function urlOf(config: Config, env: MeasureInput['env']): URL {
+  const url = parseAddress(config.address || env['ARGO_ROLLOUTS_PROMETHEUS_ADDRESS'])
+  if (hasSigv4(config) && url.href.includes('aps-workspaces')) {
     throw new Error(
       'authentication.sigv4 is not carried by this version of Serinus; use basicAuth, oauth2 or headers',
     )
   }
-  if (basic && (basic.username || basic.password)) {
-    if (!basic.username)
-      throw new Error('missing mandatory parameter in metric for basic auth setup: username')
-    if (!basic.password)
-      throw new Error('missing mandatory parameter in metric for basic auth setup: password')
-    headers['Authorization'] = basicAuth(basic.username, basic.password)
-  }
-  const token = oauth2 ? await oauth2Header(input, oauth2, config.insecure === true) : null
-  if (token) headers['Authorization'] = token
-  for (const header of config.headers ?? []) headers[header.key] = header.value
-  return headers
+  const path = config.rangeQuery ? 'api/v1/query_range' : 'api/v1/query'
+  url.pathname = `${url.pathname}/${path}`.replace(/\/{2,}/g, '/')
+  return url
 }
 
-function parametersOf(input: MeasureInput, config: Config): URLSearchParams {
+function parseAddress(text: string | undefined): URL {
+  if (!text) throw new Error('prometheus address is not configured')
+  const url = URL.parse(text)
+  if (url?.host && /^https?:$/.test(url.protocol)) return url
+  throw new Error('prometheus address is not is url format')
+}
+
+function hasSigv4(config: Config | undefined): boolean {
+  const { region, profile, roleArn } = config?.authentication?.sigv4 ?? {}
+  return Boolean(region || profile || roleArn)
+}
+
+/** Custom headers override all other authentication; OAuth2 wins over basic (2.1, layers). */
+async function headersOf(input: MeasureInput, config: Config, url: URL): Promise<HeaderFields> {
+  const custom = (config.headers ?? []).map(({ key, value }) => [key, value] as const)
+  const basic = basicAuthorization(config)
+  const token = await oauth2Authorization(input, config.authentication?.oauth2, {
+    for: { method: 'POST', url: url.href },
+    insecure: config.insecure === true,
+    headers: custom,
+    fallbackAuthorization: basic,
+  })
+  const authorization = token ?? basic
+  return [...(authorization ? [['Authorization', authorization] as const] : []), ...custom]
+}
+
+function basicAuthorization(config: Config): string | null {
+  const { username, password } = config.authentication?.basicAuth ?? {}
+  if (!username && !password) return null
+  const missing = !username ? 'username' : 'password'
+  if (!username || !password)
+    throw new Error(`missing mandatory parameter in metric for basic auth setup: ${missing}`)
+  return basicAuth(username, password)
+}
+
+function parametersOf(input: MeasureInput, config: Config): Readonly<Record<string, string>> {
   const now = input.clock.now()
-  const range = config.rangeQuery
-  const text = config.query ?? ''
-  if (!range) return new URLSearchParams({ query: text, time: String(now / 1000) })
+  const { query = '', rangeQuery: range } = config
+  if (!range) return { query, time: formatFloat(now / 1000) }
   const start = rangeInstant('start', range.start ?? '', () => now)
   const end = rangeInstant('end', range.end ?? '', () => now)
   const step = parseDuration(range.step ?? '')
-  if (step === undefined)
-    throw new Error(
-      `failed to parse rangeQuery.step as duration: ${durationProblem(range.step ?? '')}`,
-    )
-  return new URLSearchParams({
-    end: String(end / 1000),
-    query: text,
-    start: String(start / 1000),
+  if (step === undefined) {
+    const problem = durationProblem(range.step ?? '')
+    throw new Error(`failed to parse rangeQuery.step as duration: ${problem}`)
+  }
+  return {
+    query,
+    start: formatFloat(start / 1000),
+    end: formatFloat(end / 1000),
     step: formatFloat(step / 1000),
-  })
-}
-
-interface Asked {
-  readonly input: MeasureInput
-  readonly config: Config
-  readonly address: URL
-  readonly headers: Readonly<Record<string, string>>
-  readonly parameters: URLSearchParams
+  }
 }
 
 /** POST first; servers that do not take it get a GET with the same parameters. */
-async function query(asked: Asked): Promise<Reply> {
-  const { input, config, headers, parameters } = asked
-  const url = new URL(asked.address)
-  const path = config.rangeQuery ? 'api/v1/query_range' : 'api/v1/query'
-  url.pathname = `${url.pathname}/${path}`.replace(/\/{2,}/g, '/')
+async function query(
+  input: MeasureInput,
+  asked: {
+    readonly url: URL
+    readonly headers: HeaderFields
+    readonly parameters: Readonly<Record<string, string>>
+    readonly config: Config
+  },
+): Promise<Reply> {
+  const { headers, config } = asked
   const insecure = config.insecure === true
+  const form = formEncode(asked.parameters)
   const reply = await ask(input, {
-    url: url.href,
+    url: asked.url.href,
     method: 'POST',
-    headers: { 'Content-Type': 'application/x-www-form-urlencoded', ...headers },
-    body: parameters.toString(),
+    headers: [['Content-Type', 'application/x-www-form-urlencoded'], ...headers],
+    body: form,
     insecure,
   })
   if (reply.status !== 403 && reply.status !== 405 && reply.status !== 501) return reply
-  url.search = parameters.toString()
+  const url = new URL(asked.url)
+  url.search = form
   return ask(input, { url: url.href, method: 'GET', headers, insecure })
 }
 
@@ -111,59 +135,92 @@ interface Answer {
   readonly data?: { readonly resultType?: string; readonly result?: unknown }
 }
 
+type Sample = readonly [at: number, value: string]
+
+interface Series {
+  readonly value?: Sample
+  readonly values?: readonly Sample[]
+}
+
 function judged(input: MeasureInput, reply: Reply): Measured {
   const { metric } = input
   const now = () => input.clock.now()
-  const answer = parse(reply)
-  const { resultType, result } = answer.data ?? {}
-  const metadata = answer.warnings?.length
-    ? { warnings: answer.warnings.map((w) => JSON.stringify(w)).join(', ') }
-    : undefined
-  const done = (value: string, verdict: ReturnType<typeof verdictOn>): Measured => ({
-    kind: 'done',
-    value,
-    ...verdict,
-    ...(metadata ? { metadata } : {}),
-  })
+  const answer = parseAnswer(reply)
+  const { resultType = '', result } = answer.data ?? {}
+  const warnings = answer.warnings?.map((warning) => JSON.stringify(warning)).join(', ')
+  const metadata = warnings ? { metadata: { warnings } } : {}
   if (resultType === 'scalar') {
-    const value = number((result as [number, string])[1])
-    return done(formatFloat(value), verdictOn(metric, value, { now }))
+    const value = parseSample(result as Sample)
+    return {
+      kind: 'done',
+      value: formatFloat(value),
+      ...verdictOn(metric, value, { now }),
+      ...metadata,
+    }
   }
   if (resultType !== 'vector' && resultType !== 'matrix')
     throw new Error(`unexpected value type ${JSON.stringify(resultType)}`)
-  const series = (result ?? []) as readonly {
-    readonly value?: [number, string]
-    readonly values?: readonly [number, string][]
-  }[]
-  const values = series.flatMap((one) =>
-    resultType === 'vector' ? (one.value ? [one.value] : []) : (one.values ?? []),
-  )
-  const numbers = values.map(([, text]) => number(text))
-  const whyEmpty = series.length === 0 ? { whyEmpty: 'query returned no series' } : {}
-  return done(
-    `[${numbers.map(formatFloat).join(',')}]`,
-    verdictOn(metric, floats(numbers), { now, ...whyEmpty }),
-  )
-}
-
-function parse(reply: Reply): Answer {
-  let answer: Answer | null = null
-  try {
-    answer = JSON.parse(reply.text)
-  } catch {
-    // not Prometheus speaking: the status says it
+  const series = (Array.isArray(result) ? result : []) as readonly Series[]
+  // A native histogram has no value: upstream reads it as 0, which is nobody's measurement.
+  const numbers = series
+    .flatMap((one) => one.values ?? (one.value ? [one.value] : []))
+    .map(parseSample)
+  return {
+    kind: 'done',
+    value: `[${numbers.map(formatFloat).join(',')}]`,
+    ...verdictOn(metric, floats(numbers), { now, whyEmpty: whyEmpty(series) }),
+    ...metadata,
   }
-  if (answer?.status === 'error') throw new Error(`${answer.errorType}: ${answer.error}`)
-  if (answer?.status === 'success' && reply.status >= 200 && reply.status < 300) return answer
-  const excerpt =
-    reply.text.trim() && answer === null ? ` (${reply.text.trim().slice(0, 200)})` : ''
-  if (reply.status >= 500) throw new Error(`server_error: server error: ${reply.status}${excerpt}`)
-  if (reply.status >= 400) throw new Error(`client_error: client error: ${reply.status}${excerpt}`)
-  throw new Error(`bad_response: invalid answer with status ${reply.status}${excerpt}`)
 }
 
-function number(text: string): number {
-  if (text === '+Inf' || text === 'Inf') return Number.POSITIVE_INFINITY
-  if (text === '-Inf') return Number.NEGATIVE_INFINITY
-  return Number(text)
+function whyEmpty(series: readonly Series[]): string {
+  if (series.length === 0) return 'query returned no series'
+  return 'query returned no plain numbers, only native histograms'
+}
+
+/** Which errors an answer means, as Prometheus' own client reads it (2.3). */
+function parseAnswer(reply: Reply): Answer {
+  const { status, text } = reply
+  const ok = status >= 200 && status <= 299
+  const telling = ok || status === 400 || status === 422
+  const answer = parseJson(reply)
+  if (!telling) {
+    if (status < 400 || status > 599) throw new Error(`bad_response: bad response code ${status}`)
+    const kind = status < 500 ? 'client' : 'server'
+    const detail = detailOf(answer, text)
+    throw new Error(`${kind}_error: ${kind} error: ${status}${detail ? ` (${detail})` : ''}`)
+  }
+  if (answer instanceof Error) throw new Error(`bad_response: ${answer.message}`, { cause: answer })
+  if (answer.status === 'error') throw new Error(`${answer.errorType}: ${answer.error}`)
+  if (!ok) throw new Error('bad_response: inconsistent body for response code')
+  return answer
+}
+
+function parseJson(reply: Reply): Answer | Error {
+  try {
+    const answer: unknown = JSON.parse(reply.text)
+    return typeof answer === 'object' && answer !== null ? answer : new Error('no JSON object')
+  } catch (error) {
+    return error as SyntaxError
+  }
+}
+
+/** What a gateway or server says of its failure; upstream leaves it out. A page of HTML says nothing. */
+function detailOf(answer: Answer | Error, text: string): string {
+  if (!(answer instanceof Error))
+    return answer.error ? `${answer.errorType}: ${answer.error}`.slice(0, 200) : ''
+  const excerpt = text.trim()
+  return excerpt.startsWith('<') ? '' : excerpt.slice(0, 200)
+}
+
+function parseSample(sample: Sample): number {
+  const text: unknown = sample?.[1]
+  if (text === 'NaN') return Number.NaN
+  const infinite = /^([+-]?)Inf$/.exec(String(text))
+  if (infinite) return infinite[1] === '-' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY
+  if (typeof text === 'string' && /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text))
+    return Number(text)
+  throw new Error(
+    `bad_response: strconv.ParseFloat: parsing ${JSON.stringify(text ?? '')}: invalid syntax`,
+  )
 }

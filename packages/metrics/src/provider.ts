@@ -42,6 +42,8 @@ export type Measured =
 export interface Provider {
   /** As upstream names it in metrics and messages: `Prometheus`, `Web`, `Job`. */
   readonly type: string
+  /** Longest one call may take, milliseconds; 0 is over at once. Absent: `defaultDeadlineMs`. */
+  deadlineMs?(metric: Metric): number
   run(input: MeasureInput): Promise<Measured>
   resume?(input: MeasureInput, measurement: Measurement): Promise<Measured>
   terminate?(input: MeasureInput, measurement: Measurement): Promise<Measured>

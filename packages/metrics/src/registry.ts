@@ -9,9 +9,9 @@ const providers: Readonly<Record<string, Provider>> = { prometheus, job, web }
 
 /** The provider of a metric; throws where there is none, naming what was asked for. */
 export function providerOf(metric: Metric): Provider {
-  const [key] = Object.keys(metric.provider)
+  const [key] = Object.entries(metric.provider).find(([, config]) => config != null) ?? []
   if (key === undefined) throw new Error(`no valid provider in metric '${metric.name}'`)
-  const provider = providers[key]
+  const provider = Object.hasOwn(providers, key) ? providers[key] : undefined
   if (provider) return provider
   throw new Error(
     `provider ${key} of metric '${metric.name}' is not carried by this version of Serinus; it has ${Object.keys(providers).join(', ')}`,

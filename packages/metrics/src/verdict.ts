@@ -15,15 +15,21 @@ export function verdictOn(
 ): Verdict {
   const judgement = judge(metric, result, { now: options.now })
   if (judgement.phase !== 'Error') return { phase: judgement.phase }
-  return {
-    phase: 'Error',
-    message: judgement.message + (options.whyEmpty ? ` (${options.whyEmpty})` : ''),
-  }
+  const { message, problem } = judgement
+  if (!message.endsWith(noData)) return { phase: 'Error', message }
+  // The text of an empty list hides a mistake in the condition itself, which no data will ever mend. (Of nil most
+  // operators do not compile: there it is no mistake.)
+  const mistake = result !== null && problem.kind === 'compile' ? problem.message : ''
+  const aside = [options.whyEmpty, mistake].filter(Boolean).join('; ')
+  return { phase: 'Error', message: message + (aside ? ` (${aside})` : '') }
 }
+
+const noData = 'metric result is nil or empty: no data returned from the metric provider'
 
 /** Shortest decimal without an exponent (Go strconv 'f', -1): 1e21 prints `1000000000000000000000`. */
 export function formatFloat(value: number): string {
   if (Number.isNaN(value)) return 'NaN'
+  if (Object.is(value, -0)) return '-0'
   if (!Number.isFinite(value)) return value > 0 ? '+Inf' : '-Inf'
   const text = String(value)
   const [, sign = '', digits = '', fraction = '', exponent] =

@@ -1,31 +1,33 @@
+import { defaults, type Metric } from '@serinus/api'
 import { fromJson } from '@serinus/expr'
-import { ask, oauth2Header } from './http.ts'
-import { parseJsonPath, selectFirst } from './json-path.ts'
-import type { Provider } from './provider.ts'
+import { ask, type HeaderFields } from './http.ts'
+import { type JsonPath, parseJsonPath, selectFirst } from './json-path.ts'
+import { oauth2Authorization } from './oauth2.ts'
+import type { MeasureInput, Provider } from './provider.ts'
 import { goJson, verdictOn } from './verdict.ts'
+
+type Config = NonNullable<Metric['provider']['web']>
 
 /** Any HTTP endpoint that answers with JSON or text (spec metric-providers 3). */
 export const web: Provider = {
   type: 'Web',
+  deadlineMs({ provider }) {
+    const seconds = provider.web?.timeoutSeconds ?? 0
+    return (seconds > 0 ? seconds : defaults.webTimeoutSeconds) * 1000
+  },
   async run(input) {
     const config = input.metric.provider.web
     if (!config) throw new Error('spec.metrics[].provider.web is missing')
-    const path = parseJsonPath(config.jsonPath || '{$}')
-    const method = (config.method || 'GET').toUpperCase()
-    const headers: Record<string, string> = {}
-    const token = config.authentication?.oauth2
-      ? await oauth2Header(input, config.authentication.oauth2, config.insecure === true)
-      : null
-    if (token) headers['Authorization'] = token
-    for (const header of config.headers ?? []) headers[header.key] = header.value
+    const path = parseJsonPath(config.jsonPath || defaults.webJsonPath)
+    const method = (config.method || defaults.webMethod).toUpperCase()
     const body = bodyOf(config, method)
-    if (config.jsonBody !== undefined) headers['Content-Type'] = 'application/json'
     const reply = await ask(input, {
       url: config.url,
       method,
-      headers,
+      headers: await headersOf(input, config, method),
       ...(body === undefined ? {} : { body }),
       insecure: config.insecure === true,
+      clientTimeout: true,
     })
     if (reply.status < 200 || reply.status > 299)
       throw new Error(`received non 2xx response code: ${reply.status}`)
@@ -42,18 +44,32 @@ export const web: Provider = {
   },
 }
 
-function bodyOf(
-  config: { readonly body?: string; readonly jsonBody?: unknown },
+async function headersOf(
+  input: MeasureInput,
+  config: Config,
   method: string,
-): string | undefined {
-  if (config.body && config.jsonBody !== undefined) {
+): Promise<HeaderFields> {
+  const token = await oauth2Authorization(input, config.authentication?.oauth2, {
+    for: { method, url: config.url },
+    insecure: config.insecure === true,
+    clientTimeout: true,
+  })
+  return [
+    ...(config.headers ?? []).map(({ key, value }) => [key, value] as const),
+    ...(config.jsonBody === undefined ? [] : [['Content-Type', 'application/json'] as const]),
+    // The token is set last by upstream's transport, over a header of the same name.
+    ...(token ? [['Authorization', token] as const] : []),
+  ]
+}
+
+function bodyOf(config: Config, method: string): string | undefined {
+  const { body, jsonBody } = config
+  if (body && jsonBody !== undefined)
     throw new Error('use either Body or JSONBody; both cannot exists for WebMetric payload')
-  }
-  if (!config.body && config.jsonBody === undefined) return undefined
-  if (method !== 'POST' && method !== 'PUT') {
+  if (!body && jsonBody === undefined) return undefined
+  if (method === 'GET' || method === 'HEAD')
     throw new Error('Body/JSONBody can only be used with POST or PUT WebMetric Method types')
-  }
-  return config.body || JSON.stringify(config.jsonBody)
+  return body || JSON.stringify(jsonBody)
 }
 
 function parseJson(text: string): { ok: true; value: unknown } | { ok: false } {
@@ -64,15 +80,13 @@ function parseJson(text: string): { ok: true; value: unknown } | { ok: false } {
   }
 }
 
-function select(path: ReturnType<typeof parseJsonPath>, document: unknown): unknown {
+function select(path: JsonPath, document: unknown): unknown {
   let selected: ReturnType<typeof selectFirst>
   try {
     selected = selectFirst(path, document)
   } catch (error) {
-    throw new Error(
-      `Could not find JSONPath in body: ${error instanceof Error ? error.message : String(error)}`,
-      { cause: error },
-    )
+    const detail = error instanceof Error ? error.message : String(error)
+    throw new Error(`Could not find JSONPath in body: ${detail}`, { cause: error })
   }
   if (!selected.found) throw new Error('result of web metric produced no value')
   return selected.value

@@ -14,6 +14,11 @@ export interface NodeLoad {
   readonly pods: readonly Pod[]
 }
 
+export interface ClusterLoad {
+  readonly nodes: readonly NodeLoad[]
+  readonly namespaceLabels: (namespace: string) => Readonly<Record<string, string>>
+}
+
 /** Why a node is out of the question; `final`: removing other pods would not help. */
 interface Obstacle {
   readonly reason: string
@@ -24,19 +29,20 @@ interface Obstacle {
  * Filters as kube-scheduler's default plugins do, then takes the node with the fewest pods of the same owner and the
  * least of its resources asked for; equals go by name.
  */
-export function planPlacement(pod: Pod, nodes: readonly NodeLoad[]): Placement {
+export function planPlacement(pod: Pod, cluster: ClusterLoad): Placement {
+  const { nodes } = cluster
   if (nodes.length === 0) {
     return { kind: 'unschedulable', message: 'no nodes available to schedule pods' }
   }
   const fitting: NodeLoad[] = []
   const obstacles: Obstacle[][] = []
   for (const load of nodes) {
-    const found = obstaclesOf(pod, load, nodes)
+    const found = obstaclesOf(pod, load, cluster)
     if (found.length === 0) fitting.push(load)
     else obstacles.push(found)
   }
   const best = fitting
-    .map((load) => ({ load, score: scoreOf(pod, load, nodes) }))
+    .map((load) => ({ load, score: scoreOf(pod, load, cluster) }))
     .sort((a, b) => a.score - b.score || byName(a.load, b.load))[0]
   if (best) return { kind: 'bound', node: best.load.node.metadata.name }
   return { kind: 'unschedulable', message: refusal(obstacles) }
@@ -47,7 +53,7 @@ function byName(a: NodeLoad, b: NodeLoad): number {
 }
 
 /** The order of the filters; all reasons of the first one that refuses. */
-function obstaclesOf(pod: Pod, load: NodeLoad, nodes: readonly NodeLoad[]): Obstacle[] {
+function obstaclesOf(pod: Pod, load: NodeLoad, cluster: ClusterLoad): Obstacle[] {
   const { node } = load
   const filters = [
     () => (node.spec.unschedulable && !toleratesUnschedulable(pod) ? [final('node(s) were unschedulable')] : []),
@@ -59,7 +65,7 @@ function obstaclesOf(pod: Pod, load: NodeLoad, nodes: readonly NodeLoad[]): Obst
         ? []
         : [passing("node(s) didn't have free ports for the requested pod ports")],
     () => resourceObstacles(pod, load),
-    () => affinityObstacle(pod, load, nodes),
+    () => affinityObstacle(pod, load, cluster),
   ]
   for (const filter of filters) {
     const found = filter()
@@ -90,7 +96,7 @@ function taintObstacle(pod: Pod, node: Node): Obstacle[] {
       !tolerates(pod.spec.tolerations ?? [], candidate),
   )
   if (!taint) return []
-  return [final(`node(s) had untolerated taint {${taint.key}: ${taint.value ?? ''}}`)]
+  return [final('node(s) had untolerated taint(s)')]
 }
 
 function tolerates(tolerations: readonly Toleration[], taint: Taint): boolean {
@@ -175,8 +181,19 @@ function resourceObstacles(pod: Pod, load: NodeLoad): Obstacle[] {
   return obstacles
 }
 
+/** Reading quantities anew for each pod of each node at each placement would cost more than all else. */
+const knownRequests = new WeakMap<Pod, ReadonlyMap<string, number>>()
+
+function requestsOf(pod: Pod): ReadonlyMap<string, number> {
+  const known = knownRequests.get(pod)
+  if (known) return known
+  const requests = sumOfRequests(pod)
+  knownRequests.set(pod, requests)
+  return requests
+}
+
 /** Containers together, or the largest init container where that is more. */
-export function requestsOf(pod: Pod): ReadonlyMap<string, number> {
+function sumOfRequests(pod: Pod): ReadonlyMap<string, number> {
   const total = new Map<string, number>()
   for (const container of pod.spec.containers) {
     for (const [name, amount] of Object.entries(container.resources?.requests ?? {})) {
@@ -210,20 +227,21 @@ function requested(pods: readonly Pod[], name: string): number {
   return pods.reduce((sum, pod) => sum + (requestsOf(pod).get(name) ?? 0), 0)
 }
 
-function affinityObstacle(pod: Pod, load: NodeLoad, nodes: readonly NodeLoad[]): Obstacle[] {
+function affinityObstacle(pod: Pod, load: NodeLoad, cluster: ClusterLoad): Obstacle[] {
+  const { nodes } = cluster
   const { podAffinity, podAntiAffinity } = pod.spec.affinity ?? {}
   const attracts = podAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []
   const repels = podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []
   for (const term of attracts) {
-    if (domainPods(load, term, nodes).some((other) => fitsTerm(other, term, pod))) continue
+    if (domainPods(load, term, nodes).some((other) => fitsTerm(other, term, { owner: pod, cluster }))) continue
     // The first pod of a group that wants its own company may go anywhere.
-    const anywhere = nodes.some(({ pods }) => pods.some((other) => fitsTerm(other, term, pod)))
+    const anywhere = nodes.some(({ pods }) => pods.some((other) => fitsTerm(other, term, { owner: pod, cluster })))
     const hasDomain = load.node.metadata.labels?.[term.topologyKey] !== undefined
-    if (!anywhere && hasDomain && fitsTerm(pod, term, pod)) continue
+    if (!anywhere && hasDomain && fitsTerm(pod, term, { owner: pod, cluster })) continue
     return [final("node(s) didn't match pod affinity rules")]
   }
   for (const term of repels) {
-    if (domainPods(load, term, nodes).some((other) => fitsTerm(other, term, pod))) {
+    if (domainPods(load, term, nodes).some((other) => fitsTerm(other, term, { owner: pod, cluster }))) {
       return [passing("node(s) didn't match pod anti-affinity rules")]
     }
   }
@@ -234,7 +252,7 @@ function affinityObstacle(pod: Pod, load: NodeLoad, nodes: readonly NodeLoad[]):
       ).some((term) => {
         const domain = node.metadata.labels?.[term.topologyKey]
         const same = domain !== undefined && domain === load.node.metadata.labels?.[term.topologyKey]
-        return same && fitsTerm(pod, term, other)
+        return same && fitsTerm(pod, term, { owner: other, cluster })
       }),
     ),
   )
@@ -255,20 +273,24 @@ function domainPods(
 }
 
 /** Whether `pod` is meant by a term that `owner` carries. */
-function fitsTerm(pod: Pod, term: PodAffinityTerm, owner: Pod): boolean {
+function fitsTerm(
+  pod: Pod,
+  term: PodAffinityTerm,
+  context: { readonly owner: Pod; readonly cluster: ClusterLoad },
+): boolean {
   const { namespace = '' } = pod.metadata
   const named = term.namespaces ?? []
+  const { namespaceSelector } = term
   const inNamespace =
-    term.namespaceSelector !== undefined && named.length === 0
-      ? true // labels of namespaces are not looked at: an empty selector, the usual one, means all
-      : named.length > 0
-        ? named.includes(namespace)
-        : namespace === owner.metadata.namespace
+    named.length === 0 && !namespaceSelector
+      ? namespace === context.owner.metadata.namespace
+      : named.includes(namespace) ||
+        matchesLabelSelector(namespaceSelector, context.cluster.namespaceLabels(namespace))
   return inNamespace && matchesLabelSelector(term.labelSelector, pod.metadata.labels ?? {})
 }
 
 /** Lower is better. */
-function scoreOf(pod: Pod, load: NodeLoad, nodes: readonly NodeLoad[]): number {
+function scoreOf(pod: Pod, load: NodeLoad, cluster: ClusterLoad): number {
   const owner = controllerOf(pod)?.uid
   const siblings = load.pods.filter((other) => owner && controllerOf(other)?.uid === owner).length
   let share = 0
@@ -280,13 +302,15 @@ function scoreOf(pod: Pod, load: NodeLoad, nodes: readonly NodeLoad[]): number {
     pod.spec.affinity?.podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []
   let penalty = 0
   for (const { weight, podAffinityTerm: term } of avoided) {
-    const met = domainPods(load, term, nodes).filter((other) => fitsTerm(other, term, pod)).length
+    const met = domainPods(load, term, cluster.nodes).filter((other) =>
+      fitsTerm(other, term, { owner: pod, cluster }),
+    ).length
     penalty += weight * met
   }
   return penalty * 1000 + siblings * 10 + share + load.pods.length / 10_000
 }
 
-/** `0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint {a: b}. ...` */
+/** `0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint(s). ...` */
 function refusal(obstacles: readonly (readonly Obstacle[])[]): string {
   const total = obstacles.length
   const reasons = histogram(obstacles.flatMap((found) => found.map(({ reason }) => reason)))

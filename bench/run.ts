@@ -1,0 +1,44 @@
+import { writeFileSync } from 'node:fs'
+import { cpus, totalmem } from 'node:os'
+import { benchmarks } from './benchmarks.ts'
+
+/** One figure with what it must reach. */
+export interface Figure {
+  readonly name: string
+  readonly value: number
+  readonly unit: string
+  readonly target: number
+  readonly better: 'lower' | 'higher'
+  readonly method: string
+}
+
+const args = process.argv.slice(2)
+const at = args.indexOf('--json')
+const file = at >= 0 ? args[at + 1] : undefined
+const names = args.filter((_, index) => at < 0 || (index !== at && index !== at + 1))
+const unknown = names.filter((name) => !(name in benchmarks))
+if (unknown.length > 0) {
+  process.stderr.write(
+    `no benchmark ${unknown.join(', ')}; there are ${Object.keys(benchmarks).join(', ')}\n`,
+  )
+  process.exit(1)
+}
+
+process.stdout.write(
+  `Machine: ${cpus().length} × ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node.js ${process.version}\n`,
+)
+const figures: Figure[] = []
+for (const [name, run] of Object.entries(benchmarks)) {
+  if (names.length > 0 && !names.includes(name)) continue
+  for (const figure of await run()) {
+    const holds =
+      figure.better === 'lower' ? figure.value <= figure.target : figure.value >= figure.target
+    process.stdout.write(
+      `${holds ? '✔' : '✖'} ${figure.name}: ${Number(figure.value.toPrecision(4))} ${figure.unit} (target ${figure.better === 'lower' ? '≤' : '≥'} ${figure.target})\n    ${figure.method}\n`,
+    )
+    figures.push(figure)
+  }
+}
+if (file) writeFileSync(file, `${JSON.stringify(figures, null, 2)}\n`)
+// Informers of the benchmarks' clusters would keep the process.
+process.exit(0)
