@@ -55,20 +55,39 @@ const tag = /\s*\[([a-z-]+) (\d+)\]/g
 const tagged = /(['"`])((?:\\.|(?!\1).)*?\[[a-z-]+ \d+\](?:\\.|(?!\1).)*?)\1/g
 
 function shownIn(file: string): readonly Shown[] {
-  const text = readFileSync(new URL(file, root), 'utf8')
-  return text.split('\n').flatMap((line, index) =>
-    [...line.matchAll(tagged)].flatMap(([, , title = '']) =>
-      [...title.matchAll(tag)].flatMap(([, part = '', number = '']) => {
+  const lines = readFileSync(new URL(file, root), 'utf8').split('\n')
+  return lines.flatMap((line, index) =>
+    [...line.matchAll(tagged)].flatMap(([, , written = '']) =>
+      [...written.matchAll(tag)].flatMap(([, part = '', number = '']) => {
         if (!isPart(part)) return []
         if (Number(number) < 1 || Number(number) > scenarioCounts[part]) {
           throw new RangeError(
             `${file}:${index + 1}: ${part} has ${scenarioCounts[part]} scenarios, not ${number}`,
           )
         }
-        return [{ part, number: Number(number), title: plain(title), file }]
+        const title = plain([...groupsAround(lines, index), written].join(' '))
+        return [{ part, number: Number(number), title, file }]
       }),
     ),
   )
+}
+
+/** Titles of the `describe` blocks that a line stands in, outermost first; the formatter's indentation tells. */
+function groupsAround(lines: readonly string[], index: number): readonly string[] {
+  const groups: string[] = []
+  let indent = indentOf(lines[index] ?? '')
+  for (let above = index - 1; above >= 0 && indent > 0; above--) {
+    const line = lines[above] ?? ''
+    if (line.trim() === '' || indentOf(line) >= indent) continue
+    indent = indentOf(line)
+    const title = /^\s*describe(?:\.\w+)*\((['"`])((?:\\.|(?!\1).)*)\1/.exec(line)?.[2]
+    if (title !== undefined) groups.unshift(title)
+  }
+  return groups
+}
+
+function indentOf(line: string): number {
+  return line.length - line.trimStart().length
 }
 
 function isPart(text: string): text is Part {

@@ -110,7 +110,7 @@ export async function virtualCluster(
       throw new Error(`it does not come: ${JSON.stringify(status)} ${errors.join('; ')}`)
     },
     async apply(...objects) {
-      await applyManifests(client, objects as readonly UnknownObject[], 'default')
+      await applyManifests(client, objects as unknown as readonly UnknownObject[], 'default')
       await clock.settle()
     },
     async setImage(name, image, annotations) {

@@ -15,6 +15,7 @@ import { mergePatch } from '@serinus/kube'
 import { planCanary } from './canary/plan-canary.ts'
 import { conditionOf } from './conditions.ts'
 import { formatInstant } from './instant.ts'
+import { notCarried } from './not-carried.ts'
 import type { Finding, Plan, Transition } from './plan.ts'
 import type { RolloutSnapshot } from './snapshot.ts'
 
@@ -36,26 +37,24 @@ export function planRollout(snapshot: RolloutSnapshot, now: number): Plan {
   const { rollout } = snapshot
   if (rollout.metadata.deletionTimestamp) return nothing
   const references = validateReferences(rollout, snapshot)
-  const problems = [...snapshot.parseProblems, ...validateRollout(rollout), ...references.problems]
+  const missing = notCarried(rollout)
+  const problems = [
+    ...snapshot.parseProblems,
+    ...validateRollout(rollout),
+    ...references.problems,
+    ...missing.problems,
+  ]
   if (problems.length > 0) return planInvalid(snapshot, problems, now)
   const warnings: readonly Finding[] = [
     ...lintRollout(rollout, { zeroPause: snapshot.options.zeroPause }),
     ...references.warnings,
+    ...missing.findings,
   ]
-  if (rollout.spec.strategy?.blueGreen) {
-    return planInvalid(snapshot, [unsupportedStrategy], now)
-  }
   const plan = planCanary(snapshot, now, warnings)
   return {
     ...plan,
     transitions: [...plan.transitions, ...warningTransitions(snapshot, plan, warnings)],
   }
-}
-
-const unsupportedStrategy: Problem = {
-  path: 'spec.strategy.blueGreen',
-  kind: 'Forbidden',
-  detail: 'this version of Serinus does not carry blueGreen yet; use canary',
 }
 
 /** Said once per generation: in the pass that first observes it, which the stored status tells apart. */

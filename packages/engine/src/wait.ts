@@ -21,6 +21,8 @@ export type Wait =
   | { readonly kind: 'inconclusive'; readonly run: string; readonly since: number }
   | { readonly kind: 'scale-down-delay'; readonly replicaSet: string; readonly until: number }
   | { readonly kind: 'aborted'; readonly reason: string }
+  /** A step of a kind that this version does not have; promoting passes it. */
+  | { readonly kind: 'not-carried'; readonly step: number; readonly what: string }
   | { readonly kind: 'invalid-spec'; readonly problems: number }
   | {
       readonly kind: 'effect'
@@ -37,6 +39,7 @@ export function whoCanAct(wait: Wait): 'user' | 'clock' | 'cluster' | 'provider'
     case 'inconclusive':
     case 'aborted':
     case 'invalid-spec':
+    case 'not-carried':
       return 'user'
     case 'timer':
     case 'scale-down-delay':

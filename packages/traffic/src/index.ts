@@ -1,3 +1,2 @@
-export { canaryIngressName, nginx } from './nginx.ts'
-export { observeRouters, planRouters, unsupportedRouters } from './registry.ts'
-export type { Router, RouterFacts, RouterKey, RouterPlan, RoutingObjects } from './router.ts'
+export { observeRouters, planRemovals, planRouters, unsupportedRouters } from './registry.ts'
+export type { RouterPlan, RoutingObjects } from './router.ts'

@@ -1,5 +1,5 @@
-import type { TrafficRouting } from '@serinus/api'
-import type { DesiredRoutes, Ingress, IngressBackend, Transition, Write } from '@serinus/engine'
+import { names, type TrafficRouting } from '@serinus/api'
+import type { DesiredRoutes, Ingress, Transition, Write } from '@serinus/engine'
 import { mergePatch, resources } from '@serinus/kube'
 import type { Router, RouterFacts, RouterPlan } from './router.ts'
 
@@ -9,6 +9,7 @@ type Rules = NonNullable<NonNullable<Ingress['spec']>['rules']>
 const defaultPrefix = 'nginx.ingress.kubernetes.io'
 /** Which annotation keys were put on the canary Ingress for the user, so that a key taken from the spec leaves again. */
 const injectedKey = 'rollouts.argoproj.io/injected-annotations'
+const classKey = 'kubernetes.io/ingress.class'
 
 /**
  * ingress-nginx: a second Ingress with canary annotations beside the stable one, which is never modified
@@ -17,52 +18,72 @@ const injectedKey = 'rollouts.argoproj.io/injected-annotations'
 export const nginx: Router<Config> = {
   type: 'Nginx',
   observe(config, facts) {
-    const weights = stableIngresses(config).map((name) => observedWeight(config, facts, name))
-    const first = weights[0] ?? null
-    return {
-      type: 'Nginx',
-      weight: weights.every((w) => w === first) ? first : null,
-      verified: null,
-    }
+    const weights = new Set(
+      stableIngresses(config).map((name) => observedWeight(config, facts, name)),
+    )
+    const [weight = null] = weights
+    return { type: 'Nginx', weight: weights.size === 1 ? weight : null, verified: null }
   },
   plan(config, facts, routes) {
-    const writes: Write[] = []
-    const transitions: Transition[] = []
-    for (const name of stableIngresses(config)) {
-      const part = planOne(config, facts, { routes, stableIngress: name })
-      if (!part.ok) return part
-      writes.push(...part.writes)
-      transitions.push(...part.transitions)
-    }
-    return { ok: true, writes, transitions }
+    return stableIngresses(config).map((name) =>
+      planOne(config, facts, { routes, stableIngress: name }),
+    )
+  },
+  removals(config, facts) {
+    const wanted = new Set(
+      (config ? stableIngresses(config) : []).map((name) =>
+        names.canaryIngress(facts.rollout.name, name),
+      ),
+    )
+    return facts.objects.ingresses
+      .filter((ingress) => isOurs(ingress, facts) && isCanary(ingress))
+      .filter(({ metadata }) => !wanted.has(metadata.name) && !metadata.deletionTimestamp)
+      .map(({ metadata: { name, uid } }) => ({
+        kind: 'delete',
+        id: `ingress/${name}`,
+        resource: resources.ingresses,
+        key: { namespace: facts.rollout.namespace, name },
+        ...(uid ? { uid } : {}),
+      }))
   },
 }
 
 function stableIngresses(config: Config): readonly string[] {
-  return config.stableIngresses?.length
-    ? config.stableIngresses
-    : config.stableIngress
-      ? [config.stableIngress]
-      : []
-}
-
-/** `<rollout>-<stableIngress>-canary`, cut so that the whole has at most 253 characters. */
-export function canaryIngressName(rollout: string, stableIngress: string): string {
-  return `${`${rollout}-${stableIngress}`.slice(0, 246)}-canary`
+  if (config.stableIngresses?.length) return config.stableIngresses
+  return config.stableIngress ? [config.stableIngress] : []
 }
 
 /** No canary Ingress, or one that is switched off, sends nothing to the canary: that is a weight of 0. */
 function observedWeight(config: Config, facts: RouterFacts, stableIngress: string): number | null {
-  const prefix = config.annotationPrefix || defaultPrefix
-  const present = ingressNamed(facts, canaryIngressName(facts.rollout.name, stableIngress))
+  const prefix = prefixOf(config)
+  const present = ingressNamed(facts, names.canaryIngress(facts.rollout.name, stableIngress))
   const annotations = present?.metadata.annotations
   if (annotations?.[`${prefix}/canary`] !== 'true') return 0
-  const weight = Number(annotations[`${prefix}/canary-weight`])
-  return Number.isInteger(weight) ? weight : null
+  const weight = Number(annotations[`${prefix}/canary-weight`] || Number.NaN)
+  const total = Number(annotations[`${prefix}/canary-weight-total`] || 100)
+  // Another total than ours means another share: brought to our scale, so that 15 of 1000 is not taken for 15 %.
+  const scaled = total === facts.max ? weight : (weight * facts.max) / total
+  return Number.isFinite(scaled) ? scaled : null
+}
+
+function prefixOf(config: Config): string {
+  return config.annotationPrefix || defaultPrefix
 }
 
 function ingressNamed(facts: RouterFacts, name: string): Ingress | undefined {
   return facts.objects.ingresses.find((ingress) => ingress.metadata.name === name)
+}
+
+function isOurs(ingress: Ingress, facts: RouterFacts): boolean {
+  const controller = ingress.metadata.ownerReferences?.find((reference) => reference.controller)
+  return controller !== undefined && controller.uid === facts.rollout.uid
+}
+
+/** Under any prefix: the one it was made with may have left the spec too. */
+function isCanary(ingress: Ingress): boolean {
+  return Object.entries(ingress.metadata.annotations ?? {}).some(
+    ([key, value]) => key.endsWith('/canary') && value === 'true',
+  )
 }
 
 interface Part {
@@ -83,71 +104,72 @@ function planOne(config: Config, facts: RouterFacts, part: Part): RouterPlan {
       `ingress \`${part.stableIngress}\` has no rules using service ${part.routes.stable.service} backend`,
     )
   }
-  const name = desired.metadata.name
+  const { name } = desired.metadata
+  const { weight } = part.routes
+  const id = `ingress/${name}`
+  const resource = resources.ingresses
   const present = ingressNamed(facts, name)
   if (!present) {
-    return {
-      ok: true,
-      writes: [
-        { kind: 'create', id: `ingress/${name}`, resource: resources.ingresses, object: desired },
-      ],
-      transitions: [
-        {
-          type: 'Normal',
-          reason: 'CreatingCanaryIngress',
-          message: `Creating canary ingress \`${name}\` with weight \`${part.routes.weight}\``,
-          after: `ingress/${name}`,
-        },
-      ],
-    }
+    return write({ kind: 'create', id, resource, object: withLabels(desired, stable) }, [
+      'CreatingCanaryIngress',
+      `Creating canary ingress \`${name}\` with weight \`${weight}\``,
+    ])
   }
-  const owner = present.metadata.ownerReferences?.find((reference) => reference.controller)
-  if (owner?.uid !== part.routes.rollout.uid) {
+  if (!isOurs(present, facts))
     return fail(`canary ingress \`${name}\` controlled by different object`)
-  }
-  const annotations = mergePatch(present.metadata.annotations ?? {}, keepForeign(present, desired))
-  const spec = mergePatch(present.spec ?? {}, desired.spec ?? {})
-  if (annotations === undefined && spec === undefined)
-    return { ok: true, writes: [], transitions: [] }
-  return {
-    ok: true,
-    writes: [
-      {
-        kind: 'patch',
-        id: `ingress/${name}`,
-        resource: resources.ingresses,
-        key: { namespace: facts.rollout.namespace, name },
-        patch: {
-          kind: 'merge',
-          body: {
-            ...(annotations === undefined ? {} : { metadata: { annotations } }),
-            ...(spec === undefined ? {} : { spec }),
-          },
-        },
-      },
-    ],
-    transitions: [
-      {
-        type: 'Normal',
-        reason: 'PatchingCanaryIngress',
-        message: `Updating Ingress \`${name}\` to desiredWeight '${part.routes.weight}'`,
-        after: `ingress/${name}`,
-      },
-    ],
-  }
+  const body = difference(present, desired, prefixOf(config))
+  if (!body) return { ok: true, writes: [], transitions: [] }
+  const key = { namespace: facts.rollout.namespace, name }
+  return write({ kind: 'patch', id, resource, key, patch: { kind: 'merge', body } }, [
+    'PatchingCanaryIngress',
+    `Updating Ingress \`${name}\` to desiredWeight '${weight}'`,
+  ])
 }
 
 function fail(detail: string): RouterPlan {
   return { ok: false, reason: 'TrafficRoutingError', detail }
 }
 
-/** Annotations that others put there stay; those that we once injected and no longer want go. */
-function keepForeign(present: Ingress, desired: Ingress): Record<string, string> {
-  const ours = new Set((present.metadata.annotations?.[injectedKey] ?? '').split(','))
-  const kept = Object.entries(present.metadata.annotations ?? {}).filter(
-    ([key]) => !ours.has(key) && key !== injectedKey,
+function write(one: Write, [reason, message]: readonly [string, string]): RouterPlan {
+  const transition: Transition = { type: 'Normal', reason, message, after: one.id }
+  return { ok: true, writes: [one], transitions: [transition] }
+}
+
+/** What is ours is replaced: annotations that we put there and the whole spec. Labels are everybody's. */
+function difference(present: Ingress, desired: Ingress, prefix: string): object | undefined {
+  const annotations = mergePatch(
+    present.metadata.annotations ?? {},
+    keepForeign(present, desired, prefix),
   )
+  const spec = mergePatch(present.spec ?? {}, desired.spec ?? {})
+  if (!annotations && !spec) return undefined
+  return { ...(annotations && { metadata: { annotations } }), ...(spec && { spec }) }
+}
+
+/** Annotations that others put there stay; those that we once injected and no longer want go. */
+function keepForeign(present: Ingress, desired: Ingress, prefix: string): Record<string, string> {
+  const before = present.metadata.annotations ?? {}
+  const ours = new Set([
+    injectedKey,
+    // It changes what the weight means, so it is never a neighbour's.
+    `${prefix}/canary-weight-total`,
+    ...(before[injectedKey] ?? '').split(','),
+  ])
+  const kept = Object.entries(before).filter(([key]) => !ours.has(key))
   return { ...Object.fromEntries(kept), ...desired.metadata.annotations }
+}
+
+/** Labels by which a tool recognizes an object as its own; copied, it would prune or overwrite the canary Ingress. */
+const trackingLabels =
+  /^(app\.kubernetes\.io\/(instance|managed-by)|helm\.sh\/.*|([\w-]+\.)*(argocd\.argoproj\.io|toolkit\.fluxcd\.io|rio\.cattle\.io|fleet\.cattle\.io|kpt\.dev|config\.k8s\.io)\/.*)$/
+
+/** Only at creation: later labels belong to whoever sets them. */
+function withLabels(desired: Ingress, stable: Ingress): Ingress {
+  const labels = Object.entries(stable.metadata.labels ?? {}).filter(
+    ([key]) => !trackingLabels.test(key),
+  )
+  if (labels.length === 0) return desired
+  return { ...desired, metadata: { ...desired.metadata, labels: Object.fromEntries(labels) } }
 }
 
 function desiredIngress(
@@ -158,34 +180,19 @@ function desiredIngress(
   const { stable, routes } = part
   const rules = canaryRules(stable, routes)
   if (rules.length === 0) return null
-  const prefix = config.annotationPrefix || defaultPrefix
-  const injected: Record<string, string> = {}
-  for (const [key, value] of Object.entries<string>(config.additionalIngressAnnotations ?? {})) {
-    injected[key.startsWith(prefix) ? key : `${prefix}/${key}`] = value
-  }
-  Object.assign(injected, config.canaryIngressAnnotations)
-  const ingressClass = stable.metadata.annotations?.['kubernetes.io/ingress.class']
-  const injectedKeys = Object.keys(injected).sort().join(',')
   return {
     apiVersion: 'networking.k8s.io/v1',
     kind: 'Ingress',
     metadata: {
-      name: canaryIngressName(facts.rollout.name, part.stableIngress),
+      name: names.canaryIngress(facts.rollout.name, part.stableIngress),
       namespace: facts.rollout.namespace,
-      annotations: {
-        ...(ingressClass ? { 'kubernetes.io/ingress.class': ingressClass } : {}),
-        ...injected,
-        ...(injectedKeys ? { [injectedKey]: injectedKeys } : {}),
-        [`${prefix}/canary`]: 'true',
-        [`${prefix}/canary-weight`]: String(routes.weight),
-        ...(routes.max === 100 ? {} : { [`${prefix}/canary-weight-total`]: String(routes.max) }),
-      },
+      annotations: desiredAnnotations(config, stable, routes),
       ownerReferences: [
         {
           apiVersion: 'argoproj.io/v1alpha1',
           kind: 'Rollout',
-          name: routes.rollout.name,
-          uid: routes.rollout.uid,
+          name: facts.rollout.name,
+          uid: facts.rollout.uid,
           controller: true,
           blockOwnerDeletion: true,
         },
@@ -199,13 +206,37 @@ function desiredIngress(
   }
 }
 
+/** The user's come first, so that the weight that was computed wins over one that was written down. */
+function desiredAnnotations(
+  config: Config,
+  stable: Ingress,
+  routes: DesiredRoutes,
+): Record<string, string> {
+  const prefix = prefixOf(config)
+  const additional = Object.entries(config.additionalIngressAnnotations ?? {}).map(
+    ([key, value]) => [key.startsWith(prefix) ? key : `${prefix}/${key}`, value],
+  )
+  const injected: Record<string, string> = {
+    ...Object.fromEntries(additional),
+    ...config.canaryIngressAnnotations,
+  }
+  const injectedKeys = Object.keys(injected).sort().join(',')
+  const ingressClass = stable.metadata.annotations?.[classKey]
+  return {
+    ...(ingressClass ? { [classKey]: ingressClass } : {}),
+    ...injected,
+    ...(injectedKeys ? { [injectedKey]: injectedKeys } : {}),
+    [`${prefix}/canary`]: 'true',
+    [`${prefix}/canary-weight`]: String(routes.weight),
+    ...(routes.max === 100 ? {} : { [`${prefix}/canary-weight-total`]: String(routes.max) }),
+  }
+}
+
 /** Only paths that lead to the stable Service are mirrored, so that no other path of the host gets a canary. */
 function canaryRules(stable: Ingress, routes: DesiredRoutes): Rules {
-  const leadsToStable = (backend: IngressBackend | undefined) =>
-    backend?.service?.name === routes.stable.service
   return (stable.spec?.rules ?? []).flatMap((rule) => {
     const paths = (rule.http?.paths ?? [])
-      .filter((path) => leadsToStable(path.backend))
+      .filter((path) => path.backend?.service?.name === routes.stable.service)
       .map((path) => ({
         ...path,
         backend: { service: { ...path.backend?.service, name: routes.canary.service } },

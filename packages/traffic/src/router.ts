@@ -6,30 +6,35 @@ export interface RoutingObjects {
   readonly ingresses: readonly Ingress[]
 }
 
-/** What a router wants to write so that its objects say what is desired. */
+/** What one routing object needs so that it says what is desired. */
 export type RouterPlan =
   | {
       readonly ok: true
       readonly writes: readonly Write[]
+      /** Events that become true with the writes they name. */
       readonly transitions: readonly Transition[]
     }
   /** `detail` names what is missing or wrong, as upstream words it. */
-  | { readonly ok: false; readonly reason: string; readonly detail: string }
+  | { readonly ok: false; readonly reason: 'TrafficRoutingError'; readonly detail: string }
 
 /**
- * One way to shift traffic. Both functions are pure: objects in, objects or writes out; unchanged input writes nothing,
- * fields of others survive (spec traffic-routing 4).
+ * One way to shift traffic. All functions are pure: objects in, writes out; unchanged input writes nothing, fields of
+ * others survive, and what is missing is named (spec traffic-routing 4).
  */
 export interface Router<Config> {
   /** As upstream names it in status and events. */
   readonly type: string
   /** What the objects ask for at present. */
   observe(config: Config, facts: RouterFacts): ObservedRouter
-  plan(config: Config, facts: RouterFacts, routes: DesiredRoutes): RouterPlan
+  /** One plan per routing object: one that cannot be written does not keep the others on an old weight. */
+  plan(config: Config, facts: RouterFacts, routes: DesiredRoutes): readonly RouterPlan[]
+  /** Deletes objects of this router's making that the spec no longer asks for; null: the whole block is gone. */
+  removals(config: Config | null, facts: RouterFacts): readonly Write[]
 }
 
+/** What a router may know apart from its own block and the desired routes. */
 export interface RouterFacts {
-  readonly rollout: { readonly namespace: string; readonly name: string }
+  readonly rollout: { readonly namespace: string; readonly name: string; readonly uid: string }
   /** Denominator of all weights. */
   readonly max: number
   readonly objects: RoutingObjects

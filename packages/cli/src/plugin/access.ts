@@ -4,6 +4,8 @@ import type { ReplicaSet } from '@serinus/engine'
 import { ApiError, type KubeClient, type KubeObject, resources } from '@serinus/kube'
 import type { Pod } from '../view/pod-status.ts'
 import type { RolloutObjects } from '../view/rollout-info.ts'
+import { selectorText } from './selector-text.ts'
+import { workloadSelector } from './workload.ts'
 
 /** What the plugin does to Rollouts: the exact requests of spec cli 8, over the caller's own credentials. */
 export interface Access {
@@ -11,7 +13,9 @@ export interface Access {
   readonly namespace: string
 }
 
-type StoredRollout = Rollout & KubeObject
+export type StoredRollout = Rollout & KubeObject
+export type StoredPod = Pod & KubeObject
+export type StoredRun = AnalysisRun & KubeObject
 
 export async function readRollout(
   { client, namespace }: Access,
@@ -20,29 +24,67 @@ export async function readRollout(
   return client.get<StoredRollout>(kinds.rollouts, { namespace, name })
 }
 
-/** Only what belongs to this Rollout is asked for, so that a full namespace costs nothing. */
-export async function readObjects(access: Access, name: string): Promise<RolloutObjects> {
-  const { client, namespace } = access
-  const rollout = await readRollout(access, name)
-  const labelSelector = selectorText(rollout)
-  const ofRollout = { namespace, ...(labelSelector ? { labelSelector } : {}) }
-  const withHash = {
-    namespace,
-    labelSelector: [hashLabel, labelSelector].filter(Boolean).join(','),
+/** `get` and `status` name the kind in the singular when the object is missing, as upstream's view cache does (spec cli 1.1). */
+export async function readSeenRollout(access: Access, name: string): Promise<StoredRollout> {
+  try {
+    return await readRollout(access, name)
+  } catch (error) {
+    if (error instanceof ApiError && error.message === `rollouts.argoproj.io "${name}" not found`) {
+      throw notFound(name)
+    }
+    throw error
   }
-  const [replicaSets, pods, analysisRuns, events] = await Promise.all([
-    client.list<ReplicaSet>(resources.replicaSets, withHash),
-    client.list<Pod & KubeObject>(resources.pods, withHash),
-    client.list<AnalysisRun & KubeObject>(kinds.analysisRuns, ofRollout),
+}
+
+export function notFound(name: string): Error {
+  return new Error(`rollout.argoproj.io "${name}" not found`)
+}
+
+/** Selects the ReplicaSets and pods of one Rollout on the server, so that a full namespace costs nothing. */
+export async function podLabels(access: Access, rollout: StoredRollout): Promise<string> {
+  const selector = rollout.spec.workloadRef
+    ? await workloadSelector(access, rollout.spec.workloadRef)
+    : rollout.spec.selector
+  return [hashLabel, selectorText(selector)].filter(Boolean).join(',')
+}
+
+/**
+ * Selects the runs of these ReplicaSets. Upstream gives a run no label of its Rollout but the hash, which is in a
+ * run's labels as in its ReplicaSet's.
+ */
+export function runLabels(sets: readonly ReplicaSet[]): string | null {
+  const hashes = new Set(sets.flatMap((set) => set.metadata.labels?.[hashLabel] ?? []))
+  return hashes.size === 0 ? null : `${hashLabel} in (${[...hashes].sort().join(',')})`
+}
+
+/** Reads what `get rollout` shows, and nothing of other Rollouts. */
+export async function readObjects(
+  access: Access,
+  rollout: StoredRollout,
+): Promise<Required<RolloutObjects>> {
+  const { client, namespace } = access
+  const ofRollout = { namespace, labelSelector: await podLabels(access, rollout) }
+  const [replicaSets, pods, warnings] = await Promise.all([
+    client.list<ReplicaSet>(resources.replicaSets, ofRollout),
+    client.list<StoredPod>(resources.pods, ofRollout),
     readWarnings(access, rollout),
   ])
+  const own = replicaSets.items.filter((set) => isOwnedBy(set, rollout))
+  const labelSelector = runLabels(own)
+  const runs = labelSelector
+    ? await client.list<StoredRun>(kinds.analysisRuns, { namespace, labelSelector })
+    : { items: [] }
   return {
     rollout,
-    replicaSets: replicaSets.items,
+    replicaSets: own,
     pods: pods.items,
-    analysisRuns: analysisRuns.items,
-    warnings: events,
+    analysisRuns: runs.items,
+    warnings,
   }
+}
+
+export function isOwnedBy(object: KubeObject, owner: KubeObject): boolean {
+  return object.metadata.ownerReferences?.some(({ uid }) => uid === owner.metadata.uid) ?? false
 }
 
 interface EventObject extends KubeObject {
@@ -51,7 +93,7 @@ interface EventObject extends KubeObject {
   readonly type?: string
 }
 
-/** Mistakes that Serinus found in the present generation; upstream has no such events. */
+/** Reasons of Warnings that tell a user about a mistake in the manifest; upstream has no such events. */
 const warningReasons: ReadonlySet<string> = new Set([
   'DurationNormalized',
   'ClusterTemplateFallback',
@@ -83,33 +125,34 @@ async function readWarnings(
   }
 }
 
-export function selectorText(rollout: Rollout): string {
-  const { matchLabels = {}, matchExpressions = [] } = rollout.spec.selector ?? {}
-  const parts = Object.entries(matchLabels).map(([key, value]) => `${key}=${value}`)
-  for (const { key, operator, values = [] } of matchExpressions) {
-    if (operator === 'Exists') parts.push(key)
-    else if (operator === 'DoesNotExist') parts.push(`!${key}`)
-    else parts.push(`${key} ${operator === 'In' ? 'in' : 'notin'} (${values.join(',')})`)
-  }
-  return parts.join(',')
-}
-
-/** Status goes to the subresource; servers without one get it on the main path (spec cli 8). */
-export async function patchStatus(access: Access, name: string, status: unknown): Promise<void> {
-  const patch = { kind: 'merge', body: { status } } as const
+/** Merge-patches the status subresource; servers without one get `otherwise` on the main path (spec cli 8). */
+export async function patchStatus(
+  access: Access,
+  name: string,
+  patch: { readonly status: object; readonly otherwise?: object },
+): Promise<'subresource' | 'main'> {
+  const { status, otherwise = { status } } = patch
   const key = { namespace: access.namespace, name }
   try {
-    await access.client.patch(kinds.rollouts, key, patch, { subresource: 'status' })
+    const body = { kind: 'merge', body: { status } } as const
+    await access.client.patch(kinds.rollouts, key, body, { subresource: 'status' })
+    return 'subresource'
   } catch (error) {
     if (!(error instanceof ApiError) || error.code !== 404) throw error
-    await access.client.patch(kinds.rollouts, key, patch)
+    await access.client.patch(kinds.rollouts, key, { kind: 'merge', body: otherwise })
+    return 'main'
   }
 }
 
-export async function patchSpec(access: Access, name: string, spec: unknown): Promise<void> {
-  await access.client.patch(
-    kinds.rollouts,
-    { namespace: access.namespace, name },
-    { kind: 'merge', body: { spec } },
-  )
+/** Merge-patches the object itself. */
+export async function patchMain(
+  { client, namespace }: Access,
+  name: string,
+  patch: {
+    readonly body: object
+    readonly resource?: (typeof kinds)['analysisRuns' | 'experiments']
+  },
+): Promise<void> {
+  const { resource = kinds.rollouts, body } = patch
+  await client.patch(resource, { namespace, name }, { kind: 'merge', body })
 }

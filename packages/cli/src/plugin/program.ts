@@ -57,7 +57,7 @@ function addCompletion(program: PluginCommand, terminal: Terminal): void {
     .description('Generate completion script')
     .argument('<SHELL>', shells.join('|'))
     .examples(
-      ['Load completions for bash in the current shell', 'completion bash | source /dev/stdin'],
+      ['Write the script for bash', 'completion bash > kubectl-argo-rollouts.bash'],
       [
         'Let kubectl complete, too: put this script on the PATH as kubectl_complete-argo-rollouts',
         '__complete "$@"',

@@ -1,14 +1,24 @@
-import { type AnalysisRun, hashLabel, kinds, type Rollout } from '@serinus/api'
+import { kinds } from '@serinus/api'
 import type { ReplicaSet } from '@serinus/engine'
-import { type KubeObject, resources, sleep, startInformer } from '@serinus/kube'
-import type { Pod } from '../view/pod-status.ts'
+import { type Informer, type KubeObject, resources, sleep, startInformer } from '@serinus/kube'
 import type { RolloutObjects } from '../view/rollout-info.ts'
-import type { Access } from './access.ts'
-import type { Terminal } from './program.ts'
+import {
+  type Access,
+  isOwnedBy,
+  notFound,
+  podLabels,
+  runLabels,
+  type StoredPod,
+  type StoredRollout,
+  type StoredRun,
+} from './access.ts'
+import { Bell } from './bell.ts'
+import type { Terminal } from './terminal.ts'
 
 interface Watch {
   readonly access: Access
-  readonly name: string
+  /** What was read before; it also told that the Rollout exists and that all kinds may be read. */
+  readonly first: RolloutObjects & { readonly rollout: StoredRollout }
   readonly terminal: Terminal
   readonly page: (objects: RolloutObjects, now: number) => string
   /** 0: for ever. */
@@ -19,65 +29,110 @@ const clearScreen = '\u001b[H\u001b[2J\u001b[0;0H'
 const repaintAtMostEveryMs = 200
 const tickMs = 1000
 
-/** Repaints on each change, on each second for the ages, but never more often than every 200 ms (spec cli 4.6). */
+/**
+ * Repaints when the page changed and on each second for the ages, but never more often than every 200 ms (spec cli
+ * 4.6). Ends at the timeout and at the signal; throws when the Rollout is gone.
+ */
 export async function watchRollout(watch: Watch): Promise<void> {
-  const { terminal, access } = watch
+  const { terminal, access, first } = watch
   const { clock } = terminal
-  const until =
+  const { name } = first.rollout.metadata
+  const endAt =
     watch.timeoutSeconds > 0 ? clock.now() + watch.timeoutSeconds * 1000 : Number.POSITIVE_INFINITY
+  const bell = new Bell()
+  using followed = follow({ ...watch, labelSelector: await podLabels(access, first.rollout), bell })
+  const { signal } = followed
+  await Promise.race([followed.synced, clock.until(endAt, signal)]).catch(() => {})
+
+  let shown = ''
+  let tickAt = clock.now()
+  while (clock.now() < endAt && !signal.aborted) {
+    const objects = followed.objects()
+    if (!objects) throw notFound(name)
+    const now = clock.now()
+    const page = watch.page(objects, now)
+    if (page !== shown || now >= tickAt) {
+      terminal.out(clearScreen + page)
+      shown = page
+      tickAt = now + tickMs
+      await sleep(clock, Math.min(repaintAtMostEveryMs, endAt - now), signal).catch(() => {})
+    }
+    await bell.sleep({ clock, at: Math.min(tickAt, endAt), signal })
+  }
+}
+
+interface Followed extends Disposable {
+  readonly signal: AbortSignal
+  readonly synced: Promise<unknown>
+  /** Null: the Rollout was deleted. */
+  objects(): RolloutObjects | null
+}
+
+/** Caches of what belongs to the Rollout. The runs are followed anew when a ReplicaSet brings another hash. */
+function follow(watch: Watch & { readonly labelSelector: string; readonly bell: Bell }): Followed {
+  const { access, terminal, first, bell, labelSelector } = watch
+  const { namespace } = access
   const ended = new AbortController()
   const signal = AbortSignal.any([terminal.signal, ended.signal])
-  const common = { client: access.client, clock, signal, namespace: access.namespace }
-  const rollouts = startInformer<Rollout & KubeObject>({
+  const common = { client: access.client, clock: terminal.clock, namespace }
+  const rollouts = startInformer<StoredRollout>({
     ...common,
+    signal,
     resource: kinds.rollouts,
-    fieldSelector: `metadata.name=${watch.name}`,
+    fieldSelector: `metadata.name=${first.rollout.metadata.name}`,
   })
-  const replicaSets = startInformer<ReplicaSet>({
+  const sets = startInformer<ReplicaSet>({
     ...common,
+    signal,
     resource: resources.replicaSets,
-    labelSelector: hashLabel,
+    labelSelector,
   })
-  const pods = startInformer<Pod & KubeObject>({
+  const pods = startInformer<StoredPod>({
     ...common,
+    signal,
     resource: resources.pods,
-    labelSelector: hashLabel,
+    labelSelector,
   })
-  const analysisRuns = startInformer<AnalysisRun & KubeObject>({
-    ...common,
-    resource: kinds.analysisRuns,
-  })
-  try {
-    await Promise.all([rollouts.synced, replicaSets.synced, pods.synced, analysisRuns.synced])
-    let changed = new AbortController()
-    for (const informer of [rollouts, replicaSets, pods, analysisRuns])
-      informer.subscribe(() => changed.abort())
-    while (clock.now() < until && !signal.aborted) {
-      const rollout = rollouts.list(access.namespace)[0]
-      if (!rollout) throw new Error(`rollout.argoproj.io "${watch.name}" not found`)
-      changed = new AbortController()
-      terminal.out(
-        clearScreen +
-          watch.page(
-            {
-              rollout,
-              replicaSets: replicaSets.list(access.namespace),
-              pods: pods.list(access.namespace),
-              analysisRuns: analysisRuns.list(access.namespace),
-            },
-            clock.now(),
-          ),
-      )
-      await sleep(clock, repaintAtMostEveryMs, signal).catch(() => {})
-      await sleep(
-        clock,
-        tickMs - repaintAtMostEveryMs,
-        AbortSignal.any([signal, changed.signal]),
-      ).catch(() => {})
-    }
-  } catch (error) {
-    if (!signal.aborted) throw error
-  } finally {
-    ended.abort()
+  let runs: { selector: string; informer: Informer<StoredRun>; end: () => void } | null = null
+
+  function followRuns(): void {
+    const own = sets.list().filter((set) => isOwnedBy(set, first.rollout))
+    const selector = runLabels(own)
+    if (!selector || selector === runs?.selector) return
+    runs?.end()
+    const replaced = new AbortController()
+    const informer = startInformer<StoredRun>({
+      ...common,
+      signal: AbortSignal.any([signal, replaced.signal]),
+      resource: kinds.analysisRuns,
+      labelSelector: selector,
+    })
+    informer.subscribe(bell.ring)
+    runs = { selector, informer, end: () => replaced.abort() }
   }
+
+  sets.subscribe(followRuns)
+  for (const informer of [rollouts, sets, pods] as const) ringOnChange(informer, bell)
+  return {
+    signal,
+    synced: Promise.all([rollouts.synced, sets.synced, pods.synced]).then(
+      () => runs?.informer.synced,
+    ),
+    objects() {
+      const [rollout] = rollouts.list()
+      if (!rollout) return null
+      return {
+        rollout,
+        replicaSets: sets.list(),
+        pods: pods.list(),
+        analysisRuns: runs?.informer.list() ?? [],
+        ...(first.warnings ? { warnings: first.warnings } : {}),
+      }
+    },
+    [Symbol.dispose]: () => ended.abort(),
+  }
+}
+
+function ringOnChange<T extends KubeObject>(informer: Informer<T>, bell: Bell): void {
+  informer.subscribe(bell.ring)
 }

@@ -19,14 +19,7 @@ export interface PodBehaviour {
   readonly memoryBytes: number
 }
 
-const colours: ReadonlySet<string> = new Set([
-  'red',
-  'orange',
-  'yellow',
-  'green',
-  'blue',
-  'purple',
-])
+const colours: ReadonlySet<string> = new Set(['red', 'orange', 'yellow', 'green', 'blue', 'purple'])
 const usualLatencyMs = { p50: 8, p95: 25 }
 const badImageErrorRate = 0.15
 const slowImageLatencyMs = 2_000

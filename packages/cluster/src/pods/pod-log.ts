@@ -88,7 +88,7 @@ function whyNoLog(pod: Pod, container: string, previous: boolean): string {
   if (waiting?.reason === 'ImagePullBackOff' || waiting?.reason === 'ErrImagePull') {
     const why =
       waiting.reason === 'ErrImagePull'
-        ? 'image can\'t be pulled'
+        ? "image can't be pulled"
         : 'trying and failing to pull image'
     return `container "${container}" in pod "${name}" is waiting to start: ${why}`
   }

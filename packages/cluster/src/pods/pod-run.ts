@@ -113,18 +113,20 @@ const initialBackoffMs = 10_000
 const longestBackoffMs = 300_000
 
 export function beginRun(pod: Pod, now: number): PodRun {
-  const fresh = (role: ContainerRun['role']) => (container: Container): ContainerRun => {
-    const status = statusOf(pod, container.name)
-    return {
-      container,
-      role,
-      state: { kind: 'waiting' },
-      restarts: status?.restartCount ?? 0,
-      last: null,
-      pullFailures: 0,
-      crashBackoff: null,
+  const fresh =
+    (role: ContainerRun['role']) =>
+    (container: Container): ContainerRun => {
+      const status = statusOf(pod, container.name)
+      return {
+        container,
+        role,
+        state: { kind: 'waiting' },
+        restarts: status?.restartCount ?? 0,
+        last: null,
+        pullFailures: 0,
+        crashBackoff: null,
+      }
     }
-  }
   const inits = (pod.spec.initContainers ?? []).map((container) =>
     fresh(container.restartPolicy === 'Always' ? 'sidecar' : 'init')(container),
   )
@@ -157,9 +159,7 @@ function resume(pod: Pod, run: PodRun, now: number): void {
   }
 }
 
-function endedFrom(
-  terminated: NonNullable<ContainerStatus['state']['terminated']>,
-): Ended {
+function endedFrom(terminated: NonNullable<ContainerStatus['state']['terminated']>): Ended {
   return {
     kind: 'ended',
     startedAt: Date.parse(terminated.startedAt ?? '') || 0,
@@ -218,7 +218,6 @@ function dismissSidecars(
     entry.state = { ...entry.state, end: endOnSignal(pod, entry, { now, killAt, pace }) }
   }
 }
-
 
 interface Moment {
   readonly pod: Pod
@@ -327,7 +326,11 @@ function backOffPull(
 function fullImageName(image: string): string {
   const parts = image.split('/')
   const hasRegistry = parts.length > 1 && /[.:]|^localhost$/.test(parts[0] ?? '')
-  const path = hasRegistry ? image : parts.length > 1 ? `docker.io/${image}` : `docker.io/library/${image}`
+  const path = hasRegistry
+    ? image
+    : parts.length > 1
+      ? `docker.io/${image}`
+      : `docker.io/library/${image}`
   return /:[^/]+$/.test(path) || path.includes('@') ? path : `${path}:latest`
 }
 
@@ -610,8 +613,7 @@ export function hasEnded(run: PodRun, pod: Pod): boolean {
 function mainsDone(run: PodRun, pod: Pod): boolean {
   return run.containers.every(
     (entry) =>
-      entry.role !== 'main' ||
-      (entry.state.kind === 'ended' && !restarts(entry, pod, entry.state)),
+      entry.role !== 'main' || (entry.state.kind === 'ended' && !restarts(entry, pod, entry.state)),
   )
 }
 

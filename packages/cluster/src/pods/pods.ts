@@ -99,7 +99,16 @@ export class Pods {
       if (change.type === 'added' && podIP) this.#takenIps.set(podIP, keyOf(change.object))
       this.#queue.add(keyOf(change.object))
     })
-    void this.#queue.run(options.signal)
+  }
+
+  /** Begins to run pods; before that they are only known. To be called once, when pods and nodes are cached. */
+  start(): void {
+    void this.#queue.run(this.#options.signal)
+  }
+
+  /** Looks at these pods again: their node has come up. */
+  wake(pods: readonly Pod[]): void {
+    for (const pod of pods) this.#queue.add(keyOf(pod))
   }
 
   /** Undefined for a pod that does not exist. */
@@ -161,10 +170,7 @@ export class Pods {
   }
 
   /** Counts the requests of one tick of virtual time at once. */
-  recordFlow(
-    podKey: string,
-    counts: { readonly requests: number; readonly errors: number },
-  ): void {
+  recordFlow(podKey: string, counts: { readonly requests: number; readonly errors: number }): void {
     const entry = this.#entries.get(podKey)
     if (!entry || counts.requests <= 0) return
     entry.requests += counts.requests
@@ -200,8 +206,7 @@ export class Pods {
     const { p50, p95 } = behaviour.latencyMs
     if (p50 <= 0 || p95 <= p50) return p50
     const { random } = this.#options
-    const z =
-      Math.sqrt(-2 * Math.log(1 - random.next())) * Math.cos(2 * Math.PI * random.next())
+    const z = Math.sqrt(-2 * Math.log(1 - random.next())) * Math.cos(2 * Math.PI * random.next())
     return p50 * Math.exp((Math.log(p95 / p50) / 1.645) * z)
   }
 

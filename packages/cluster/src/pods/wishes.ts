@@ -39,11 +39,7 @@ function environmentName(wish: Wish): string {
   return `SIM_${wish.toUpperCase().replaceAll('-', '_')}`
 }
 
-export function durationWish(
-  pod: PodMeta,
-  container: Container,
-  wish: Wish,
-): number | undefined {
+export function durationWish(pod: PodMeta, container: Container, wish: Wish): number | undefined {
   const text = wishOf(pod, container, wish)
   return text === undefined ? undefined : durationMs(text)
 }

@@ -12,8 +12,8 @@ import type { Pod } from '../pods/pod.ts'
 import type {
   Deployment,
   DisruptionBudget,
-  Endpoints,
   EndpointSlice,
+  Endpoints,
   Job,
   Namespace,
   Node,

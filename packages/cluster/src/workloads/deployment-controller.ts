@@ -9,7 +9,13 @@ import {
   onEachChange,
   startController,
 } from './controller.ts'
-import { type DeploymentPlan, planCollision, planCreateError, planDeployment, revisionAnnotation } from './deployment.ts'
+import {
+  type DeploymentPlan,
+  planCollision,
+  planCreateError,
+  planDeployment,
+  revisionAnnotation,
+} from './deployment.ts'
 import {
   controllerOf,
   controllerReference,

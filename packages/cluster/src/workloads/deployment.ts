@@ -481,8 +481,7 @@ class Pass {
       this.#new === null ? `Deployment "${metadata.name}"` : `ReplicaSet "${this.#new}"`
     const progressing = this.#condition('Progressing')
     const settled =
-      status.replicas === status.updatedReplicas &&
-      progressing?.reason === 'NewReplicaSetAvailable'
+      status.replicas === status.updatedReplicas && progressing?.reason === 'NewReplicaSetAvailable'
     if (settled) return
     if (this.#isComplete(status)) {
       const message = `${subject} has successfully progressed.`

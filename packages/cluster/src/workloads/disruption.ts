@@ -1,6 +1,11 @@
 import { matchesLabelSelector } from '../apiserver/selectors.ts'
 import { type Condition, isActive, isFinished, isReady, type Pod, timestamp } from '../pods/pod.ts'
-import { controllerOf, type DisruptionBudget, type DisruptionBudgetStatus, scaledValue } from './objects.ts'
+import {
+  controllerOf,
+  type DisruptionBudget,
+  type DisruptionBudgetStatus,
+  scaledValue,
+} from './objects.ts'
 
 /** A granted eviction that has not shown after this long is forgotten (kubernetes: DeletionTimeout). */
 const disruptedForMs = 120_000
@@ -139,13 +144,15 @@ export function judgeEviction(pod: Pod, budgets: readonly DisruptionBudget[]): E
   const [budget] = covering
   if (!budget) return { kind: 'delete' }
   if (covering.length > 1) {
-    const message = 'This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.'
+    const message =
+      'This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.'
     return { kind: 'refuse', code: 500, message }
   }
   const { currentHealthy = 0, desiredHealthy = 0, disruptionsAllowed = 0 } = budget.status ?? {}
   if (!isReady(pod)) {
     const always = budget.spec.unhealthyPodEvictionPolicy === 'AlwaysAllow'
-    if (always || (currentHealthy >= desiredHealthy && desiredHealthy > 0)) return { kind: 'delete' }
+    if (always || (currentHealthy >= desiredHealthy && desiredHealthy > 0))
+      return { kind: 'delete' }
   }
   const { name } = budget.metadata
   const message = "Cannot evict pod as it would violate the pod's disruption budget."

@@ -117,7 +117,9 @@ function distribute(
   }
   if (bins.length === 0) bins.push({ slice: null, endpoints: [] })
   // One slice stays even when it is empty; further ones go.
-  return bins.filter((bin, index) => bin.endpoints.length > 0 || (index === 0 && endpoints.length === 0))
+  return bins.filter(
+    (bin, index) => bin.endpoints.length > 0 || (index === 0 && endpoints.length === 0),
+  )
 }
 
 function portsOf(service: Service, pod: Pod): EndpointPort[] {
@@ -186,7 +188,10 @@ function targetOf(pod: Pod): Endpoint['targetRef'] {
 function sliceOf(
   service: Service,
   slice: EndpointSlice | null,
-  content: { readonly endpoints: readonly Endpoint[]; readonly ports: readonly EndpointPort[] | null },
+  content: {
+    readonly endpoints: readonly Endpoint[]
+    readonly ports: readonly EndpointPort[] | null
+  },
 ): EndpointSlice {
   const { name, namespace, uid = '' } = service.metadata
   const headless = service.spec.clusterIP === 'None'
@@ -198,7 +203,12 @@ function sliceOf(
   }
   const ports = content.ports
   if (slice) {
-    return { ...slice, metadata: { ...slice.metadata, labels }, endpoints: content.endpoints, ports }
+    return {
+      ...slice,
+      metadata: { ...slice.metadata, labels },
+      endpoints: content.endpoints,
+      ports,
+    }
   }
   const metadata = {
     generateName: `${name}-`,
@@ -223,7 +233,9 @@ function comparable(slice: EndpointSlice): object {
   return {
     labels: slice.metadata.labels,
     endpoints: slice.endpoints ?? [],
-    ports: slice.ports?.length ? slice.ports.map((port) => ({ ...port, name: port.name ?? '' })) : [],
+    ports: slice.ports?.length
+      ? slice.ports.map((port) => ({ ...port, name: port.name ?? '' }))
+      : [],
   }
 }
 

@@ -94,7 +94,8 @@ export function planJob(facts: JobFacts): JobPlan {
       ...verdict,
       now,
     })
-    const unsettled = verdict.waits || terminating > 0 || release.length > 0 || uncounted(status) > 0
+    const unsettled =
+      verdict.waits || terminating > 0 || release.length > 0 || uncounted(status) > 0
     if (!unsettled) events.push(finish(status, verdict, now))
   }
   return {
@@ -134,7 +135,8 @@ function finishedCondition(job: Job): Condition | undefined {
 function planFinished(job: Job, facts: JobFacts): JobPlan {
   const finishedAt = Date.parse(finishedCondition(job)?.lastTransitionTime ?? '')
   const ttl = job.spec.ttlSecondsAfterFinished
-  const expiresAt = ttl === undefined || job.metadata.deletionTimestamp ? null : finishedAt + ttl * 1000
+  const expiresAt =
+    ttl === undefined || job.metadata.deletionTimestamp ? null : finishedAt + ttl * 1000
   const expired = expiresAt !== null && expiresAt <= facts.now
   return {
     creates: [],
@@ -177,13 +179,12 @@ function count(facts: JobFacts, status: JobStatus): Counted {
   return {
     active: pods.filter(isActive),
     terminating: pods.filter(
-      (pod) => pod.metadata.deletionTimestamp && !hasSucceeded(pod) && pod.status?.phase !== 'Failed',
+      (pod) =>
+        pod.metadata.deletionTimestamp && !hasSucceeded(pod) && pod.status?.phase !== 'Failed',
     ).length,
     succeeded,
     failed:
-      (status.failed ?? 0) +
-      charged.length +
-      (status.uncountedTerminatedPods?.failed?.length ?? 0),
+      (status.failed ?? 0) + charged.length + (status.uncountedTerminatedPods?.failed?.length ?? 0),
     newSucceeded,
     newFailed,
   }
@@ -215,7 +216,9 @@ function nextBackoff(before: Backoff, counted: Counted): Backoff {
   }
   const lastSuccessAt = Math.max(...newSucceeded.map(finishedAt))
   const later = newFailed.map(finishedAt).filter((at) => at > lastSuccessAt)
-  return later.length === 0 ? noBackoff : { failures: later.length, lastFailureAt: Math.max(...later) }
+  return later.length === 0
+    ? noBackoff
+    : { failures: later.length, lastFailureAt: Math.max(...later) }
 }
 
 function finishedAt(pod: Pod): number {
@@ -318,7 +321,8 @@ function exitMatching(pod: Pod, rule: NonNullable<PodFailureRule['onExitCodes']>
   ]
   return statuses.find(({ name, state }) => {
     const code = state.terminated?.exitCode ?? 0
-    if (code === 0 || (rule.containerName !== undefined && rule.containerName !== name)) return false
+    if (code === 0 || (rule.containerName !== undefined && rule.containerName !== name))
+      return false
     return rule.values.includes(code) === (rule.operator === 'In')
   })
 }
@@ -371,10 +375,7 @@ function podsToCreate(job: Job, pods: readonly Pod[], number: number): readonly 
   const finalizers = [...new Set([...(template.metadata?.finalizers ?? []), trackingFinalizer])]
   const base: PodTemplate = { ...template, metadata: { ...template.metadata, finalizers } }
   if (!isIndexed(job)) return Array.from({ length: number }, () => base)
-  const taken = new Set([
-    ...succeededIndexes(job, pods),
-    ...pods.filter(isActive).map(indexOf),
-  ])
+  const taken = new Set([...succeededIndexes(job, pods), ...pods.filter(isActive).map(indexOf)])
   const creates: PodTemplate[] = []
   for (let index = 0; index < (job.spec.completions ?? 0) && creates.length < number; index++) {
     if (!taken.has(index)) creates.push(indexed(job, base, index))
@@ -455,8 +456,7 @@ function settle(
   const waiting = (uids: readonly string[] = []) => uids.filter((uid) => tracked.has(uid))
   const succeeded = waiting(before.succeeded)
   const failed = waiting(before.failed)
-  status.succeeded =
-    (status.succeeded ?? 0) + (before.succeeded?.length ?? 0) - succeeded.length
+  status.succeeded = (status.succeeded ?? 0) + (before.succeeded?.length ?? 0) - succeeded.length
   status.failed = (status.failed ?? 0) + (before.failed?.length ?? 0) - failed.length
 
   const release: Pod[] = []

@@ -115,5 +115,10 @@ function podFrom(template: PodTemplate, owner: KubeObject): Pod {
     ownerReferences: [controllerReference(owner)],
   }
   // Only the server can give it a name.
-  return { apiVersion: 'v1', kind: 'Pod', metadata: metadata as Pod['metadata'], spec: template.spec }
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: metadata as Pod['metadata'],
+    spec: template.spec,
+  }
 }

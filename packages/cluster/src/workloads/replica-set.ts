@@ -1,6 +1,14 @@
 import { deepEqual } from '@serinus/kube'
 import { matchesLabelSelector } from '../apiserver/selectors.ts'
-import { availableFrom, type Condition, conditionOf, isActive, isReady, type Pod, timestamp } from '../pods/pod.ts'
+import {
+  availableFrom,
+  type Condition,
+  conditionOf,
+  isActive,
+  isReady,
+  type Pod,
+  timestamp,
+} from '../pods/pod.ts'
 import { controllerOf, type ReplicaSet, type ReplicaSetStatus } from './objects.ts'
 
 /** Most creations or deletions of one pass (kubernetes: BurstReplicas). */

@@ -1,6 +1,12 @@
 import { keyOf, resources } from '@serinus/kube'
 import { type Condition, conditionOf, isFinished, type Pod, timestamp } from '../pods/pod.ts'
-import { byNode, type Context, ignoreNotFound, onEachChange, startController } from './controller.ts'
+import {
+  byNode,
+  type Context,
+  ignoreNotFound,
+  onEachChange,
+  startController,
+} from './controller.ts'
 import { type NodeLoad, planPlacement } from './scheduling.ts'
 
 /** Binds pods to nodes, and tells of each that fits nowhere why (kubernetes: cmd/kube-scheduler). */
@@ -26,7 +32,8 @@ export function startScheduler(context: Context): void {
     else if (!pod.spec.nodeName) queue.add(keyOf(pod))
     const freed = change.type === 'deleted' || (change.type === 'modified' && isFinished(pod))
     // A pod that comes may be the company that an affinity waits for.
-    const arrived = change.type === 'modified' && pod.spec.nodeName && !change.previous.spec.nodeName
+    const arrived =
+      change.type === 'modified' && pod.spec.nodeName && !change.previous.spec.nodeName
     if (freed || arrived) wake()
   })
   onEachChange(nodes, wake)

@@ -56,7 +56,10 @@ function byName(a: NodeLoad, b: NodeLoad): number {
 function obstaclesOf(pod: Pod, load: NodeLoad, cluster: ClusterLoad): Obstacle[] {
   const { node } = load
   const filters = [
-    () => (node.spec.unschedulable && !toleratesUnschedulable(pod) ? [final('node(s) were unschedulable')] : []),
+    () =>
+      node.spec.unschedulable && !toleratesUnschedulable(pod)
+        ? [final('node(s) were unschedulable')]
+        : [],
     () => taintObstacle(pod, node),
     () =>
       matchesNode(pod, node) ? [] : [final("node(s) didn't match Pod's node affinity/selector")],
@@ -113,8 +116,7 @@ function matchesNode(pod: Pod, node: Node): boolean {
   for (const [key, value] of Object.entries(pod.spec.nodeSelector ?? {})) {
     if (labels[key] !== value) return false
   }
-  const required =
-    pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution
+  const required = pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution
   return !required || required.nodeSelectorTerms.some((term) => matchesTerm(term, node))
 }
 
@@ -153,7 +155,10 @@ function matchesRule(
 
 function hasFreePorts(pod: Pod, load: NodeLoad): boolean {
   const wanted = hostPorts(pod)
-  return wanted.length === 0 || !load.pods.some((other) => hostPorts(other).some((port) => wanted.includes(port)))
+  return (
+    wanted.length === 0 ||
+    !load.pods.some((other) => hostPorts(other).some((port) => wanted.includes(port)))
+  )
 }
 
 function hostPorts(pod: Pod): readonly string[] {
@@ -233,15 +238,22 @@ function affinityObstacle(pod: Pod, load: NodeLoad, cluster: ClusterLoad): Obsta
   const attracts = podAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []
   const repels = podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []
   for (const term of attracts) {
-    if (domainPods(load, term, nodes).some((other) => fitsTerm(other, term, { owner: pod, cluster }))) continue
+    if (
+      domainPods(load, term, nodes).some((other) => fitsTerm(other, term, { owner: pod, cluster }))
+    )
+      continue
     // The first pod of a group that wants its own company may go anywhere.
-    const anywhere = nodes.some(({ pods }) => pods.some((other) => fitsTerm(other, term, { owner: pod, cluster })))
+    const anywhere = nodes.some(({ pods }) =>
+      pods.some((other) => fitsTerm(other, term, { owner: pod, cluster })),
+    )
     const hasDomain = load.node.metadata.labels?.[term.topologyKey] !== undefined
     if (!anywhere && hasDomain && fitsTerm(pod, term, { owner: pod, cluster })) continue
     return [final("node(s) didn't match pod affinity rules")]
   }
   for (const term of repels) {
-    if (domainPods(load, term, nodes).some((other) => fitsTerm(other, term, { owner: pod, cluster }))) {
+    if (
+      domainPods(load, term, nodes).some((other) => fitsTerm(other, term, { owner: pod, cluster }))
+    ) {
       return [passing("node(s) didn't match pod anti-affinity rules")]
     }
   }
@@ -251,7 +263,8 @@ function affinityObstacle(pod: Pod, load: NodeLoad, cluster: ClusterLoad): Obsta
         other.spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []
       ).some((term) => {
         const domain = node.metadata.labels?.[term.topologyKey]
-        const same = domain !== undefined && domain === load.node.metadata.labels?.[term.topologyKey]
+        const same =
+          domain !== undefined && domain === load.node.metadata.labels?.[term.topologyKey]
         return same && fitsTerm(pod, term, { owner: other, cluster })
       }),
     ),

@@ -67,7 +67,12 @@ function stepIsComplete(facts: CanaryFacts, draft: Draft, position: Position): b
     })
     return false
   }
-  // Experiments and plugins are waited for; routes are decided and recorded elsewhere and complete at once.
+  if (step.experiment || step.plugin) {
+    const what = step.experiment ? 'experiment' : 'plugin'
+    draft.waits.push({ kind: 'not-carried', step: position.index, what })
+    return false
+  }
+  // Routes are decided and recorded elsewhere and complete at once.
   return step.setHeaderRoute !== undefined || step.setMirrorRoute !== undefined
 }
 

@@ -1,5 +1,5 @@
 import type { AnalysisRun, AnalysisTemplate, ClusterAnalysisTemplate, Rollout } from '@serinus/api'
-import type { Plan, Transition, Write } from '../plan.ts'
+import type { EffectFailure, Plan, Transition, Write } from '../plan.ts'
 import { planRollout } from '../plan-rollout.ts'
 import type { DesiredRoutes } from '../routes.ts'
 import type { EngineOptions, Ingress, ReplicaSet, RolloutSnapshot, Service } from '../snapshot.ts'
@@ -25,12 +25,19 @@ export class World {
   readyAfterMs = 5_000
   /** Images whose pods never become ready. */
   broken = new Set<string>()
+  /** Effects that never happen, by write id or `routes`; the planner is told of them as by the real shell. */
+  fails: (id: string) => boolean = () => false
+  /** The process dies after every single effect; what it kept in memory is lost. */
+  crashes = false
+  /** Sees every pass before its effects. */
+  observe: (snapshot: RolloutSnapshot, plan: Plan) => void = () => {}
   readonly writes: Write[] = []
   readonly transitions: Transition[] = []
   readonly plans: Plan[] = []
   #statusDeferredSince: number | null = null
   #checkAt: number | null = null
   #version = 1
+  #failures: readonly EffectFailure[] = []
   /** When the pods of a ReplicaSet were created. */
   readonly #pods = new Map<string, number[]>()
 
@@ -39,7 +46,12 @@ export class World {
     objects: Partial<
       Pick<
         World,
-        'services' | 'ingresses' | 'analysisTemplates' | 'clusterAnalysisTemplates' | 'weight'
+        | 'services'
+        | 'ingresses'
+        | 'analysisTemplates'
+        | 'clusterAnalysisTemplates'
+        | 'weight'
+        | 'observe'
       >
     > = {},
   ) {
@@ -66,7 +78,7 @@ export class World {
       analysisTemplates: this.analysisTemplates,
       clusterAnalysisTemplates: this.clusterAnalysisTemplates,
       routers: this.weight === null ? [] : [{ type: 'Nginx', weight: this.weight, verified: null }],
-      failures: [],
+      failures: this.#failures,
       takenNames: [],
       statusDeferredSince: this.#statusDeferredSince,
       options: this.options,
@@ -75,20 +87,30 @@ export class World {
 
   /** Plans and applies until nothing more is written at this instant. */
   settle(): void {
-    for (let pass = 0; pass < 50; pass++) {
-      const plan = planRollout(this.snapshot(), this.now)
+    for (let pass = 0; pass < (this.crashes ? 200 : 50); pass++) {
+      const snapshot = this.snapshot()
+      const plan = planRollout(snapshot, this.now)
+      this.observe(snapshot, plan)
       this.plans.push(plan)
       this.#checkAt = plan.checkAt
       this.#statusDeferredSince = plan.statusDeferred
         ? (this.#statusDeferredSince ?? this.now)
         : null
-      const routed = this.#route(plan.routes)
-      for (const write of plan.writes) this.#apply(write)
-      this.transitions.push(...plan.transitions)
+      const changed = this.#carryOut(plan)
       const moved = this.#runPods()
-      if (plan.writes.length === 0 && !routed && !moved) return
+      if (!changed && !moved) return
     }
     throw new Error('the planner does not come to rest')
+  }
+
+  /** Pods of the image stop being ready and start again, the youngest first. */
+  restartPods(image: string, count: number): void {
+    const { name } = this.setOf(image).metadata
+    const pods = this.#pods.get(name) ?? []
+    const kept = pods.slice(0, Math.max(0, pods.length - count))
+    this.#pods.set(name, [...kept, ...pods.slice(kept.length).map(() => this.now)])
+    this.#runPods()
+    this.settle()
   }
 
   /** Lets time pass, waking the planner whenever it asked to be woken or a pod becomes ready. */
@@ -179,6 +201,43 @@ export class World {
 
   condition(type: string): { status: string; reason: string; message: string } | undefined {
     return this.status.conditions?.find((condition) => condition.type === type)
+  }
+
+  /** The shell: routes before sizes, creations before both. Says whether anything is new to the next pass. */
+  #carryOut(plan: Plan): boolean {
+    const done = new Set<string>()
+    const failed = new Set<string>()
+    const failures: EffectFailure[] = []
+    const fail = (id: string, effect: EffectFailure['effect']) => {
+      const since = this.#failures.find((failure) => failure.id === id)?.since ?? this.now
+      failed.add(id)
+      failures.push({ id, effect, reason: 'Forbidden', message: `${id} is forbidden`, since })
+    }
+    const creates = plan.writes.filter((write) => write.kind === 'create')
+    const others = plan.writes.filter((write) => write.kind !== 'create')
+    for (const effect of [...creates, 'routes' as const, ...others]) {
+      if (this.crashes && done.size > 0) break
+      if (effect === 'routes') {
+        if (plan.routes && this.fails('routes')) fail('routes', 'routes')
+        else if (this.#route(plan.routes)) done.add('routes')
+      } else if (effect.requires?.some((id) => failed.has(id))) {
+        failed.add(effect.id)
+      } else if (this.fails(effect.id)) {
+        fail(effect.id, 'write')
+      } else {
+        this.#apply(effect)
+        done.add(effect.id)
+      }
+    }
+    this.transitions.push(...plan.transitions.filter(({ after }) => !after || done.has(after)))
+    if (this.crashes && done.size > 0) {
+      this.#failures = []
+      this.#statusDeferredSince = null
+      return true
+    }
+    const told = JSON.stringify(failures) !== JSON.stringify(this.#failures)
+    this.#failures = failures
+    return done.size > 0 || told
   }
 
   #route(routes: DesiredRoutes | null): boolean {

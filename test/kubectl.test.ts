@@ -1,0 +1,152 @@
+import { execFile, execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import { ScaledClock } from '@serinus/kube'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import {
+  type LocalCluster,
+  startLocalCluster,
+  writePrivate,
+} from '../packages/cli/src/serinus/local-cluster.ts'
+
+const run = promisify(execFile)
+const hasKubectl = (() => {
+  try {
+    execFileSync('kubectl', ['version', '--client'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+})()
+
+let local: LocalCluster
+let folder: string
+const ended = new AbortController()
+
+/** kubectl as a user runs it, with the plugin on PATH. */
+async function kubectl(...args: string[]): Promise<string> {
+  const env = {
+    ...process.env,
+    KUBECONFIG: join(folder, 'kubeconfig'),
+    HOME: folder,
+    PATH: [folder, join(process.cwd(), 'node_modules/.bin'), process.env['PATH']].join(delimiter),
+    TERM: 'dumb',
+  }
+  const { stdout } = await run('kubectl', args, { env })
+  return stdout
+}
+
+beforeAll(async () => {
+  if (!hasKubectl) return
+  folder = mkdtempSync(join(tmpdir(), 'serinus-test-'))
+  local = await startLocalCluster({
+    clock: new ScaledClock({ factor: 20 }),
+    signal: ended.signal,
+    listen: { host: '127.0.0.1', port: 0 },
+    insecureHttp: false,
+    useInbox: true,
+    withController: true,
+    onError: () => {},
+  })
+  writePrivate(join(folder, 'kubeconfig'), local.addresses.kubeconfig)
+  symlinkSync(
+    resolve('packages/cli/bin/kubectl-argo-rollouts.mjs'),
+    join(folder, 'kubectl-argo-rollouts'),
+  )
+}, 30_000)
+
+afterAll(async () => {
+  if (!hasKubectl) return
+  ended.abort()
+  await local.close()
+  rmSync(folder, { recursive: true })
+})
+
+test.skipIf(!hasKubectl)(
+  'kubectl applies, watches and promotes a Rollout through the plugin',
+  { timeout: 60_000 },
+  async () => {
+    expect(await kubectl('apply', '-f', 'examples/gate.yaml')).toBe(
+      'rollout.argoproj.io/gate created\n',
+    )
+    expect(await kubectl('argo', 'rollouts', 'status', 'gate', '--timeout', '30s')).toMatch(
+      /Healthy\n$/,
+    )
+    expect(await kubectl('get', 'rollout', 'gate')).toMatch(
+      /NAME\s+DESIRED\s+CURRENT\s+UP-TO-DATE\s+AVAILABLE\s+AGE\ngate\s+5\s+5\s+5\s+5/,
+    )
+    expect(await kubectl('argo', 'rollouts', 'set', 'image', 'gate', 'app=gate:v2')).toBe(
+      'rollout "gate" image updated\n',
+    )
+    await kubectl('wait', 'rollout/gate', '--for=jsonpath={.status.phase}=Paused', '--timeout=30s')
+    const page = await kubectl('argo', 'rollouts', 'get', 'rollout', 'gate')
+    expect(page).toContain('Status:          ॥ Paused')
+    expect(page).toContain('Message:         CanaryPauseStep')
+    expect(page).toContain('  Step:          1/3')
+    expect(page).toMatch(/⧉ gate-\w+ +ReplicaSet +✔ Healthy +\S+ +canary/)
+    expect(await kubectl('argo', 'rollouts', 'promote', 'gate')).toBe("rollout 'gate' promoted\n")
+    expect(await kubectl('argo', 'rollouts', 'status', 'gate', '--timeout', '60s')).toMatch(
+      /Healthy\n$/,
+    )
+    expect(await kubectl('describe', 'rollout', 'gate')).toContain('Completed all 3 canary steps')
+    expect(await kubectl('delete', 'rollout', 'gate')).toContain(
+      'rollout.argoproj.io "gate" deleted',
+    )
+  },
+)
+
+test.skipIf(!hasKubectl)(
+  'an immutable selector is refused with the message of the kind [api 43]',
+  { timeout: 30_000 },
+  async () => {
+    await kubectl('apply', '-f', 'examples/gate.yaml')
+    await expect(
+      kubectl(
+        'patch',
+        'rollout',
+        'gate',
+        '--type=merge',
+        '-p',
+        '{"spec":{"selector":{"matchLabels":{"app":"other"}}}}',
+      ),
+    ).rejects.toThrow('.spec.selector is immutable')
+  },
+)
+
+test.skipIf(!hasKubectl)(
+  'an unknown field is refused by a strict apply and dropped by a lax one [api 44]',
+  { timeout: 30_000 },
+  async () => {
+    await kubectl('apply', '-f', 'examples/gate.yaml')
+    const patch = '{"spec":{"strategy":{"canary":{"step":[]}}}}'
+    await kubectl('patch', 'rollout', 'gate', '--type=merge', '-p', patch)
+    expect(
+      await kubectl('get', 'rollout', 'gate', '-o', 'jsonpath={.spec.strategy.canary.step}'),
+    ).toBe('')
+  },
+)
+
+test.skipIf(!hasKubectl)(
+  'the scale subresource shows what an autoscaler reads [api 42]',
+  { timeout: 30_000 },
+  async () => {
+    await kubectl('apply', '-f', 'examples/gate.yaml')
+    await kubectl('argo', 'rollouts', 'status', 'gate', '--timeout', '30s')
+    await kubectl('scale', 'rollout', 'gate', '--replicas=4')
+    await kubectl('wait', 'rollout/gate', '--for=jsonpath={.status.HPAReplicas}=4', '--timeout=30s')
+    const scale = JSON.parse(
+      await kubectl(
+        'get',
+        '--raw',
+        '/apis/argoproj.io/v1alpha1/namespaces/default/rollouts/gate/scale',
+      ),
+    )
+    expect([scale.spec.replicas, scale.status.replicas, scale.status.selector]).toEqual([
+      4,
+      4,
+      'app=gate',
+    ])
+  },
+)
