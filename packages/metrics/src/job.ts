@@ -62,7 +62,12 @@ export const job: Provider = {
   async terminate(input, measurement) {
     const key = keyOf(measurement)
     if (key) await deleteJob(input, key)
-    return { kind: 'done', phase: 'Inconclusive', message: 'Metric Terminated', ...kept(measurement) }
+    return {
+      kind: 'done',
+      phase: 'Inconclusive',
+      message: 'Metric Terminated',
+      ...kept(measurement),
+    }
   },
   async garbageCollect(input, limit) {
     const jobs = await input.client.list<Job>(resources.jobs, {
@@ -129,8 +134,7 @@ function nameOf(input: MeasureInput, metricName: string, ending = ''): string {
 /** FNV-1a of the name, six digits in base 36. */
 function fingerprint(text: string): string {
   let hash = 0x811c9dc5
-  for (const byte of new TextEncoder().encode(text))
-    hash = Math.imul(hash ^ byte, 0x01000193) >>> 0
+  for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0
   return hash.toString(36).padStart(6, '0').slice(-6)
 }
 
@@ -200,8 +204,7 @@ async function observe(
   const { signal } = input
   const present = await input.client.get<Job>(resources.jobs, key, { signal })
   const ended = present.status?.conditions?.find(isOutcome)
-  if (ended?.type === 'Complete')
-    return { kind: 'done', phase: 'Successful', ...kept(measurement) }
+  if (ended?.type === 'Complete') return { kind: 'done', phase: 'Successful', ...kept(measurement) }
   if (ended) {
     // Upstream says nothing of a failed Job; the condition knows why.
     const message = [ended.reason, ended.message].filter(Boolean).join(': ')

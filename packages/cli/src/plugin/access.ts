@@ -3,7 +3,7 @@ import { hashLabel, kinds } from '@serinus/api'
 import type { ReplicaSet } from '@serinus/engine'
 import { ApiError, type KubeClient, type KubeObject, resources } from '@serinus/kube'
 import type { Pod } from '../view/pod-status.ts'
-import type { RolloutObjects } from '../view/rollout-info.ts'
+import { ownedBy, type RolloutObjects } from '../view/rollout-info.ts'
 import { selectorText } from './selector-text.ts'
 import { workloadSelector } from './workload.ts'
 
@@ -61,7 +61,7 @@ export function runLabels(sets: readonly ReplicaSet[]): string | null {
 export async function readObjects(
   access: Access,
   rollout: StoredRollout,
-): Promise<Required<RolloutObjects>> {
+): Promise<Required<RolloutObjects> & { readonly rollout: StoredRollout }> {
   const { client, namespace } = access
   const ofRollout = { namespace, labelSelector: await podLabels(access, rollout) }
   const [replicaSets, pods, warnings] = await Promise.all([
@@ -69,7 +69,7 @@ export async function readObjects(
     client.list<StoredPod>(resources.pods, ofRollout),
     readWarnings(access, rollout),
   ])
-  const own = replicaSets.items.filter((set) => isOwnedBy(set, rollout))
+  const own = replicaSets.items.filter(ownedBy(rollout.metadata.uid))
   const labelSelector = runLabels(own)
   const runs = labelSelector
     ? await client.list<StoredRun>(kinds.analysisRuns, { namespace, labelSelector })
@@ -81,10 +81,6 @@ export async function readObjects(
     analysisRuns: runs.items,
     warnings,
   }
-}
-
-export function isOwnedBy(object: KubeObject, owner: KubeObject): boolean {
-  return object.metadata.ownerReferences?.some(({ uid }) => uid === owner.metadata.uid) ?? false
 }
 
 interface EventObject extends KubeObject {

@@ -1,10 +1,9 @@
 import { kinds } from '@serinus/api'
 import type { ReplicaSet } from '@serinus/engine'
-import { type Informer, type KubeObject, resources, sleep, startInformer } from '@serinus/kube'
-import type { RolloutObjects } from '../view/rollout-info.ts'
+import { type Informer, resources, sleep, startInformer } from '@serinus/kube'
+import { ownedBy, type RolloutObjects } from '../view/rollout-info.ts'
 import {
   type Access,
-  isOwnedBy,
   notFound,
   podLabels,
   runLabels,
@@ -93,13 +92,15 @@ function follow(watch: Watch & { readonly labelSelector: string; readonly bell: 
     resource: resources.pods,
     labelSelector,
   })
-  let runs: { selector: string; informer: Informer<StoredRun>; end: () => void } | null = null
+  let runs: Informer<StoredRun> | null = null
+  let selected = ''
+  let runsSynced = Promise.resolve()
+  let endRuns = () => {}
 
   function followRuns(): void {
-    const own = sets.list().filter((set) => isOwnedBy(set, first.rollout))
-    const selector = runLabels(own)
-    if (!selector || selector === runs?.selector) return
-    runs?.end()
+    const selector = runLabels(sets.list().filter(ownedBy(first.rollout.metadata.uid)))
+    if (!selector || selector === selected) return
+    selected = selector
     const replaced = new AbortController()
     const informer = startInformer<StoredRun>({
       ...common,
@@ -108,15 +109,25 @@ function follow(watch: Watch & { readonly labelSelector: string; readonly bell: 
       labelSelector: selector,
     })
     informer.subscribe(bell.ring)
-    runs = { selector, informer, end: () => replaced.abort() }
+    // The runs known so far are shown until the new cache is complete.
+    runsSynced = informer.synced.then(() => {
+      if (selector !== selected) return replaced.abort()
+      endRuns()
+      endRuns = () => replaced.abort()
+      runs = informer
+      bell.ring()
+    })
+    runsSynced.catch(() => {})
   }
 
   sets.subscribe(followRuns)
-  for (const informer of [rollouts, sets, pods] as const) ringOnChange(informer, bell)
+  rollouts.subscribe(bell.ring)
+  sets.subscribe(bell.ring)
+  pods.subscribe(bell.ring)
   return {
     signal,
     synced: Promise.all([rollouts.synced, sets.synced, pods.synced]).then(
-      () => runs?.informer.synced,
+      () => runsSynced,
     ),
     objects() {
       const [rollout] = rollouts.list()
@@ -125,14 +136,10 @@ function follow(watch: Watch & { readonly labelSelector: string; readonly bell: 
         rollout,
         replicaSets: sets.list(),
         pods: pods.list(),
-        analysisRuns: runs?.informer.list() ?? [],
+        analysisRuns: runs?.list() ?? [],
         ...(first.warnings ? { warnings: first.warnings } : {}),
       }
     },
     [Symbol.dispose]: () => ended.abort(),
   }
-}
-
-function ringOnChange<T extends KubeObject>(informer: Informer<T>, bell: Bell): void {
-  informer.subscribe(bell.ring)
 }

@@ -16,7 +16,11 @@ const columns = [
 /** `list rollouts` (spec cli 6.1): cells are padded before they are aligned, as upstream prints them. */
 export function listText(
   infos: readonly RolloutInfo[],
-  options: { readonly allNamespaces: boolean; readonly timestamp?: string },
+  options: {
+    readonly allNamespaces: boolean
+    readonly timestamp?: string
+    readonly header: boolean
+  },
 ): string {
   const pad = (cells: readonly string[]) =>
     cells.map((cell, index) => cell.padEnd(columns[index]?.[1] ?? 0))
@@ -24,7 +28,9 @@ export function listText(
     ...(options.timestamp === undefined ? [] : [timestamp.padEnd(20)]),
     ...(options.allNamespaces ? [namespace.padEnd(9)] : []),
   ]
-  const rows = [[...before('TIMESTAMP', 'NAMESPACE'), ...pad(columns.map(([title]) => title))]]
+  const rows = options.header
+    ? [[...before('TIMESTAMP', 'NAMESPACE'), ...pad(columns.map(([title]) => title))]]
+    : []
   for (const info of infos) {
     rows.push([
       ...before(options.timestamp ?? '', info.namespace),

@@ -164,7 +164,8 @@ function createdAt(object: { readonly metadata: { readonly creationTimestamp?: s
   return Date.parse(object.metadata.creationTimestamp ?? '') || 0
 }
 
-function ownedBy(uid: string | undefined) {
+/** Selects the objects that an owner reference ties to this UID. */
+export function ownedBy(uid: string | undefined) {
   return (object: {
     readonly metadata: { readonly ownerReferences?: readonly { readonly uid: string }[] }
   }) =>

@@ -34,7 +34,7 @@ import { startGarbageCollector } from './garbage-collector.ts'
 import { startJobController } from './job-controller.ts'
 import { startNamespaceController, startNamespaceFurnishing } from './namespaces.ts'
 import { createNodes, type SimulatedNode, usualNodes } from './nodes.ts'
-import { controllerOf } from './objects.ts'
+import { controllerOf, type ReplicaSet } from './objects.ts'
 import { startReplicaSetController } from './replica-set-controller.ts'
 import { startScheduler } from './scheduler.ts'
 
@@ -150,7 +150,7 @@ function startCaches(options: WorkloadsOptions): Caches {
       [orphans]: (pod) => (controllerOf(pod) ? [] : [pod.metadata.namespace ?? '']),
       [byNode]: (pod) => [pod.spec.nodeName ?? ''],
     }),
-    replicaSets: follow(resources.replicaSets, { [byController]: controllerUid }),
+    replicaSets: follow<ReplicaSet>(resources.replicaSets, { [byController]: controllerUid }),
     deployments: follow(resources.deployments),
     jobs: follow(resources.jobs),
     services: follow(resources.services),

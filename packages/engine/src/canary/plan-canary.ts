@@ -45,6 +45,7 @@ export function planCanary(
   cleanHistory(facts, draft)
   conclude(facts, draft, timedOut)
   tellFailures(facts, draft)
+  sayWhatIsMissing(facts, draft, routes)
   if (snapshot.rollout.spec.paused) draft.waits.unshift({ kind: 'user-pause' })
   if (position.aborted) draft.waits.unshift({ kind: 'aborted', reason: draft.abortCause ?? '' })
   return {
@@ -269,4 +270,21 @@ function tellFailures(facts: CanaryFacts, draft: Draft): void {
       since: failure.since,
     })
   }
+}
+
+/** An update that no step holds up waits for sizes or for routers; nothing stands still without a reason. */
+function sayWhatIsMissing(facts: CanaryFacts, draft: Draft, routes: Plan['routes']): void {
+  if (draft.waits.length > 0 || draft.status.phase !== 'Progressing') return
+  const { newSet, replicas, effectiveWeight: effective } = facts
+  const leaving = facts.all.find((set) => set !== newSet && set.pods > 0)
+  if (newSet.available < replicas || newSet.pods !== replicas) {
+    draft.waits.push(waitForPods(newSet, replicas))
+  } else if (routes && routes.weight !== effective) {
+    draft.waits.push({ kind: 'routes', weight: routes.weight, effective })
+  } else if (leaving) draft.waits.push(waitForPods(leaving, 0))
+}
+
+function waitForPods(set: CanaryFacts['newSet'], wanted: number): Plan['waits'][number] {
+  const { name: replicaSet, available } = set
+  return { kind: 'pods', replicaSet, available, wanted, until: null }
 }

@@ -4,6 +4,13 @@ import { planRollout } from '../plan-rollout.ts'
 import type { DesiredRoutes } from '../routes.ts'
 import type { EngineOptions, Ingress, ReplicaSet, RolloutSnapshot, Service } from '../snapshot.ts'
 
+/** One pass: what was known, when, and what was planned. */
+export interface Pass {
+  readonly snapshot: RolloutSnapshot
+  readonly now: number
+  readonly plan: Plan
+}
+
 /**
  * A cluster in one object, for tests of the planner alone: writes change it at once, the ReplicaSet controller is three
  * lines, pods become ready by the clock. It knows nothing of Rollouts; what it is told to write is all that happens.
@@ -30,7 +37,7 @@ export class World {
   /** The process dies after every single effect; what it kept in memory is lost. */
   crashes = false
   /** Sees every pass before its effects. */
-  observe: (snapshot: RolloutSnapshot, plan: Plan) => void = () => {}
+  observe: (pass: Pass) => void = () => {}
   readonly writes: Write[] = []
   readonly transitions: Transition[] = []
   readonly plans: Plan[] = []
@@ -90,7 +97,7 @@ export class World {
     for (let pass = 0; pass < (this.crashes ? 200 : 50); pass++) {
       const snapshot = this.snapshot()
       const plan = planRollout(snapshot, this.now)
-      this.observe(snapshot, plan)
+      this.observe({ snapshot, now: this.now, plan })
       this.plans.push(plan)
       this.#checkAt = plan.checkAt
       this.#statusDeferredSince = plan.statusDeferred
@@ -105,10 +112,12 @@ export class World {
 
   /** Pods of the image stop being ready and start again, the youngest first. */
   restartPods(image: string, count: number): void {
-    const { name } = this.setOf(image).metadata
-    const pods = this.#pods.get(name) ?? []
-    const kept = pods.slice(0, Math.max(0, pods.length - count))
-    this.#pods.set(name, [...kept, ...pods.slice(kept.length).map(() => this.now)])
+    for (const set of this.replicaSets) {
+      if (set.spec.template.spec?.containers?.[0]?.image !== image) continue
+      const pods = this.#pods.get(set.metadata.name) ?? []
+      const kept = pods.slice(0, Math.max(0, pods.length - count))
+      this.#pods.set(set.metadata.name, [...kept, ...pods.slice(kept.length).map(() => this.now)])
+    }
     this.#runPods()
     this.settle()
   }
@@ -353,7 +362,7 @@ function merged(target: unknown, patch: unknown): unknown {
   return result
 }
 
-type Canary = NonNullable<NonNullable<Rollout['spec']['strategy']>['canary']>
+export type Canary = NonNullable<NonNullable<Rollout['spec']['strategy']>['canary']>
 
 /** A canary Rollout named `app` whose only container is `app`. */
 export function canaryRollout(

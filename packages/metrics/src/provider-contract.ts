@@ -1,0 +1,107 @@
+import type { Metric } from '@serinus/api'
+import { VirtualClock } from '@serinus/kube'
+import { describe, expect, test } from 'vitest'
+import type { Measured, MeasureInput, Provider } from './provider.ts'
+import { defaultDeadlineMs } from './provider.ts'
+
+/** How the source of a provider is played, for one provider. Each entry makes the facts that a call gets. */
+export interface ProviderCase {
+  readonly provider: Provider
+  /** Judged Successful for `value`; `secret` stands somewhere in its address or credentials. */
+  readonly metric: Metric
+  /** Occurs in the metric and must occur in no message. */
+  readonly secret: string
+  readonly input: (metric: Metric, facts: Partial<MeasureInput>) => MeasureInput
+  readonly sources: {
+    readonly value: Source
+    readonly empty: Source | Skip
+    readonly notANumber: Source | Skip
+    readonly failing: Source
+    readonly silent: Source
+  }
+  readonly expected: {
+    readonly value: Measured
+    readonly empty?: Measured
+    readonly notANumber?: Measured
+    /** Message of the failure, whole. */
+    readonly failing: string
+    /** The end of the message when the deadline is over. */
+    readonly silent: RegExp
+  }
+}
+
+export type Source = Pick<Partial<MeasureInput>, 'fetch' | 'client'>
+/** Where a provider cannot meet a case, and why. */
+export interface Skip {
+  readonly skip: string
+}
+
+/** What every metric provider promises (style 13). */
+export function providerContract(title: string, make: () => ProviderCase): void {
+  describe(`${title} keeps the promises of every provider:`, () => {
+    test('a value is judged', async () => {
+      const { provider, metric, input, sources, expected } = make()
+      expect(await provider.run(input(metric, sources.value))).toEqual(expected.value)
+    })
+
+    for (const name of ['empty', 'notANumber'] as const) {
+      const { sources } = make()
+      const source = sources[name]
+      const what = name === 'empty' ? 'an empty answer' : 'NaN'
+      if ('skip' in source) {
+        test.skip(`${what} (${source.skip})`)
+        continue
+      }
+      test(`${what} is no success by accident`, async () => {
+        const { provider, metric, input, expected } = make()
+        const measured = await provider.run(input(metric, source))
+        expect(measured).toEqual(expected[name])
+        expect(measured).not.toMatchObject({ phase: 'Successful' })
+      })
+    }
+
+    test('a failure of the source is told with its cause', async () => {
+      const { provider, metric, input, sources, expected } = make()
+      await expect(provider.run(input(metric, sources.failing))).rejects.toThrow(
+        new Error(expected.failing),
+      )
+    })
+
+    test('a source that never answers costs no longer than the deadline', async () => {
+      const { provider, metric, input, sources, expected } = make()
+      const clock = new VirtualClock(0)
+      const deadline = new AbortController()
+      const deadlineMs = provider.deadlineMs?.(metric) ?? defaultDeadlineMs
+      void clock.until(deadlineMs).then(() => deadline.abort(new Error('late')))
+      const call = provider.run(input(metric, { ...sources.silent, signal: deadline.signal }))
+      const ended = call.then(
+        () => 'an answer',
+        (error: Error) => error.message,
+      )
+      await clock.advance(deadlineMs)
+      expect(await ended).toMatch(expected.silent)
+    })
+
+    test('a call that starts after its deadline fails at once', async () => {
+      const { provider, metric, input, sources, expected } = make()
+      const signal = AbortSignal.abort(new Error('late'))
+      await expect(provider.run(input(metric, { ...sources.value, signal }))).rejects.toThrow(
+        expected.silent,
+      )
+    })
+
+    test('no message tells a secret of the credentials', async () => {
+      const { provider, metric, input, sources, secret } = make()
+      expect(JSON.stringify(metric)).toContain(secret)
+      for (const source of [sources.failing, sources.silent]) {
+        const signal = AbortSignal.timeout(5)
+        const message = await provider.run(input(metric, { ...source, signal })).then(
+          () => '',
+          (error: Error) => error.message,
+        )
+        expect(message).not.toBe('')
+        expect(message).not.toContain(secret)
+      }
+    })
+  })
+}
