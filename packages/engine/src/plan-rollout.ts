@@ -1,5 +1,6 @@
 import {
   conditionFacts,
+  conditionOf,
   kinds,
   lintRollout,
   type Problem,
@@ -13,7 +14,6 @@ import {
 } from '@serinus/api'
 import { mergePatch } from '@serinus/kube'
 import { planCanary } from './canary/plan-canary.ts'
-import { conditionOf } from './conditions.ts'
 import { formatInstant } from './instant.ts'
 import { notCarried } from './not-carried.ts'
 import type { Finding, Plan, Transition } from './plan.ts'

@@ -1,6 +1,7 @@
 import {
   annotationKeys,
   type ConditionFacts,
+  conditionOf,
   defaults,
   kinds,
   type Rollout,
@@ -8,9 +9,9 @@ import {
   type RolloutStatus,
   rolloutPhase,
   setCondition,
+  withoutCondition,
 } from '@serinus/api'
 import { mergePatch } from '@serinus/kube'
-import { conditionOf, withoutCondition } from '../conditions.ts'
 import { checkAt, type Draft, type LooseStatus } from '../draft.ts'
 import { formatInstant, parseInstant } from '../instant.ts'
 import { recordDuration } from './duration.ts'

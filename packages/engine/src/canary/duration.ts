@@ -1,5 +1,4 @@
-import { parsePauseDuration, type RolloutStatus } from '@serinus/api'
-import { conditionOf } from '../conditions.ts'
+import { conditionOf, parsePauseDuration, type RolloutStatus } from '@serinus/api'
 import type { Draft } from '../draft.ts'
 import { formatInstant, parseInstant } from '../instant.ts'
 import type { CanaryFacts } from './facts.ts'

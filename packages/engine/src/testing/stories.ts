@@ -191,13 +191,14 @@ export function doDeed(world: World, deed: Deed): void {
       world.edit((spec) => ({ ...spec, replicas: deed.replicas }))
       return
     case 'steps':
-      return world.edit(
+      world.edit(
         (spec) =>
           ({
             ...spec,
             strategy: { canary: { ...spec.strategy?.canary, steps: deed.steps } },
           }) as Rollout['spec'],
       )
+      return
     case 'break':
       world.broken.add(deed.image)
       world.pass(0)
