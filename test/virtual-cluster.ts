@@ -10,6 +10,7 @@ import {
   type RequestCounts,
   resources,
   type UnknownObject,
+  Unreachable,
   VirtualClock,
 } from '@serinus/kube'
 import { applyManifests } from '../packages/cli/src/serinus/manifests.ts'
@@ -41,9 +42,13 @@ export interface VirtualCluster extends AsyncDisposable {
   restartController(): Promise<void>
 }
 
-export async function virtualCluster(
-  options: { readonly seed?: string } = {},
-): Promise<VirtualCluster> {
+export interface VirtualClusterOptions {
+  readonly seed?: string
+  /** The controller dies right after its write with this number, and another one takes its place. */
+  readonly crashAtWrite?: number
+}
+
+export async function virtualCluster(options: VirtualClusterOptions = {}): Promise<VirtualCluster> {
   const clock = new VirtualClock(Date.parse('2026-01-01T00:00:00Z'))
   const ended = new AbortController()
   const errors: string[] = []
@@ -65,12 +70,18 @@ export async function virtualCluster(
     await client.create(resources.customResourceDefinitions, crd(kind) as unknown as KubeObject)
   }
   const counted = countRequests(httpClient(cluster.api.handleTrusted))
+  let writes = 0
+  /** The connection of one controller: it is cut when that controller dies. */
+  const connection = (alive: AbortSignal) =>
+    mortal(counted.client, alive, () => {
+      if (++writes === options.crashAtWrite) void restart()
+    })
   let stop = new AbortController()
   let controller: Controller
   const start = async () => {
     stop = new AbortController()
     controller = startController({
-      client: counted.client,
+      client: connection(stop.signal),
       clock,
       signal: AbortSignal.any([ended.signal, stop.signal]),
       fetch: (request) => cluster.fetch(request),
@@ -79,6 +90,10 @@ export async function virtualCluster(
     })
     await clock.settle()
     await controller.synced
+  }
+  const restart = async () => {
+    stop.abort()
+    await start()
   }
   await start()
   const pass = (ms: number) => clock.advance(ms)
@@ -137,14 +152,28 @@ export async function virtualCluster(
       )
       return events.items.filter((event) => reason === undefined || event.reason === reason)
     },
-    async restartController() {
-      stop.abort()
-      await controller.stopped
-      await start()
-    },
+    restartController: restart,
     async [Symbol.asyncDispose]() {
       ended.abort()
       await clock.settle()
     },
   }
+}
+
+/** Cuts the connection for good once its controller is dead; calls `written` after each write that arrived. */
+function mortal(client: KubeClient, alive: AbortSignal, written: () => void): KubeClient {
+  const writing: ReadonlySet<string> = new Set(['create', 'update', 'patch', 'delete'])
+  return new Proxy(client, {
+    get(target, name: keyof KubeClient) {
+      const method = target[name] as (...args: unknown[]) => unknown
+      if (!writing.has(name)) return method.bind(target)
+      return async (...args: unknown[]) => {
+        if (alive.aborted) throw new Unreachable('the controller is dead')
+        const answer = await method.apply(target, args)
+        written()
+        if (alive.aborted) throw new Unreachable('the controller died before it heard the answer')
+        return answer
+      }
+    },
+  })
 }

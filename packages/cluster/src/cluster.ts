@@ -49,14 +49,15 @@ export function startCluster(options: ClusterOptions): Cluster {
   const random = new SeededRandom(options.seed)
   const api = new ApiServer({ clock, random: random.fork('api') })
   const onError = options.onError ? { onError: options.onError } : {}
-  startWorkloads({
-    api,
+  const workloads = startWorkloads({
     client: api.client,
     clock,
     random: random.fork('workloads'),
     signal,
     ...onError,
   })
+  api.setSubresourceHandler('pods/log', workloads.answerLog)
+  api.setSubresourceHandler('pods/eviction', workloads.answerEviction)
   const traffic = startTraffic({
     client: api.client,
     clock,

@@ -1,16 +1,23 @@
-import { hashLabel, type Rollout } from '@serinus/api'
+import {
+  type AnalysisRun,
+  defaults,
+  finalPhases,
+  hashLabel,
+  type Rollout,
+  resolveFenceposts,
+} from '@serinus/api'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { planRollout } from './plan-rollout.ts'
 import type { ReplicaSet, RolloutSnapshot } from './snapshot.ts'
-import { type Deed, doDeed, stories, worldOf } from './testing/stories.ts'
+import { doDeed, type Story, stories, worldOf } from './testing/stories.ts'
 import type { Pass, World } from './testing/world.ts'
 
-const runs = { seed: 20260101, numRuns: 200 }
+const runs = { seed: Number(process.env.SEED ?? 20260101), numRuns: 200 }
 
 /** Every pass of a story, and every rest between its deeds. */
 function tell(
-  story: { readonly rollout: Rollout; readonly deeds: readonly Deed[] },
+  story: Story,
   law: {
     readonly pass?: (seen: Pass) => void
     readonly rest?: (world: World) => void
@@ -25,11 +32,13 @@ function tell(
   return world
 }
 
+function sizesBefore({ replicaSets }: RolloutSnapshot): Map<string, number> {
+  return new Map(replicaSets.map((set) => [set.metadata.name, set.spec.replicas ?? 1]))
+}
+
 /** `spec.replicas` by name that a plan leaves behind. */
 function sizesAfter({ snapshot, plan }: Pick<Pass, 'snapshot' | 'plan'>): Map<string, number> {
-  const sizes = new Map(
-    snapshot.replicaSets.map((set) => [set.metadata.name, set.spec.replicas ?? 1]),
-  )
+  const sizes = sizesBefore(snapshot)
   for (const write of plan.writes) {
     if (write.resource.plural !== 'replicasets') continue
     if (write.kind === 'create') {
@@ -102,13 +111,10 @@ test('an aborted canary never grows, in pods or in traffic', () => {
       tell(story, {
         pass: ({ snapshot, plan }) => {
           const { status } = snapshot.rollout
-          if (!status?.abort || !status.abortedAt || !status.currentPodHash) return
-          if (status.stableRS === status.currentPodHash) return
-          const isReset = plan.routes !== null && plan.routes.canary.hash !== status.currentPodHash
-          if (isReset || !stillAborted(plan)) return
+          if (!isAborted({ snapshot, plan }) || status?.stableRS === status?.currentPodHash) return
           const after = sizesAfter({ snapshot, plan })
           for (const set of snapshot.replicaSets) {
-            if (set.metadata.labels?.[hashLabel] !== status.currentPodHash) continue
+            if (set.metadata.labels?.[hashLabel] !== status?.currentPodHash) continue
             expect(after.get(set.metadata.name)).toBeLessThanOrEqual(set.spec.replicas ?? 1)
           }
           const weight = snapshot.routers[0]?.weight
@@ -120,14 +126,12 @@ test('an aborted canary never grows, in pods or in traffic', () => {
   )
 })
 
-/** Whether the plan leaves the abort as it is. */
-function stillAborted(plan: Pass['plan']): boolean {
-  return !plan.writes.some(
-    (write) =>
-      write.id === 'status' &&
-      write.kind === 'patch' &&
-      (write.patch.body as { status: { abort?: unknown } }).status.abort === null,
-  )
+/** Whether the update stands aborted once the plan is applied. */
+function isAborted({ snapshot, plan }: Pick<Pass, 'snapshot' | 'plan'>): boolean {
+  const write = plan.writes.find(({ id }) => id === 'status')
+  const body = write?.kind === 'patch' ? write.patch.body : {}
+  const { abort } = (body as { status?: { abort?: boolean | null } }).status ?? {}
+  return (abort === undefined ? snapshot.rollout.status?.abort : abort) === true
 }
 
 test('the same snapshot gives the same plan, is left untouched and survives JSON', () => {
@@ -145,3 +149,107 @@ test('the same snapshot gives the same plan, is left untouched and survives JSON
     runs,
   )
 })
+
+test('without routing a plan never has more pods than allowed, nor takes away pods that are needed', () => {
+  fc.assert(
+    fc.property(stories('basic'), (story) => {
+      tell(story, {
+        pass: (seen) => {
+          const { snapshot } = seen
+          const { surge, unavailable, replicas } = limitsOf(snapshot.rollout)
+          const before = snapshot.replicaSets.map((set) => set.spec.replicas ?? 1)
+          const after = sizesAfter(seen)
+          const most = Math.max(sum(before), replicas + surge)
+          expect(sum(after.values())).toBeLessThanOrEqual(most)
+          const available = (sizes: (name: string) => number | undefined) =>
+            sum(
+              snapshot.replicaSets.map((set) =>
+                Math.min(set.status?.availableReplicas ?? 0, sizes(set.metadata.name) ?? 0),
+              ),
+            )
+          const were = available((name) => sizesBefore(snapshot).get(name))
+          const are = available((name) => after.get(name))
+          expect(are).toBeGreaterThanOrEqual(Math.min(were, replicas - unavailable))
+        },
+      })
+    }),
+    runs,
+  )
+})
+
+function limitsOf(rollout: Rollout): { surge: number; unavailable: number; replicas: number } {
+  const { maxSurge, maxUnavailable } = rollout.spec.strategy?.canary ?? {}
+  const replicas = defaults.replicas(rollout)
+  return { replicas, ...resolveFenceposts({ maxSurge, maxUnavailable, replicas }) }
+}
+
+test('whatever happened, mended pods and a full promotion end it well', () => {
+  fc.assert(
+    fc.property(stories('any'), (story) => {
+      const world = tell(story, {})
+      world.broken.clear()
+      doDeed(world, { kind: 'resume' })
+      doDeed(world, { kind: 'retry' })
+      doDeed(world, { kind: 'promote-full' })
+      world.pass(3_600_000)
+      expect([world.status.phase, world.status.message]).toEqual(['Healthy', undefined])
+      expect(world.status.stableRS).toBe(world.status.currentPodHash)
+    }),
+    runs,
+  )
+})
+
+const effects = ['scale', 'service', 'routes', 'deadline', 'revision', 'delete', 'terminate', 'run']
+
+/** The world after a story in which one kind of effect never succeeded. */
+function hindered(story: Story, effect: string): World {
+  const world = worldOf(story.rollout)
+  world.fails = (id) => id === effect || id.startsWith(`${effect}/`)
+  for (const deed of story.deeds) doDeed(world, deed)
+  return world
+}
+
+test('an effect that fails for ever keeps no progress deadline from being decided', () => {
+  fc.assert(
+    fc.property(stories('any'), fc.constantFrom(...effects), (story, effect) => {
+      const world = hindered(story, effect)
+      doDeed(world, { kind: 'resume' })
+      world.pass(3 * 3_600_000)
+      const { status } = world
+      const step = world.rollout.spec.strategy?.canary?.steps?.[status.currentStepIndex ?? 0]
+      if (status.stableRS === status.currentPodHash || step?.analysis) return
+      expect(['Paused', 'Degraded']).toContain(status.phase)
+      if (world.condition('Progressing')?.reason !== 'ProgressDeadlineExceeded') return
+      expect(status.message).toMatch(/^ProgressDeadlineExceeded: /)
+    }),
+    runs,
+  )
+})
+
+test('an effect that fails for ever keeps no verdict from being decided', () => {
+  let decided = 0
+  fc.assert(
+    fc.property(stories('any'), fc.constantFrom(...effects), (story, effect) => {
+      const world = hindered(story, effect)
+      const { canary, promoteFull } = world.status
+      const name = canary?.currentBackgroundAnalysisRunStatus?.name
+      if (!name || promoteFull || !world.analysisRuns.some((run) => isOpen(run, name))) return
+      world.analysisRuns = world.analysisRuns.map((run) =>
+        isOpen(run, name)
+          ? ({ ...run, status: { phase: 'Failed', message: 'no' } } as typeof run)
+          : run,
+      )
+      world.settle()
+      expect(world.status.message).toMatch(
+        /^RolloutAborted: .*: Background analysis phase error\/failed: no$/,
+      )
+      decided++
+    }),
+    runs,
+  )
+  expect(decided).toBeGreaterThan(10)
+})
+
+function isOpen(run: AnalysisRun, name: string): boolean {
+  return run.metadata.name === name && !finalPhases.has(run.status?.phase ?? '')
+}

@@ -457,7 +457,7 @@ describe('the answer of Prometheus', () => {
     ],
     [error('timeout', 'late', 503), 'server_error: server error: 503 (timeout: late)'],
     [text('', { status: 404 }), 'client_error: client error: 404'],
-    [text('', { status: 304, headers: {} }), 'bad_response: bad response code 304'],
+    [text('', { status: 300 }), 'bad_response: bad response code 300'],
     [
       json({ status: 'success' }, { status: 422 }),
       'bad_response: inconsistent body for response code',
@@ -466,7 +466,7 @@ describe('the answer of Prometheus', () => {
     [json({ status: 'success' }), 'unexpected value type ""'],
     [vectorOf('12x'), 'bad_response: strconv.ParseFloat: parsing "12x": invalid syntax'],
     [success('scalar', [1]), 'bad_response: strconv.ParseFloat: parsing "": invalid syntax'],
-  ])('%# means an error: %s [metric-providers 15]', async (answer, message) => {
+  ])('%#, told as an error: $1 [metric-providers 15]', async (answer, message) => {
     expect(await failing(answer)).toBe(message)
   })
 

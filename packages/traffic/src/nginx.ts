@@ -117,7 +117,10 @@ function planOne(config: Config, facts: RouterFacts, part: Part): RouterPlan {
   }
   if (!isOurs(present, facts))
     return fail(`canary ingress \`${name}\` controlled by different object`)
-  const body = difference(present, desired, prefixOf(config))
+  const body = difference(present, desired, {
+    key: `${prefixOf(config)}/canary-weight-total`,
+    max: part.routes.max,
+  })
   if (!body) return { ok: true, writes: [], transitions: [] }
   const key = { namespace: facts.rollout.namespace, name }
   return write({ kind: 'patch', id, resource, key, patch: { kind: 'merge', body } }, [
@@ -135,11 +138,16 @@ function write(one: Write, [reason, message]: readonly [string, string]): Router
   return { ok: true, writes: [one], transitions: [transition] }
 }
 
+interface Total {
+  readonly key: string
+  readonly max: number
+}
+
 /** What is ours is replaced: annotations that we put there and the whole spec. Labels are everybody's. */
-function difference(present: Ingress, desired: Ingress, prefix: string): object | undefined {
+function difference(present: Ingress, desired: Ingress, total: Total): object | undefined {
   const annotations = mergePatch(
     present.metadata.annotations ?? {},
-    keepForeign(present, desired, prefix),
+    keepForeign(present, desired, total),
   )
   const spec = mergePatch(present.spec ?? {}, desired.spec ?? {})
   if (!annotations && !spec) return undefined
@@ -147,14 +155,11 @@ function difference(present: Ingress, desired: Ingress, prefix: string): object 
 }
 
 /** Annotations that others put there stay; those that we once injected and no longer want go. */
-function keepForeign(present: Ingress, desired: Ingress, prefix: string): Record<string, string> {
+function keepForeign(present: Ingress, desired: Ingress, total: Total): Record<string, string> {
   const before = present.metadata.annotations ?? {}
-  const ours = new Set([
-    injectedKey,
-    // It changes what the weight means, so it is never a neighbour's.
-    `${prefix}/canary-weight-total`,
-    ...(before[injectedKey] ?? '').split(','),
-  ])
+  const ours = new Set([injectedKey, ...(before[injectedKey] ?? '').split(',')])
+  // It changes what the weight means, so it is never a neighbour's; one that says the same may stay.
+  if (before[total.key] !== String(total.max)) ours.add(total.key)
   const kept = Object.entries(before).filter(([key]) => !ours.has(key))
   return { ...Object.fromEntries(kept), ...desired.metadata.annotations }
 }

@@ -48,7 +48,9 @@ export class PluginCommand extends Command {
     const usage = [pathOf(this), ...this.registeredArguments.map(argumentText)].join(' ')
     const blocks = [
       `Usage:\n  ${shown.length > 0 ? `${pathOf(this)} [command]` : `${usage} [flags]`}\n`,
-      this.aliases().length > 0 ? `Aliases:\n  ${[this.name(), ...this.aliases()].join(', ')}\n` : '',
+      this.aliases().length > 0
+        ? `Aliases:\n  ${[this.name(), ...this.aliases()].join(', ')}\n`
+        : '',
       this.#examples.length > 0 ? `Examples:\n${this.#examples.join('\n')}` : '',
       shown.length > 0 ? `Available Commands:\n${commandLines(shown).join('\n')}\n` : '',
       `Flags:\n${own.join('\n')}\n`,

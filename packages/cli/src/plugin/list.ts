@@ -1,5 +1,6 @@
 import { kinds } from '@serinus/api'
 import { type Clock, keyOf, startInformer } from '@serinus/kube'
+import { secondsText } from '../view/instant-text.ts'
 import { listText } from '../view/list-text.ts'
 import { type RolloutInfo, rolloutInfo } from '../view/rollout-info.ts'
 import type { StoredRollout } from './access.ts'
@@ -110,7 +111,7 @@ function table(
   },
 ): string {
   const { clock, allNamespaces, header } = options
-  const timestamp = `${new Date(clock.now()).toISOString().slice(0, 19)}Z`
+  const timestamp = secondsText(clock.now())
   return listText(
     rollouts.map((rollout) => infoOf(rollout, clock)),
     { allNamespaces, header, ...(options.timestamps ? { timestamp } : {}) },

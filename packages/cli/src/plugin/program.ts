@@ -7,14 +7,16 @@ import { completionScript, shells } from './completion-script.ts'
 import { addGet } from './get.ts'
 import { addList } from './list.ts'
 import { addStatus } from './status.ts'
-import type { Terminal } from './terminal.ts'
+import type { CommandParts, Terminal } from './terminal.ts'
 import { addVerbs } from './verbs.ts'
 
 /** `kubectl argo rollouts` (spec cli 2). */
 export function pluginProgram(terminal: Terminal): PluginCommand {
   const program = new PluginCommand(executable)
   program
-    .description('This command consists of multiple subcommands which can be used to manage Argo Rollouts.')
+    .description(
+      'This command consists of multiple subcommands which can be used to manage Argo Rollouts.',
+    )
     .helpOption('-h, --help')
     .helpCommand(false)
     .examples(
@@ -26,7 +28,7 @@ export function pluginProgram(terminal: Terminal): PluginCommand {
     )
   addGlobalFlags(program)
   program.hook('preAction', () => checkLogLevel(program.opts<{ loglevel: string }>().loglevel))
-  const parts = { terminal, connect: () => accessOf(program, terminal) }
+  const parts = pluginParts(program, terminal)
   addGet(program, parts)
   addList(program, parts)
   addStatus(program, parts)
@@ -34,6 +36,11 @@ export function pluginProgram(terminal: Terminal): PluginCommand {
   addVersion(program, terminal)
   addCompletion(program, terminal)
   return program
+}
+
+/** Connects by the global flags, once they are parsed. */
+export function pluginParts(program: PluginCommand, terminal: Terminal): CommandParts {
+  return { terminal, connect: () => accessOf(program, terminal) }
 }
 
 function addVersion(program: PluginCommand, terminal: Terminal): void {

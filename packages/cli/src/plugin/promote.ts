@@ -1,4 +1,4 @@
-import { type Access, patchSpec, patchStatus, readRollout } from './access.ts'
+import { type Access, patchMain, patchStatus, readRollout } from './access.ts'
 
 export interface PromoteOptions {
   readonly full?: boolean
@@ -12,28 +12,30 @@ export async function promote(
   name: string,
   options: PromoteOptions,
 ): Promise<string> {
-  if (options.skipCurrentStep && options.skipAllSteps) {
+  const { full, skipCurrentStep, skipAllSteps } = options
+  if (skipCurrentStep && skipAllSteps) {
     throw new Error('Cannot use skip-current-step and skip-all-steps flags at the same time')
   }
-  const rollout = await readRollout(access, name)
-  const { status = {}, spec } = rollout
-  const steps = spec.strategy?.canary?.steps ?? []
-  const next = Math.min((status.currentStepIndex ?? 0) + 1, steps.length)
-  if (options.skipCurrentStep || options.skipAllSteps) {
-    if (spec.strategy?.blueGreen)
+  const { status = {}, spec } = await readRollout(access, name)
+  const { blueGreen, canary } = spec.strategy ?? {}
+  const steps = canary?.steps?.length ?? 0
+  const next = Math.min((status.currentStepIndex ?? 0) + 1, steps)
+  if (skipCurrentStep || skipAllSteps) {
+    if (blueGreen) {
       throw new Error('Cannot skip steps of a bluegreen rollout. Run without a flags')
-    if (steps.length === 0) throw new Error('Cannot skip steps of a rollout without steps')
-    await patchStatus(access, name, {
-      currentStepIndex: options.skipAllSteps ? steps.length : next,
-    })
+    }
+    if (steps === 0) throw new Error('Cannot skip steps of a rollout without steps')
+    await patchStatus(access, name, { status: { currentStepIndex: skipAllSteps ? steps : next } })
     return `rollout '${name}' promoted`
   }
-  const statusPatch = options.full
-    ? fullPatch(status)
-    : stepPatch({ status, steps: steps.length, next })
-  if (statusPatch) await patchStatus(access, name, statusPatch)
-  if (spec.paused) await patchSpec(access, name, { paused: false })
-  return options.full ? `rollout '${name}' fully promoted` : `rollout '${name}' promoted`
+  const patch = full ? fullPatch(status) : stepPatch({ status, steps, next })
+  const resume = { spec: { paused: false } }
+  // Where status is no subresource, one patch does both.
+  const written = patch
+    ? await patchStatus(access, name, { status: patch, otherwise: { ...resume, status: patch } })
+    : null
+  if (spec.paused && written !== 'main') await patchMain(access, name, { body: resume })
+  return full ? `rollout '${name}' fully promoted` : `rollout '${name}' promoted`
 }
 
 type Status = NonNullable<Awaited<ReturnType<typeof readRollout>>['status']>
@@ -49,13 +51,10 @@ function stepPatch(facts: {
 }): object | null {
   const { status, steps, next } = facts
   if ((status.pauseConditions?.length ?? 0) > 0) {
-    const inconclusive = status.canary?.currentStepAnalysisRunStatus?.status === 'Inconclusive'
-    if (status.controllerPause && inconclusive) {
-      return steps > 0
-        ? { pauseConditions: null, controllerPause: false, currentStepIndex: next }
-        : null
-    }
-    return { pauseConditions: null }
+    const isInconclusive = status.canary?.currentStepAnalysisRunStatus?.status === 'Inconclusive'
+    if (!status.controllerPause || !isInconclusive) return { pauseConditions: null }
+    if (steps === 0) return null
+    return { pauseConditions: null, controllerPause: false, currentStepIndex: next }
   }
   return steps > 0 ? { pauseConditions: null, currentStepIndex: next } : null
 }

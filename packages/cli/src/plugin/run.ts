@@ -1,61 +1,75 @@
-import { CommanderError } from 'commander'
-import { Exit, pluginProgram, type Terminal } from './program.ts'
+import type { Command, CommanderError } from 'commander'
+import { executable, type PluginCommand, WrongUsage } from './command.ts'
+import { complete, completionWords } from './complete.ts'
+import { pluginParts, pluginProgram } from './program.ts'
+import type { Terminal } from './terminal.ts'
 
 /** Runs one command line; returns the exit code. Errors are one line on stderr (spec cli 1.1). */
 export async function runPlugin(args: readonly string[], terminal: Terminal): Promise<number> {
   const program = pluginProgram(terminal)
-  // Wrong usage prints the usage text alone; everything else prints `Error: …`, never both.
-  silence(program)
   try {
+    if (completionWords.has(args[0] ?? '')) {
+      await complete(program, args, pluginParts(program, terminal))
+      return 0
+    }
+    failWithTheCommand(program, terminal)
     await program.parseAsync(args, { from: 'user' })
     return 0
   } catch (error) {
-    if (error instanceof Exit) return error.code
-    if (error instanceof CommanderError) return usageError(error, { program, args, terminal })
-    terminal.err(`Error: ${error instanceof Error ? error.message : String(error)}\n`)
+    if (error instanceof HelpShown) return 0
+    terminal.err(textOf(error))
     return 1
   }
 }
 
-function silence(command: ReturnType<typeof pluginProgram>): void {
-  command.exitOverride().configureOutput({ outputError: () => {} })
-  for (const child of command.commands) silence(child as ReturnType<typeof pluginProgram>)
+/** Help was asked for and is on stdout. */
+class HelpShown extends Error {
+  override readonly name = 'HelpShown'
 }
 
-interface Usage {
-  readonly program: ReturnType<typeof pluginProgram>
-  readonly args: readonly string[]
-  readonly terminal: Terminal
+/** Turns what commander finds wrong into our errors; only here it is known which command was wrong. */
+function failWithTheCommand(command: Command, terminal: Terminal): void {
+  command
+    .configureOutput({ writeOut: terminal.out, writeErr: () => {}, outputError: () => {} })
+    .exitOverride((error) => {
+      throw failureOf(error, command)
+    })
+  for (const child of command.commands) failWithTheCommand(child, terminal)
 }
 
-function usageError(error: CommanderError, usage: Usage): number {
-  const { program, args, terminal } = usage
-  if (error.code === 'commander.helpDisplayed' || error.code === 'commander.version') return 0
-  if (error.code === 'commander.help') return 1
-  if (error.code === 'commander.unknownOption') {
-    const flag = /'([^']+)'/.exec(error.message)?.[1] ?? ''
-    terminal.err(`Error: unknown flag: ${flag.split(/[ ,]/)[0]}\n`)
-    return 1
+function failureOf(error: CommanderError, command: Command): Error {
+  const quoted = /'([^']*)'/.exec(error.message)?.[1] ?? ''
+  switch (error.code) {
+    case 'commander.helpDisplayed':
+      return new HelpShown()
+    case 'commander.unknownOption':
+      return new Error(unknownFlag(quoted))
+    case 'commander.optionMissingArgument':
+      return new Error(`flag needs an argument: ${/--[\w-]+/.exec(quoted)?.[0] ?? quoted}`)
+    case 'commander.unknownCommand':
+      return command.parent ? new WrongUsage(command) : new UnknownCommand(quoted)
+    default:
+      return new WrongUsage(command)
   }
-  const word = args.find((arg) => !arg.startsWith('-')) ?? ''
-  const command = program.commands.find((c) => c.name() === word || c.aliases().includes(word))
-  if (!command) {
-    terminal.err(
-      `Error: unknown command "${word}" for "kubectl-argo-rollouts"\nRun 'kubectl-argo-rollouts --help' for usage.\n`,
+}
+
+function unknownFlag(flag: string): string {
+  const [name = ''] = flag.split('=')
+  return name.startsWith('--')
+    ? `unknown flag: ${name}`
+    : `unknown shorthand flag: '${name.charAt(1)}' in ${name}`
+}
+
+class UnknownCommand extends Error {
+  override readonly name = 'UnknownCommand'
+  constructor(word: string) {
+    super(
+      `unknown command ${JSON.stringify(word)} for "${executable}"\nRun '${executable} --help' for usage.`,
     )
-    return 1
   }
-  const sub = command.commands.find(
-    (c) => args.includes(c.name()) || c.aliases().some((alias) => args.includes(alias)),
-  )
-  if (
-    error.code === 'commander.missingArgument' ||
-    error.code === 'commander.excessArguments' ||
-    error.code === 'commander.unknownCommand'
-  ) {
-    terminal.err((sub ?? command).helpInformation())
-    return 1
-  }
-  terminal.err(`${error.message.replace(/^error: /, 'Error: ')}\n`)
-  return 1
+}
+
+function textOf(error: unknown): string {
+  if (error instanceof WrongUsage) return (error.command as PluginCommand).usageText()
+  return `Error: ${error instanceof Error ? error.message : String(error)}\n`
 }

@@ -16,7 +16,10 @@ export function addStatus(program: PluginCommand, { terminal, connect }: Command
     .examples(
       ['Watch the rollout until it succeeds', 'status guestbook'],
       ['Show the rollout status once', 'status guestbook --watch=false'],
-      ['Watch the rollout until it succeeds, fail if it takes more than 60 seconds', 'status guestbook --timeout 60s'],
+      [
+        'Watch the rollout until it succeeds, fail if it takes more than 60 seconds',
+        'status guestbook --timeout 60s',
+      ],
     )
     .option('-w, --watch', 'Watch the status of the rollout until it is done', true)
     .addOption(new Option('--no-watch').hideHelp())

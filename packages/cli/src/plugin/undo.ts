@@ -1,69 +1,141 @@
-import { annotationKeys, hashLabel, kinds } from '@serinus/api'
+import { annotationKeys, hashLabel, kinds, type PodTemplateSpec } from '@serinus/api'
 import type { ReplicaSet } from '@serinus/engine'
-import { resources } from '@serinus/kube'
-import { type Access, readRollout, selectorText } from './access.ts'
+import { type Resource, resources } from '@serinus/kube'
+import { type Access, podLabels, readRollout, type StoredRollout } from './access.ts'
+import { workloadKind } from './workload.ts'
 
-/** Spec cli 8.3. Returns the text to print, newline included where there is one. */
+/**
+ * Puts the pod template of an earlier revision back (spec cli 8.3). Returns the line to print.
+ * @param toRevision 0: the one before the latest
+ */
 export async function undo(access: Access, name: string, toRevision: number): Promise<string> {
   const { client, namespace } = access
   const rollout = await readRollout(access, name)
-  const sets = await client.list<ReplicaSet>(resources.replicaSets, {
-    namespace,
-    labelSelector: selectorText(rollout),
-  })
-  const mine = sets.items
-    .filter((set) =>
-      set.metadata.ownerReferences?.some((r) => r.controller && r.uid === rollout.metadata.uid),
-    )
-    .map((set) => ({
-      set,
-      revision: Number(set.metadata.annotations?.[annotationKeys.revision] ?? 0),
-    }))
-    .filter(({ revision }) => !Number.isNaN(revision))
-    .sort((a, b) => b.revision - a.revision)
-  const chosen = toRevision > 0 ? mine.find(({ revision }) => revision === toRevision) : mine[1]
-  if (!chosen) {
-    throw new Error(
-      toRevision > 0
-        ? `unable to find specified revision ${toRevision} in history`
-        : `no revision found for rollout "${name}"`,
-    )
+  const labelSelector = await podLabels(access, rollout)
+  const sets = await client.list<ReplicaSet>(resources.replicaSets, { namespace, labelSelector })
+  const { set, revision } = revisionOf(rollout, { sets: sets.items, toRevision })
+  const template = withoutInjected(set)
+  if (rollout.spec.template && isContained(withoutHash(rollout.spec.template), template)) {
+    return `skipped rollback (current template already matches revision ${revision})`
   }
-  const template = withoutInjected(chosen.set)
-  if (isContained(rollout.spec.template, template)) {
-    return `skipped rollback (current template already matches revision ${toRevision})`
-  }
-  await client.patch(
-    kinds.rollouts,
-    { namespace, name },
-    {
-      kind: 'json',
-      body: [{ op: 'replace', path: '/spec/template', value: template }],
-    },
-  )
-  return `rollout '${name}' undo\n`
+  const { resource, key, path } = targetOf(rollout, { namespace, toRevision })
+  const body = [{ op: 'replace', path, value: template }]
+  await client.patch(resource, key, { kind: 'json', body })
+  return `rollout '${name}' undo`
 }
 
-/** What the controller put into the template is not the user's, and would make a new revision (falls short 31). */
-function withoutInjected(set: ReplicaSet): ReplicaSet['spec']['template'] {
-  const { [hashLabel]: _, ...labels } = set.spec.template.metadata?.labels ?? {}
+function revisionOf(
+  rollout: StoredRollout,
+  from: { readonly sets: readonly ReplicaSet[]; readonly toRevision: number },
+): { readonly set: ReplicaSet; readonly revision: number } {
+  const known = from.sets
+    .filter((set) =>
+      set.metadata.ownerReferences?.some(
+        ({ controller, uid }) => controller && uid === rollout.metadata.uid,
+      ),
+    )
+    .flatMap((set) => {
+      const text = set.metadata.annotations?.[annotationKeys.revision] ?? '0'
+      return /^\d+$/.test(text) ? [{ set, revision: Number(text) }] : []
+    })
+    .sort((a, b) => b.revision - a.revision)
+  const { toRevision } = from
+  const found = toRevision > 0 ? known.find((one) => one.revision === toRevision) : known[1]
+  if (found) return found
+  throw new Error(
+    toRevision > 0
+      ? `unable to find specified revision ${toRevision} in history`
+      : `no revision found for rollout "${rollout.metadata.name}"`,
+  )
+}
+
+function targetOf(
+  rollout: StoredRollout,
+  facts: { readonly namespace: string; readonly toRevision: number },
+): { resource: Resource; key: { namespace: string; name: string }; path: string } {
+  const { namespace, toRevision } = facts
+  const { workloadRef } = rollout.spec
+  if (!workloadRef) {
+    const key = { namespace, name: rollout.metadata.name }
+    return { resource: kinds.rollouts, key, path: '/spec/template' }
+  }
+  const kind = workloadKind(workloadRef)
+  if (!kind) {
+    throw new Error(
+      `failed restoring revision ${toRevision}: workload of type ${workloadRef.kind} is not supported`,
+    )
+  }
+  const key = { namespace, name: workloadRef.name ?? '' }
+  return { resource: kind.resource, key, path: kind.templatePath }
+}
+
+/**
+ * What the controller put into the template is not the user's: written back, it would stay for ever and make a
+ * new revision instead of the old one again.
+ */
+function withoutInjected(set: ReplicaSet): PodTemplateSpec {
+  const template = withoutHash(set.spec.template)
   const memo = set.metadata.annotations?.[annotationKeys.ephemeralMetadata]
   const injected: { labels?: object; annotations?: object } = memo ? JSON.parse(memo) : {}
-  const without = (map: Readonly<Record<string, string>>, keys: object | undefined) =>
-    Object.fromEntries(Object.entries(map).filter(([key]) => !(key in (keys ?? {}))))
-  const annotations = without(set.spec.template.metadata?.annotations ?? {}, injected.annotations)
+  const labels = without(template.metadata?.labels, injected.labels)
+  const annotations = without(template.metadata?.annotations, injected.annotations)
   return {
-    ...set.spec.template,
-    metadata: {
-      labels: without(labels, injected.labels),
-      ...(Object.keys(annotations).length > 0 ? { annotations } : {}),
-    },
+    ...template,
+    metadata: { ...(labels ? { labels } : {}), ...(annotations ? { annotations } : {}) },
+    ...(template.spec ? { spec: withoutAntiAffinity(template.spec) } : {}),
   }
+}
+
+function withoutHash(template: PodTemplateSpec): PodTemplateSpec {
+  const labels = without(template.metadata?.labels, { [hashLabel]: '' })
+  return { ...template, metadata: { ...template.metadata, labels: labels ?? {} } }
+}
+
+type StringMap = Readonly<Record<string, string>>
+
+function without(map: StringMap | undefined, keys: object = {}): StringMap | undefined {
+  const kept = Object.entries(map ?? {}).filter(([key]) => !Object.hasOwn(keys, key))
+  return kept.length > 0 ? Object.fromEntries(kept) : undefined
+}
+
+const antiAffinityLists = [
+  'requiredDuringSchedulingIgnoredDuringExecution',
+  'preferredDuringSchedulingIgnoredDuringExecution',
+] as const
+
+/** Removes the terms that keep pods of other revisions away; they are known by the hash label in them. */
+function withoutAntiAffinity(
+  spec: NonNullable<PodTemplateSpec['spec']>,
+): NonNullable<PodTemplateSpec['spec']> {
+  const podAntiAffinity = { ...spec.affinity?.podAntiAffinity }
+  if (Object.keys(podAntiAffinity).length === 0) return spec
+  for (const list of antiAffinityLists) {
+    const kept = podAntiAffinity[list]?.filter((term) => !mentionsHash(term))
+    if (kept && kept.length > 0) podAntiAffinity[list] = kept
+    else delete podAntiAffinity[list]
+  }
+  const { affinity: { podAntiAffinity: _, ...others } = {}, ...rest } = spec
+  const affinity = Object.keys(podAntiAffinity).length > 0 ? { ...others, podAntiAffinity } : others
+  return Object.keys(affinity).length > 0 ? { ...rest, affinity } : rest
+}
+
+interface AffinityTerm {
+  readonly labelSelector?: { readonly matchExpressions?: readonly { readonly key: string }[] }
+  /** Preferred terms have a weight, and what a required term is in here. */
+  readonly podAffinityTerm?: AffinityTerm
+}
+
+function mentionsHash(term: unknown): boolean {
+  // core/v1 PodAffinityTerm and WeightedPodAffinityTerm, as the server returns them.
+  const { labelSelector, podAffinityTerm } = term as AffinityTerm
+  const selector = podAffinityTerm?.labelSelector ?? labelSelector
+  return selector?.matchExpressions?.some(({ key }) => key === hashLabel) ?? false
 }
 
 /** Whether everything that `part` says is also in `whole`, which may say more (server defaults). */
 function isContained(part: unknown, whole: unknown): boolean {
-  if (typeof part !== 'object' || part === null) return part === whole
+  if (part === null || part === '') return true
+  if (typeof part !== 'object') return part === whole
   if (typeof whole !== 'object' || whole === null) return Object.keys(part).length === 0
   if (Array.isArray(part) !== Array.isArray(whole)) return false
   if (Array.isArray(part) && Array.isArray(whole) && part.length !== whole.length) return false

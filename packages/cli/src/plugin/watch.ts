@@ -126,9 +126,7 @@ function follow(watch: Watch & { readonly labelSelector: string; readonly bell: 
   pods.subscribe(bell.ring)
   return {
     signal,
-    synced: Promise.all([rollouts.synced, sets.synced, pods.synced]).then(
-      () => runsSynced,
-    ),
+    synced: Promise.all([rollouts.synced, sets.synced, pods.synced]).then(() => runsSynced),
     objects() {
       const [rollout] = rollouts.list()
       if (!rollout) return null

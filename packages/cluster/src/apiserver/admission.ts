@@ -196,7 +196,11 @@ function admitService(store: Store, { object, old, operation }: AdmissionRequest
   if (clusterIP === '') clusterIP = allocateClusterIp(store)
   else if (operation === 'CREATE' && clusterIP !== 'None' && isTaken(store, clusterIP)) {
     throw invalid({ group: '', kind: 'Service' }, object.metadata.name, [
-      invalidValue('spec.clusterIPs', [clusterIP], `failed to allocate IP ${clusterIP}: provided IP is already allocated`),
+      invalidValue(
+        'spec.clusterIPs',
+        [clusterIP],
+        `failed to allocate IP ${clusterIP}: provided IP is already allocated`,
+      ),
     ])
   }
   const needsNodePorts = type === 'NodePort' || type === 'LoadBalancer'
@@ -208,7 +212,8 @@ function admitService(store: Store, { object, old, operation }: AdmissionRequest
       clusterIP,
       clusterIPs: [clusterIP],
       ipFamilies: at(spec, 'ipFamilies') ?? at(old, 'spec', 'ipFamilies') ?? ['IPv4'],
-      ipFamilyPolicy: at(spec, 'ipFamilyPolicy') ?? at(old, 'spec', 'ipFamilyPolicy') ?? 'SingleStack',
+      ipFamilyPolicy:
+        at(spec, 'ipFamilyPolicy') ?? at(old, 'spec', 'ipFamilyPolicy') ?? 'SingleStack',
       ...(ports.length > 0 && {
         ports: needsNodePorts ? withNodePorts(store, ports, listAt(old, 'spec', 'ports')) : ports,
       }),

@@ -74,7 +74,8 @@ export class Authenticator {
     if (!claims) return undefined
     const [, , namespace = '', name = ''] = claims.sub.split(':')
     const account = this.#store.get(serviceAccounts, `${namespace}/${name}`)
-    if (!account || account.metadata.uid !== claims['kubernetes.io'].serviceaccount.uid) return undefined
+    if (!account || account.metadata.uid !== claims['kubernetes.io'].serviceaccount.uid)
+      return undefined
     return {
       username: claims.sub,
       uid: account.metadata.uid ?? '',
@@ -106,7 +107,10 @@ export class Authenticator {
     }
     const head = base64url(JSON.stringify({ alg: 'ES256', kid: 'serinus', typ: 'JWT' }))
     const text = `${head}.${base64url(JSON.stringify(claims))}`
-    const signature = sign('sha256', Buffer.from(text), { key: this.#key, dsaEncoding: 'ieee-p1363' })
+    const signature = sign('sha256', Buffer.from(text), {
+      key: this.#key,
+      dsaEncoding: 'ieee-p1363',
+    })
     return { token: `${text}.${signature.toString('base64url')}`, expiresAt: claims.exp * 1000 }
   }
 

@@ -50,7 +50,11 @@ function clusterRoleBinding(name: string, groups: readonly string[], role = name
 
 const readVerbs = ['get', 'list', 'watch']
 const writeVerbs = ['create', 'delete', 'deletecollection', 'patch', 'update']
-const rule = (apiGroups: readonly string[], resources: readonly string[], verbs: readonly string[]) => ({
+const rule = (
+  apiGroups: readonly string[],
+  resources: readonly string[],
+  verbs: readonly string[],
+) => ({
   apiGroups,
   resources,
   verbs,
@@ -88,8 +92,17 @@ const roles: readonly UnknownObject[] = [
   clusterRole('system:discovery', [
     {
       nonResourceURLs: [
-        '/api', '/api/*', '/apis', '/apis/*', '/healthz', '/livez', '/openapi', '/openapi/*',
-        '/readyz', '/version', '/version/',
+        '/api',
+        '/api/*',
+        '/apis',
+        '/apis/*',
+        '/healthz',
+        '/livez',
+        '/openapi',
+        '/openapi/*',
+        '/readyz',
+        '/version',
+        '/version/',
       ],
       verbs: ['get'],
     },
@@ -115,24 +128,36 @@ const roles: readonly UnknownObject[] = [
     'system:aggregate-to-admin',
     [
       rule(['authorization.k8s.io'], ['localsubjectaccessreviews'], ['create']),
-      rule(
-        ['rbac.authorization.k8s.io'],
-        ['rolebindings', 'roles'],
-        [...readVerbs, ...writeVerbs],
-      ),
+      rule(['rbac.authorization.k8s.io'], ['rolebindings', 'roles'], [...readVerbs, ...writeVerbs]),
     ],
     { aggregatesTo: 'admin' },
   ),
   clusterRole(
     'system:aggregate-to-edit',
     [
-      rule([''], ['pods/attach', 'pods/exec', 'pods/portforward', 'pods/proxy', 'secrets', 'services/proxy'], readVerbs),
+      rule(
+        [''],
+        ['pods/attach', 'pods/exec', 'pods/portforward', 'pods/proxy', 'secrets', 'services/proxy'],
+        readVerbs,
+      ),
       rule([''], ['serviceaccounts'], ['impersonate']),
-      rule([''], ['pods', 'pods/attach', 'pods/exec', 'pods/portforward', 'pods/proxy'], writeVerbs),
+      rule(
+        [''],
+        ['pods', 'pods/attach', 'pods/exec', 'pods/portforward', 'pods/proxy'],
+        writeVerbs,
+      ),
       rule([''], ['pods/eviction'], ['create']),
-      rule([''], [...workloads.core.filter((name) => name !== 'pods'), 'secrets', 'services/proxy'], writeVerbs),
+      rule(
+        [''],
+        [...workloads.core.filter((name) => name !== 'pods'), 'secrets', 'services/proxy'],
+        writeVerbs,
+      ),
       rule([''], ['serviceaccounts/token'], ['create']),
-      rule(['apps'], workloads.apps.filter((name) => name !== 'controllerrevisions'), writeVerbs),
+      rule(
+        ['apps'],
+        workloads.apps.filter((name) => name !== 'controllerrevisions'),
+        writeVerbs,
+      ),
       rule(['autoscaling'], ['horizontalpodautoscalers'], writeVerbs),
       rule(['batch'], ['cronjobs', 'jobs'], writeVerbs),
       rule(['networking.k8s.io'], ['ingresses', 'networkpolicies'], writeVerbs),
@@ -144,12 +169,43 @@ const roles: readonly UnknownObject[] = [
   clusterRole(
     'system:aggregate-to-view',
     [
-      rule([''], [...workloads.core, 'persistentvolumeclaims/status', 'services/status'], readVerbs),
-      rule([''], ['events', 'limitranges', 'namespaces/status', 'pods/log', 'pods/status', 'replicationcontrollers/status', 'resourcequotas', 'resourcequotas/status'], readVerbs),
+      rule(
+        [''],
+        [...workloads.core, 'persistentvolumeclaims/status', 'services/status'],
+        readVerbs,
+      ),
+      rule(
+        [''],
+        [
+          'events',
+          'limitranges',
+          'namespaces/status',
+          'pods/log',
+          'pods/status',
+          'replicationcontrollers/status',
+          'resourcequotas',
+          'resourcequotas/status',
+        ],
+        readVerbs,
+      ),
       rule([''], ['namespaces'], readVerbs),
       rule(['discovery.k8s.io'], ['endpointslices'], readVerbs),
-      rule(['apps'], [...workloads.apps, 'daemonsets/status', 'deployments/status', 'replicasets/status', 'statefulsets/status'], readVerbs),
-      rule(['autoscaling'], ['horizontalpodautoscalers', 'horizontalpodautoscalers/status'], readVerbs),
+      rule(
+        ['apps'],
+        [
+          ...workloads.apps,
+          'daemonsets/status',
+          'deployments/status',
+          'replicasets/status',
+          'statefulsets/status',
+        ],
+        readVerbs,
+      ),
+      rule(
+        ['autoscaling'],
+        ['horizontalpodautoscalers', 'horizontalpodautoscalers/status'],
+        readVerbs,
+      ),
       rule(['batch'], ['cronjobs', 'cronjobs/status', 'jobs', 'jobs/status'], readVerbs),
       rule(['networking.k8s.io'], ['ingresses', 'ingresses/status', 'networkpolicies'], readVerbs),
       rule(['policy'], ['poddisruptionbudgets', 'poddisruptionbudgets/status'], readVerbs),

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
-import { parseQuantity } from '@serinus/kinds'
 import { Environment } from '@marcbachmann/cel-js'
+import { parseQuantity } from '@serinus/kinds'
 import { goRegExp } from './custom-validation.ts'
 
 /** Values of Kubernetes' CEL libraries that plain CEL does not have. */
@@ -59,8 +59,9 @@ function registerStrings(env: Environment): void {
     if (index < 0n || index > BigInt(text.length)) throw new Error(`index out of range: ${index}`)
     return [...text][Number(index)] ?? ''
   })
-  env.registerFunction('string.replace(string, string): string', (text: string, from: string, to: string) =>
-    text.replaceAll(from, to),
+  env.registerFunction(
+    'string.replace(string, string): string',
+    (text: string, from: string, to: string) => text.replaceAll(from, to),
   )
   env.registerFunction(
     'string.replace(string, string, int): string',
@@ -69,8 +70,9 @@ function registerStrings(env: Environment): void {
       return text.replaceAll(from, (found) => (left-- > 0 ? to : found))
     },
   )
-  env.registerFunction('string.find(string): string', (text: string, pattern: string) =>
-    goRegExp(pattern).exec(text)?.[0] ?? '',
+  env.registerFunction(
+    'string.find(string): string',
+    (text: string, pattern: string) => goRegExp(pattern).exec(text)?.[0] ?? '',
   )
   env.registerFunction('string.findAll(string): list<string>', (text: string, pattern: string) =>
     findAll(text, pattern),
@@ -81,13 +83,16 @@ function registerStrings(env: Environment): void {
       limit < 0n ? findAll(text, pattern) : findAll(text, pattern).slice(0, Number(limit)),
   )
   env.registerFunction('string.reverse(): string', (text: string) => [...text].reverse().join(''))
-  env.registerFunction('string.format(list): string', (text: string, values: readonly unknown[]) => {
-    let index = 0
-    return text.replace(/%(\.\d+)?([sdfxobe%])/g, (_, _precision, verb) => {
-      if (verb === '%') return '%'
-      return String(values[index++])
-    })
-  })
+  env.registerFunction(
+    'string.format(list): string',
+    (text: string, values: readonly unknown[]) => {
+      let index = 0
+      return text.replace(/%(\.\d+)?([sdfxobe%])/g, (_, _precision, verb) => {
+        if (verb === '%') return '%'
+        return String(values[index++])
+      })
+    },
+  )
 }
 
 function findAll(text: string, pattern: string): string[] {
@@ -106,8 +111,12 @@ function registerLists(env: Environment): void {
       ? list.reduce((sum: bigint, item) => sum + BigInt(item), 0n)
       : list.reduce((sum: number, item) => sum + Number(item), 0)
   })
-  env.registerFunction('list.min(): dyn', (list: readonly never[]) => extreme(list, (a, b) => a < b))
-  env.registerFunction('list.max(): dyn', (list: readonly never[]) => extreme(list, (a, b) => a > b))
+  env.registerFunction('list.min(): dyn', (list: readonly never[]) =>
+    extreme(list, (a, b) => a < b),
+  )
+  env.registerFunction('list.max(): dyn', (list: readonly never[]) =>
+    extreme(list, (a, b) => a > b),
+  )
   env.registerFunction('list.indexOf(dyn): int', (list: readonly unknown[], item: unknown) =>
     BigInt(list.indexOf(item)),
   )
@@ -162,7 +171,10 @@ function registerAddresses(env: Environment): void {
   env.registerFunction('isCIDR(string): bool', (text: string) => parseCidr(text) !== undefined)
   env.registerFunction('ip(string): net.IP', (text: string) => {
     const address = parseIp(text)
-    if (!address) throw new Error(`IP Address ${JSON.stringify(text)} parse error during conversion from string`)
+    if (!address)
+      throw new Error(
+        `IP Address ${JSON.stringify(text)} parse error during conversion from string`,
+      )
     return address
   })
   env.registerFunction('cidr(string): net.CIDR', (text: string) => {
@@ -175,7 +187,9 @@ function registerAddresses(env: Environment): void {
   env.registerFunction('net.CIDR.ip(): net.IP', (cidr: CelCidr) => cidr.address)
   env.registerFunction('net.CIDR.containsIP(string): bool', (cidr: CelCidr, text: string) => {
     const address = parseIp(text)
-    return address?.family === cidr.address.family && maskedBits(address, cidr.bits) === cidr.network
+    return (
+      address?.family === cidr.address.family && maskedBits(address, cidr.bits) === cidr.network
+    )
   })
 }
 
@@ -206,13 +220,19 @@ function v6Bits(address: string): bigint {
   const groups = (text: string) => (text === '' ? [] : text.split(':'))
   const left = groups(head)
   const right = tail === undefined ? [] : groups(tail)
-  const zeros = Array.from({ length: tail === undefined ? 0 : 8 - left.length - right.length }, () => '0')
+  const zeros = Array.from(
+    { length: tail === undefined ? 0 : 8 - left.length - right.length },
+    () => '0',
+  )
   return [...left, ...zeros, ...right].reduce((sum, part) => sum * 65536n + BigInt(`0x${part}`), 0n)
 }
 
 function registerQuantities(env: Environment): void {
   env.registerType('kubernetes.Quantity', CelQuantity)
-  env.registerFunction('isQuantity(string): bool', (text: string) => parseQuantity(text) !== undefined)
+  env.registerFunction(
+    'isQuantity(string): bool',
+    (text: string) => parseQuantity(text) !== undefined,
+  )
   env.registerFunction('quantity(string): kubernetes.Quantity', (text: string) => {
     const quantity = parseQuantity(text)
     if (!quantity) throw new Error(`quantity parse error: ${text}`)

@@ -83,11 +83,16 @@ export class CelRules {
     if (Array.isArray(value)) {
       const { items } = schema
       if (!items || !this.has(items)) return
-      const keys = schema['x-kubernetes-list-type'] === 'map' ? schema['x-kubernetes-list-map-keys'] : undefined
+      const keys =
+        schema['x-kubernetes-list-type'] === 'map'
+          ? schema['x-kubernetes-list-map-keys']
+          : undefined
       value.forEach((item, index) => {
         const same =
           keys && Array.isArray(old)
-            ? old.find((candidate) => keys.every((key) => field(candidate, key) === field(item, key)))
+            ? old.find((candidate) =>
+                keys.every((key) => field(candidate, key) === field(item, key)),
+              )
             : undefined
         this.#walk(item, items, same, `${path}[${index}]`, errors)
       })
@@ -101,7 +106,13 @@ export class CelRules {
               ? additionalProperties
               : undefined
         if (!property) continue
-        this.#walk(value[name], property, field(old, name), path === '' ? name : `${path}.${name}`, errors)
+        this.#walk(
+          value[name],
+          property,
+          field(old, name),
+          path === '' ? name : `${path}.${name}`,
+          errors,
+        )
       }
     }
   }
@@ -123,11 +134,16 @@ export class CelRules {
       const where = path + (compiled.rule.fieldPath ?? '')
       const failure = this.#failure(compiled, context)
       if (failure === undefined) continue
-      errors.push(failedRule(where.replace(/^\./, ''), typeName(value, schema), failure, compiled.rule))
+      errors.push(
+        failedRule(where.replace(/^\./, ''), typeName(value, schema), failure, compiled.rule),
+      )
     }
   }
 
-  #failure(compiled: CompiledRule, context: { self: unknown; oldSelf?: unknown }): string | undefined {
+  #failure(
+    compiled: CompiledRule,
+    context: { self: unknown; oldSelf?: unknown },
+  ): string | undefined {
     try {
       if (compiled.evaluate(context) === true) return undefined
     } catch (error) {
@@ -192,8 +208,27 @@ function field(value: unknown, name: string): unknown {
 
 /** Words of CEL that a property cannot be called by; escaped as `__name__`. */
 const reserved: ReadonlySet<string> = new Set([
-  'true', 'false', 'null', 'in', 'as', 'break', 'const', 'continue', 'else', 'for', 'function',
-  'if', 'import', 'let', 'loop', 'package', 'namespace', 'return', 'var', 'void', 'while',
+  'true',
+  'false',
+  'null',
+  'in',
+  'as',
+  'break',
+  'const',
+  'continue',
+  'else',
+  'for',
+  'function',
+  'if',
+  'import',
+  'let',
+  'loop',
+  'package',
+  'namespace',
+  'return',
+  'var',
+  'void',
+  'while',
 ])
 
 /** A JSON value as CEL sees it: integers are big, timestamps are instants, names are escaped. */

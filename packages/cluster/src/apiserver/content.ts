@@ -112,7 +112,8 @@ function jsonErrorText(error: unknown): string {
 function parseYaml(text: string): Body {
   const document = parseDocument(text, { uniqueKeys: false, version: '1.1', merge: true })
   const [first] = document.errors
-  if (first) throw badRequest(`error converting YAML to JSON: yaml: ${first.message.split('\n')[0]}`)
+  if (first)
+    throw badRequest(`error converting YAML to JSON: yaml: ${first.message.split('\n')[0]}`)
   return { value: document.toJS(), problems: [] }
 }
 

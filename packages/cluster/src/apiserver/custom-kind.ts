@@ -3,7 +3,7 @@ import { CelRules } from './cel-rules.ts'
 import { type CustomSchema, pruneAndDefault, pruneUnknown } from './custom-schema.ts'
 import { validateCustom } from './custom-validation.ts'
 import { customMergeSchema } from './merge-schema.ts'
-import { scaleSubresource, type ServedResource, type Subresource } from './served.ts'
+import { type ServedResource, type Subresource, scaleSubresource } from './served.ts'
 import { type FieldError, invalidValue } from './status-error.ts'
 
 /** A printer column of a CRD. */
@@ -112,7 +112,11 @@ export class CustomVersion {
   }
 }
 
-const ageColumn: PrinterColumn = { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' }
+const ageColumn: PrinterColumn = {
+  name: 'Age',
+  type: 'date',
+  jsonPath: '.metadata.creationTimestamp',
+}
 
 const blocking: ReadonlySet<FieldError['reason']> = new Set([
   'FieldValueNotSupported',

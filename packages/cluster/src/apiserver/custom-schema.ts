@@ -102,7 +102,9 @@ function walkObject(
       continue
     }
     const property = properties && Object.hasOwn(properties, name) ? properties[name] : undefined
-    const of = property ?? (isObject(additionalProperties) ? (additionalProperties as CustomSchema) : undefined)
+    const of =
+      property ??
+      (isObject(additionalProperties) ? (additionalProperties as CustomSchema) : undefined)
     if (of) {
       // A null where a default stands means: take the default.
       if (state.defaults && value === null && of.default !== undefined && of.nullable !== true) {

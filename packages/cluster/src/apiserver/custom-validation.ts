@@ -41,7 +41,8 @@ function check(
 ): void {
   if (old && old.old !== undefined && sameJson(value, old.old)) return
   if (value === null) {
-    if (schema.nullable || (schema.type === undefined && !schema['x-kubernetes-int-or-string'])) return
+    if (schema.nullable || (schema.type === undefined && !schema['x-kubernetes-int-or-string']))
+      return
     errors.push(wrongType(path, schema.type ?? 'integer,string', 'null'))
     return
   }
@@ -51,7 +52,13 @@ function check(
     return
   }
   if (schema.enum && !schema.enum.some((allowed) => sameJson(allowed, value))) {
-    errors.push(notSupported(path, value, schema.enum.map((item) => String(item))))
+    errors.push(
+      notSupported(
+        path,
+        value,
+        schema.enum.map((item) => String(item)),
+      ),
+    )
   }
   if (typeof value === 'string') checkString(value, schema, path, errors)
   else if (typeof value === 'number') checkNumber(value, schema, path, errors)
@@ -83,14 +90,24 @@ function wrongType(path: string, wanted: string, found: string): FieldError {
   return typeInvalid(path, found, `${path} in body must be of type ${wanted}: "${found}"`)
 }
 
-function checkString(value: string, schema: CustomSchema, path: string, errors: FieldError[]): void {
-  const length = schema.minLength !== undefined || schema.maxLength !== undefined ? [...value].length : 0
+function checkString(
+  value: string,
+  schema: CustomSchema,
+  path: string,
+  errors: FieldError[],
+): void {
+  const length =
+    schema.minLength !== undefined || schema.maxLength !== undefined ? [...value].length : 0
   if (schema.maxLength !== undefined && length > schema.maxLength) {
     errors.push(tooLong(path, schema.maxLength))
   }
   if (schema.minLength !== undefined && length < schema.minLength) {
     errors.push(
-      invalidValue(path, value, `${path} in body should be at least ${schema.minLength} chars long`),
+      invalidValue(
+        path,
+        value,
+        `${path} in body should be at least ${schema.minLength} chars long`,
+      ),
     )
   }
   if (schema.pattern !== undefined && !goRegExp(schema.pattern).test(value)) {
@@ -98,14 +115,24 @@ function checkString(value: string, schema: CustomSchema, path: string, errors: 
   }
   if (schema.format !== undefined && !fitsFormat(value, schema.format)) {
     errors.push(
-      typeInvalid(path, value, `${path} in body must be of type ${schema.format}: ${JSON.stringify(value)}`),
+      typeInvalid(
+        path,
+        value,
+        `${path} in body must be of type ${schema.format}: ${JSON.stringify(value)}`,
+      ),
     )
   }
 }
 
-function checkNumber(value: number, schema: CustomSchema, path: string, errors: FieldError[]): void {
+function checkNumber(
+  value: number,
+  schema: CustomSchema,
+  path: string,
+  errors: FieldError[],
+): void {
   const { minimum, maximum, multipleOf } = schema
-  const report = (rule: string) => errors.push(invalidValue(path, value, `${path} in body should be ${rule}`))
+  const report = (rule: string) =>
+    errors.push(invalidValue(path, value, `${path} in body should be ${rule}`))
   if (maximum !== undefined) {
     if (schema.exclusiveMaximum ? value >= maximum : value > maximum) {
       report(`less than ${schema.exclusiveMaximum ? '' : 'or equal to '}${maximum}`)
@@ -120,7 +147,9 @@ function checkNumber(value: number, schema: CustomSchema, path: string, errors: 
     report(`a multiple of ${multipleOf}`)
   }
   if (schema.format === 'int32' && (value < -(2 ** 31) || value > 2 ** 31 - 1)) {
-    report(value > 0 ? `less than or equal to ${2 ** 31 - 1}` : `greater than or equal to ${-(2 ** 31)}`)
+    report(
+      value > 0 ? `less than or equal to ${2 ** 31 - 1}` : `greater than or equal to ${-(2 ** 31)}`,
+    )
   }
 }
 
@@ -136,16 +165,27 @@ function checkList(
   }
   if (schema.minItems !== undefined && value.length < schema.minItems) {
     errors.push(
-      invalidValue(path, value.length, `${path} in body should have at least ${schema.minItems} items`),
+      invalidValue(
+        path,
+        value.length,
+        `${path} in body should have at least ${schema.minItems} items`,
+      ),
     )
   }
   const { items } = schema
-  const keys = schema['x-kubernetes-list-type'] === 'map' ? schema['x-kubernetes-list-map-keys'] : undefined
+  const keys =
+    schema['x-kubernetes-list-type'] === 'map' ? schema['x-kubernetes-list-map-keys'] : undefined
   if (items) {
     const oldItems = old && Array.isArray(old.old) ? (old.old as readonly unknown[]) : undefined
     value.forEach((item, index) => {
       const same = oldItems && keys && oldItems.find((candidate) => sameKeys(candidate, item, keys))
-      check(item, items, `${path}[${index}]`, errors, same === undefined ? undefined : { old: same })
+      check(
+        item,
+        items,
+        `${path}[${index}]`,
+        errors,
+        same === undefined ? undefined : { old: same },
+      )
     })
   }
   checkUnique(value, schema, path, errors, keys)
@@ -200,7 +240,11 @@ function checkObject(
     }
     if (schema.minProperties !== undefined && count < schema.minProperties) {
       errors.push(
-        invalidValue(path, count, `${path} in body should have at least ${schema.minProperties} properties`),
+        invalidValue(
+          path,
+          count,
+          `${path} in body should have at least ${schema.minProperties} properties`,
+        ),
       )
     }
   }
@@ -287,7 +331,8 @@ function compileGoRegExp(pattern: string): RegExp {
 }
 
 const dateTime = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/
-const goDuration = /^[-+]?(0|(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h|d|w)((\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h|d|w))*)$/
+const goDuration =
+  /^[-+]?(0|(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h|d|w)((\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h|d|w))*)$/
 
 /** Formats that apiextensions knows; an unknown format is ignored. */
 function fitsFormat(value: string, format: string): boolean {
@@ -304,7 +349,10 @@ function fitsFormat(value: string, format: string): boolean {
     case 'uuid':
       return /^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$/i.test(value)
     case 'ipv4':
-      return /^(\d{1,3}\.){3}\d{1,3}$/.test(value) && value.split('.').every((part) => Number(part) < 256)
+      return (
+        /^(\d{1,3}\.){3}\d{1,3}$/.test(value) &&
+        value.split('.').every((part) => Number(part) < 256)
+      )
     case 'ipv6':
       return value.includes(':') && /^[0-9a-fA-F:.]+$/.test(value)
     case 'email':

@@ -30,9 +30,7 @@ export function validateDefinition(definition: UnknownObject): readonly FieldErr
   const { names } = spec
   const { name } = definition.metadata
   if (name !== `${names.plural}.${spec.group}`) {
-    errors.push(
-      invalidValue('metadata.name', name, 'must be spec.names.plural+"."+spec.group'),
-    )
+    errors.push(invalidValue('metadata.name', name, 'must be spec.names.plural+"."+spec.group'))
   }
   if (!spec.group) errors.push(required('spec.group'))
   else {
@@ -86,9 +84,7 @@ export function definitionStatus(
       type: 'Established',
       status: accepted ? 'True' : 'False',
       reason: accepted ? 'InitialNamesAccepted' : 'NotAccepted',
-      message: accepted
-        ? 'the initial names have been accepted'
-        : 'not all names are accepted',
+      message: accepted ? 'the initial names have been accepted' : 'not all names are accepted',
     },
   ]
   const unsupported = unsupportedRules(spec)

@@ -19,7 +19,9 @@ export function discoveryDocument(
     }
     return parts.length === 2 && parts[1] === 'v1' ? resourceList(catalog, '', 'v1') : undefined
   }
-  const groups = catalog.groups().filter(({ group, versions }) => group !== '' && versions.length > 0)
+  const groups = catalog
+    .groups()
+    .filter(({ group, versions }) => group !== '' && versions.length > 0)
   if (parts.length === 1) {
     return { kind: 'APIGroupList', apiVersion: 'v1', groups: groups.map(groupDocument) }
   }
@@ -78,7 +80,11 @@ function byPlural(a: ServedResource, b: ServedResource): number {
 }
 
 /** `apidiscovery.k8s.io/v2` (or v2beta1): everything below `/api` or `/apis` in one document. */
-export function aggregatedDiscovery(catalog: Catalog, root: 'api' | 'apis', version: string): object {
+export function aggregatedDiscovery(
+  catalog: Catalog,
+  root: 'api' | 'apis',
+  version: string,
+): object {
   const groups = catalog
     .groups()
     .filter(({ group, versions }) => (group === '') === (root === 'api') && versions.length > 0)
@@ -108,7 +114,9 @@ function aggregatedResource(served: ServedResource): object {
     ...(served.shortNames.length > 0 && { shortNames: served.shortNames }),
     ...(served.categories.length > 0 && { categories: served.categories }),
     ...(served.subresources.length > 0 && {
-      subresources: served.subresources.map((subresource) => aggregatedSubresource(served, subresource)),
+      subresources: served.subresources.map((subresource) =>
+        aggregatedSubresource(served, subresource),
+      ),
     }),
   }
 }

@@ -18,7 +18,9 @@ export function fieldSetOf(value: unknown, schema: MergeSchema): FieldTree {
         const of = named ?? schema.other
         const below = treeBelow(item, of)
         const self = below === leaf || named === undefined
-        tree[`f:${name}`] = (self && below !== leaf ? { '.': {}, ...below } : { ...below }) as OpenTree
+        tree[`f:${name}`] = (
+          self && below !== leaf ? { '.': {}, ...below } : { ...below }
+        ) as OpenTree
       }
       return tree
     case 'keyed':
@@ -51,7 +53,11 @@ export interface Comparison {
  * What a write changed, in members (structured-merge-diff: typed/compare.go). Parts shared by
  * reference are not entered.
  */
-export function compareFields(before: JsonObject, after: JsonObject, schema: MergeSchema): Comparison {
+export function compareFields(
+  before: JsonObject,
+  after: JsonObject,
+  schema: MergeSchema,
+): Comparison {
   const changed: OpenTree = {}
   const removed: OpenTree = {}
   compare(before, after, schema, changed, removed)

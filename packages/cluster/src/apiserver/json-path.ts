@@ -4,7 +4,12 @@ type Step =
   | { readonly kind: 'field'; readonly name: string }
   | { readonly kind: 'index'; readonly index: number }
   | { readonly kind: 'all' }
-  | { readonly kind: 'filter'; readonly path: readonly Step[]; readonly operator: string; readonly value: unknown }
+  | {
+      readonly kind: 'filter'
+      readonly path: readonly Step[]
+      readonly operator: string
+      readonly value: unknown
+    }
 
 /**
  * The JSONPath of printer columns: fields, indexes, `[*]` and one comparison in a filter, such as
@@ -16,7 +21,10 @@ export function findByJsonPath(object: unknown, path: string): readonly unknown[
 
 function parse(path: string): readonly Step[] {
   const steps: Step[] = []
-  let rest = path.trim().replace(/^\{|\}$/g, '').replace(/^\$/, '')
+  let rest = path
+    .trim()
+    .replace(/^\{|\}$/g, '')
+    .replace(/^\$/, '')
   while (rest !== '') {
     const field = /^\.?((?:[^.[\]\\]|\\.)+)/.exec(rest)
     const quoted = /^\[(?:'([^']*)'|"([^"]*)")\]/.exec(rest)

@@ -56,9 +56,7 @@ export class Lists {
   #checkVersion(query: ListQuery): void {
     const { resourceVersion, resourceVersionMatch, limit } = query
     if (resourceVersionMatch && !resourceVersion) {
-      throw badRequest(
-        'resourceVersionMatch is forbidden unless resourceVersion is provided',
-      )
+      throw badRequest('resourceVersionMatch is forbidden unless resourceVersion is provided')
     }
     if (!resourceVersion || resourceVersion === '0') {
       if (resourceVersionMatch === 'Exact' && resourceVersion === '0') {
@@ -86,7 +84,11 @@ export class Lists {
   #page(
     served: ServedResource,
     query: ListQuery,
-    from: { readonly matches: Matches | undefined; readonly start: string; readonly snapshot: Snapshot },
+    from: {
+      readonly matches: Matches | undefined
+      readonly start: string
+      readonly snapshot: Snapshot
+    },
   ): Listed {
     const { matches, start, snapshot } = from
     const resourceVersion = String(snapshot.version)

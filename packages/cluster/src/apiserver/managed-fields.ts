@@ -72,7 +72,8 @@ export function recordUpdate(
     })
   const own = entries.find((entry) => isWriter(entry, writer, 'Update'))
   const fields = union(difference(own?.fieldsV1 ?? {}, removedFields), changedFields)
-  const ownEntry = own && equalTrees(own.fieldsV1, fields) ? own : newEntry(writer, 'Update', fields)
+  const ownEntry =
+    own && equalTrees(own.fieldsV1, fields) ? own : newEntry(writer, 'Update', fields)
   return withEntries(after, [...others, ownEntry])
 }
 
@@ -102,7 +103,9 @@ export function applyConfiguration(
     ignored,
   )
   const others = entries.filter((entry) => entry !== own)
-  const merged = live ? mergeConfiguration(live, withoutIgnored(configuration, ignored), schema) : configuration
+  const merged = live
+    ? mergeConfiguration(live, withoutIgnored(configuration, ignored), schema)
+    : configuration
   let result = merged as UnknownObject
   if (own) {
     const owned = others.reduce((all, entry) => union(all, entry.fieldsV1), wanted)

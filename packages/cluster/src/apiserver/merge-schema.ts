@@ -1,5 +1,5 @@
-import { type Field, type FieldType, type JsonSchema, kindType, structType } from '@serinus/kinds'
 import type { TypeRef } from '@serinus/kinds'
+import { type Field, type FieldType, type JsonSchema, kindType, structType } from '@serinus/kinds'
 
 /**
  * How server-side apply looks at one value: as a whole, field by field, or item by item

@@ -76,7 +76,9 @@ export function dns1035LabelProblems(value: string): readonly string[] {
 /** Names of RBAC objects may hold almost anything (path segment names). */
 export function pathSegmentProblems(value: string): readonly string[] {
   if (value === '.' || value === '..') return [`may not be '${value}'`]
-  return ['/', '%'].filter((part) => value.includes(part)).map((part) => `may not contain '${part}'`)
+  return ['/', '%']
+    .filter((part) => value.includes(part))
+    .map((part) => `may not contain '${part}'`)
 }
 
 export function labelKeyProblems(key: string): readonly string[] {
@@ -88,7 +90,8 @@ export function labelKeyProblems(key: string): readonly string[] {
     name = parts[1] ?? ''
     if (prefix === '') problems.push('prefix part must be non-empty')
     else {
-      for (const problem of dns1123SubdomainProblems(prefix)) problems.push(`prefix part ${problem}`)
+      for (const problem of dns1123SubdomainProblems(prefix))
+        problems.push(`prefix part ${problem}`)
     }
   } else if (parts.length > 2) {
     return [
@@ -155,7 +158,9 @@ export function configMapKeyProblems(key: string): readonly string[] {
 
 export function envVarNameProblems(name: string): readonly string[] {
   if (envVarName.test(name)) return []
-  return ["a valid environment variable name must consist only of printable ASCII characters other than '='"]
+  return [
+    "a valid environment variable name must consist only of printable ASCII characters other than '='",
+  ]
 }
 
 export function portNameProblems(port: string): readonly string[] {
@@ -166,7 +171,8 @@ export function portNameProblems(port: string): readonly string[] {
   }
   if (!/[a-z]/.test(port)) problems.push('must contain at least one letter (a-z)')
   if (port.includes('--')) problems.push('must not contain consecutive hyphens')
-  if (port.startsWith('-') || port.endsWith('-')) problems.push('must not begin or end with a hyphen')
+  if (port.startsWith('-') || port.endsWith('-'))
+    problems.push('must not begin or end with a hyphen')
   return problems
 }
 

@@ -78,7 +78,9 @@ export class OpenApi {
   #hash(group: string, version: string): string {
     const hash = createHash('sha512')
     for (const served of this.#catalog.resourcesOf(group, version)) {
-      hash.update(`${served.resource.kind} ${served.subresources.map(({ name }) => name).join(',')}`)
+      hash.update(
+        `${served.resource.kind} ${served.subresources.map(({ name }) => name).join(',')}`,
+      )
       if (served.custom) hash.update(JSON.stringify(served.custom.schema))
     }
     return hash.digest('hex').toUpperCase()
@@ -104,7 +106,8 @@ function schemasOf(resources: readonly ServedResource[]): Schemas {
       take(objectMetaName)
       continue
     }
-    for (const wanted of [kind, `${kind}List`]) take(byKind.get(`${group}/${version}/${wanted}`) ?? '')
+    for (const wanted of [kind, `${kind}List`])
+      take(byKind.get(`${group}/${version}/${wanted}`) ?? '')
     for (const subresource of served.subresources) {
       const subGroup = subresource.group ?? group
       const subVersion = subresource.version ?? version
@@ -182,7 +185,11 @@ function pathsOf(served: ServedResource, format: 'v2' | 'v3'): readonly [string,
     'x-kubernetes-group-version-kind': { group, version, kind },
     parameters: queryParameters.map((name) =>
       format === 'v3'
-        ? { name, in: 'query', schema: { type: name === 'force' ? 'boolean' : 'string', uniqueItems: true } }
+        ? {
+            name,
+            in: 'query',
+            schema: { type: name === 'force' ? 'boolean' : 'string', uniqueItems: true },
+          }
         : { name, in: 'query', type: name === 'force' ? 'boolean' : 'string', uniqueItems: true },
     ),
     responses: { 200: { description: 'OK' } },

@@ -17,7 +17,9 @@ export function applyMergePatch(target: unknown, patch: unknown): unknown {
 /** RFC 6902; an operation that cannot be done is refused with 422. */
 export function applyJsonPatch(target: JsonObject, patch: unknown): JsonObject {
   if (!Array.isArray(patch)) {
-    throw badRequest('error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch')
+    throw badRequest(
+      'error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch',
+    )
   }
   if (patch.length > 10_000) {
     throw new StatusError({
@@ -51,7 +53,11 @@ function missingProblem(document: JsonObject, path: string, op: string): string 
   let here: unknown = document
   for (const part of parts) {
     const name = part.replaceAll('~1', '/').replaceAll('~0', '~')
-    const next: unknown = Array.isArray(here) ? here[Number(name)] : isObject(here) ? here[name] : undefined
+    const next: unknown = Array.isArray(here)
+      ? here[Number(name)]
+      : isObject(here)
+        ? here[name]
+        : undefined
     if (next === undefined) {
       return op === 'remove'
         ? `remove operation does not apply: doc is missing path: ${JSON.stringify(path)}: missing value`

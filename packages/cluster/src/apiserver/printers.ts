@@ -15,7 +15,17 @@ const none = '<none>'
 /** Columns of built-in kinds, as kube-apiserver prints them (pkg/printers/internalversion/printers.go). */
 export const printers: Readonly<Record<string, Printer>> = {
   pods: {
-    columns: ['Name', 'Ready', 'Status', 'Restarts', 'Age', '+IP', '+Node', '+Nominated Node', '+Readiness Gates'],
+    columns: [
+      'Name',
+      'Ready',
+      'Status',
+      'Restarts',
+      'Age',
+      '+IP',
+      '+Node',
+      '+Nominated Node',
+      '+Readiness Gates',
+    ],
     row: podRow,
   },
   podtemplates: {
@@ -39,12 +49,28 @@ export const printers: Readonly<Record<string, Printer>> = {
   replicationcontrollers: replicas(),
   'replicasets.apps': replicas(),
   'daemonsets.apps': {
-    columns: ['Name', 'Desired:integer', 'Current:integer', 'Ready:integer', 'Up-to-date:integer', 'Available:integer', 'Node Selector', 'Age', '+Containers', '+Images', '+Selector'],
+    columns: [
+      'Name',
+      'Desired:integer',
+      'Current:integer',
+      'Ready:integer',
+      'Up-to-date:integer',
+      'Available:integer',
+      'Node Selector',
+      'Age',
+      '+Containers',
+      '+Images',
+      '+Selector',
+    ],
     row: (object, now) => [
       object.metadata.name,
-      ...['desiredNumberScheduled', 'currentNumberScheduled', 'numberReady', 'updatedNumberScheduled', 'numberAvailable'].map(
-        (field) => at(object, 'status', field) ?? 0,
-      ),
+      ...[
+        'desiredNumberScheduled',
+        'currentNumberScheduled',
+        'numberReady',
+        'updatedNumberScheduled',
+        'numberAvailable',
+      ].map((field) => at(object, 'status', field) ?? 0),
       labelsText(at(object, 'spec', 'template', 'spec', 'nodeSelector')),
       ageOf(object, now),
       ...containersAndImages(objectAt(object, 'spec', 'template', 'spec')),
@@ -52,7 +78,16 @@ export const printers: Readonly<Record<string, Printer>> = {
     ],
   },
   'deployments.apps': {
-    columns: ['Name', 'Ready', 'Up-to-date:integer', 'Available:integer', 'Age', '+Containers', '+Images', '+Selector'],
+    columns: [
+      'Name',
+      'Ready',
+      'Up-to-date:integer',
+      'Available:integer',
+      'Age',
+      '+Containers',
+      '+Images',
+      '+Selector',
+    ],
     row: (object, now) => [
       object.metadata.name,
       `${at(object, 'status', 'readyReplicas') ?? 0}/${at(object, 'spec', 'replicas') ?? 0}`,
@@ -73,11 +108,31 @@ export const printers: Readonly<Record<string, Printer>> = {
     ],
   },
   'jobs.batch': {
-    columns: ['Name', 'Status', 'Completions', 'Duration', 'Age', '+Containers', '+Images', '+Selector'],
+    columns: [
+      'Name',
+      'Status',
+      'Completions',
+      'Duration',
+      'Age',
+      '+Containers',
+      '+Images',
+      '+Selector',
+    ],
     row: jobRow,
   },
   'cronjobs.batch': {
-    columns: ['Name', 'Schedule', 'Timezone', 'Suspend', 'Active:integer', 'Last Schedule', 'Age', '+Containers', '+Images', '+Selector'],
+    columns: [
+      'Name',
+      'Schedule',
+      'Timezone',
+      'Suspend',
+      'Active:integer',
+      'Last Schedule',
+      'Age',
+      '+Containers',
+      '+Images',
+      '+Selector',
+    ],
     row: (object, now) => [
       object.metadata.name,
       textAt(object, 'spec', 'schedule'),
@@ -140,19 +195,42 @@ export const printers: Readonly<Record<string, Printer>> = {
     columns: ['Name', 'AddressType', 'Ports', 'Endpoints', 'Age'],
     row: (object, now) => {
       const ports = listAt(object, 'ports').map((port) => String(at(port, 'port') ?? '*'))
-      const addresses = listAt(object, 'endpoints').flatMap((endpoint) => listAt(endpoint, 'addresses').map(String))
-      return [object.metadata.name, textAt(object, 'addressType'), shortened(ports, '<unset>'), shortened(addresses, '<unset>'), ageOf(object, now)]
+      const addresses = listAt(object, 'endpoints').flatMap((endpoint) =>
+        listAt(endpoint, 'addresses').map(String),
+      )
+      return [
+        object.metadata.name,
+        textAt(object, 'addressType'),
+        shortened(ports, '<unset>'),
+        shortened(addresses, '<unset>'),
+        ageOf(object, now),
+      ]
     },
   },
   nodes: {
-    columns: ['Name', 'Status', 'Roles', 'Age', 'Version', '+Internal-IP', '+External-IP', '+OS-Image', '+Kernel-Version', '+Container-Runtime'],
+    columns: [
+      'Name',
+      'Status',
+      'Roles',
+      'Age',
+      'Version',
+      '+Internal-IP',
+      '+External-IP',
+      '+OS-Image',
+      '+Kernel-Version',
+      '+Container-Runtime',
+    ],
     row: nodeRow,
   },
   events: event('involvedObject', 'message'),
   'events.events.k8s.io': event('regarding', 'note'),
   namespaces: {
     columns: ['Name', 'Status', 'Age'],
-    row: (object, now) => [object.metadata.name, textAt(object, 'status', 'phase'), ageOf(object, now)],
+    row: (object, now) => [
+      object.metadata.name,
+      textAt(object, 'status', 'phase'),
+      ageOf(object, now),
+    ],
   },
   secrets: {
     columns: ['Name', 'Type', 'Data:integer', 'Age'],
@@ -165,18 +243,33 @@ export const printers: Readonly<Record<string, Printer>> = {
   },
   serviceaccounts: {
     columns: ['Name', 'Secrets:integer', 'Age'],
-    row: (object, now) => [object.metadata.name, listAt(object, 'secrets').length, ageOf(object, now)],
+    row: (object, now) => [
+      object.metadata.name,
+      listAt(object, 'secrets').length,
+      ageOf(object, now),
+    ],
   },
   configmaps: {
     columns: ['Name', 'Data:integer', 'Age'],
     row: (object, now) => [
       object.metadata.name,
-      Object.keys(objectAt(object, 'data')).length + Object.keys(objectAt(object, 'binaryData')).length,
+      Object.keys(objectAt(object, 'data')).length +
+        Object.keys(objectAt(object, 'binaryData')).length,
       ageOf(object, now),
     ],
   },
   persistentvolumeclaims: {
-    columns: ['Name', 'Status', 'Volume', 'Capacity', 'Access Modes', 'StorageClass', 'VolumeAttributesClass', 'Age', '+VolumeMode'],
+    columns: [
+      'Name',
+      'Status',
+      'Volume',
+      'Capacity',
+      'Access Modes',
+      'StorageClass',
+      'VolumeAttributesClass',
+      'Age',
+      '+VolumeMode',
+    ],
     row: (object, now) => [
       object.metadata.name,
       object.metadata.deletionTimestamp ? 'Terminating' : textAt(object, 'status', 'phase'),
@@ -200,7 +293,15 @@ export const printers: Readonly<Record<string, Printer>> = {
   'rolebindings.rbac.authorization.k8s.io': binding(),
   'clusterrolebindings.rbac.authorization.k8s.io': binding(),
   'horizontalpodautoscalers.autoscaling': {
-    columns: ['Name', 'Reference', 'Targets', 'MinPods', 'MaxPods:integer', 'Replicas:integer', 'Age'],
+    columns: [
+      'Name',
+      'Reference',
+      'Targets',
+      'MinPods',
+      'MaxPods:integer',
+      'Replicas:integer',
+      'Age',
+    ],
     row: (object, now) => [
       object.metadata.name,
       `${textAt(object, 'spec', 'scaleTargetRef', 'kind')}/${textAt(object, 'spec', 'scaleTargetRef', 'name')}`,
@@ -213,7 +314,11 @@ export const printers: Readonly<Record<string, Printer>> = {
   },
   'leases.coordination.k8s.io': {
     columns: ['Name', 'Holder', 'Age'],
-    row: (object, now) => [object.metadata.name, textAt(object, 'spec', 'holderIdentity'), ageOf(object, now)],
+    row: (object, now) => [
+      object.metadata.name,
+      textAt(object, 'spec', 'holderIdentity'),
+      ageOf(object, now),
+    ],
   },
   'priorityclasses.scheduling.k8s.io': {
     columns: ['Name', 'Value:integer', 'Global-Default:boolean', 'Age', 'PreemptionPolicy'],
@@ -226,7 +331,14 @@ export const printers: Readonly<Record<string, Printer>> = {
     ],
   },
   'storageclasses.storage.k8s.io': {
-    columns: ['Name', 'Provisioner', 'ReclaimPolicy', 'VolumeBindingMode', 'AllowVolumeExpansion', 'Age'],
+    columns: [
+      'Name',
+      'Provisioner',
+      'ReclaimPolicy',
+      'VolumeBindingMode',
+      'AllowVolumeExpansion',
+      'Age',
+    ],
     row: (object, now) => [
       `${object.metadata.name}${object.metadata.annotations?.['storageclass.kubernetes.io/is-default-class'] === 'true' ? ' (default)' : ''}`,
       textAt(object, 'provisioner'),
@@ -302,7 +414,16 @@ function shortened(items: readonly string[], empty: string): string {
 
 function replicas(): Printer {
   return {
-    columns: ['Name', 'Desired:integer', 'Current:integer', 'Ready:integer', 'Age', '+Containers', '+Images', '+Selector'],
+    columns: [
+      'Name',
+      'Desired:integer',
+      'Current:integer',
+      'Ready:integer',
+      'Age',
+      '+Containers',
+      '+Images',
+      '+Selector',
+    ],
     row: (object, now) => [
       object.metadata.name,
       at(object, 'spec', 'replicas') ?? 0,
@@ -318,16 +439,20 @@ function replicas(): Printer {
 function podRow(object: UnknownObject, now: number): readonly unknown[] {
   const { ready, total, reason, restarts, lastRestart } = podSummary(object)
   const restartText =
-    restarts > 0 && lastRestart !== '' ? `${restarts} (${since(lastRestart, now)} ago)` : String(restarts)
+    restarts > 0 && lastRestart !== ''
+      ? `${restarts} (${since(lastRestart, now)} ago)`
+      : String(restarts)
   const gates = listAt(object, 'spec', 'readinessGates')
   const conditions = listAt(object, 'status', 'conditions')
   const trueGates = gates.filter((gate) =>
     conditions.some(
       (condition) =>
-        textAt(condition, 'type') === textAt(gate, 'conditionType') && textAt(condition, 'status') === 'True',
+        textAt(condition, 'type') === textAt(gate, 'conditionType') &&
+        textAt(condition, 'status') === 'True',
     ),
   )
-  const ip = textAt(listAt(object, 'status', 'podIPs')[0], 'ip') || textAt(object, 'status', 'podIP')
+  const ip =
+    textAt(listAt(object, 'status', 'podIPs')[0], 'ip') || textAt(object, 'status', 'podIP')
   return [
     object.metadata.name,
     `${ready}/${total}`,
@@ -345,7 +470,9 @@ function podRow(object: UnknownObject, now: number): readonly unknown[] {
 function podSummary(object: UnknownObject) {
   const isSidecar = (container: unknown) => textAt(container, 'restartPolicy') === 'Always'
   const initContainers = listAt(object, 'spec', 'initContainers')
-  const sidecars = new Map(initContainers.map((container) => [textAt(container, 'name'), isSidecar(container)]))
+  const sidecars = new Map(
+    initContainers.map((container) => [textAt(container, 'name'), isSidecar(container)]),
+  )
   let total = listAt(object, 'spec', 'containers').length
   let ready = 0
   let restarts = 0
@@ -354,7 +481,10 @@ function podSummary(object: UnknownObject) {
   let reason = textAt(object, 'status', 'reason') || textAt(object, 'status', 'phase')
   const conditions = listAt(object, 'status', 'conditions')
   for (const condition of conditions) {
-    if (textAt(condition, 'type') === 'PodScheduled' && textAt(condition, 'reason') === 'SchedulingGated') {
+    if (
+      textAt(condition, 'type') === 'PodScheduled' &&
+      textAt(condition, 'reason') === 'SchedulingGated'
+    ) {
       reason = 'SchedulingGated'
     }
   }
@@ -387,7 +517,8 @@ function podSummary(object: UnknownObject) {
     break
   }
   const initialized = conditions.some(
-    (condition) => textAt(condition, 'type') === 'Initialized' && textAt(condition, 'status') === 'True',
+    (condition) =>
+      textAt(condition, 'type') === 'Initialized' && textAt(condition, 'status') === 'True',
   )
   if (!initializing || initialized) {
     restarts = sidecarRestarts
@@ -407,14 +538,17 @@ function podSummary(object: UnknownObject) {
     }
     if (reason === 'Completed' && running) {
       const isReady = conditions.some(
-        (condition) => textAt(condition, 'type') === 'Ready' && textAt(condition, 'status') === 'True',
+        (condition) =>
+          textAt(condition, 'type') === 'Ready' && textAt(condition, 'status') === 'True',
       )
       reason = isReady ? 'Running' : 'NotReady'
     }
   }
   const phase = textAt(object, 'status', 'phase')
-  if (object.metadata.deletionTimestamp && textAt(object, 'status', 'reason') === 'NodeLost') reason = 'Unknown'
-  else if (object.metadata.deletionTimestamp && phase !== 'Succeeded' && phase !== 'Failed') reason = 'Terminating'
+  if (object.metadata.deletionTimestamp && textAt(object, 'status', 'reason') === 'NodeLost')
+    reason = 'Unknown'
+  else if (object.metadata.deletionTimestamp && phase !== 'Succeeded' && phase !== 'Failed')
+    reason = 'Terminating'
   return { ready, total, reason, restarts, lastRestart }
 }
 
@@ -428,7 +562,9 @@ function terminationReason(terminated: Readonly<Record<string, unknown>>): strin
 function jobRow(object: UnknownObject, now: number): readonly unknown[] {
   const conditions = listAt(object, 'status', 'conditions')
   const has = (type: string) =>
-    conditions.some((condition) => textAt(condition, 'type') === type && textAt(condition, 'status') === 'True')
+    conditions.some(
+      (condition) => textAt(condition, 'type') === type && textAt(condition, 'status') === 'True',
+    )
   const status = has('Complete')
     ? 'Complete'
     : has('Failed')
@@ -497,9 +633,13 @@ function servicePorts(object: UnknownObject): string {
 }
 
 function ingressHosts(object: UnknownObject): string {
-  const hosts = listAt(object, 'spec', 'rules').map((rule) => textAt(rule, 'host')).filter((host) => host !== '')
+  const hosts = listAt(object, 'spec', 'rules')
+    .map((rule) => textAt(rule, 'host'))
+    .filter((host) => host !== '')
   if (hosts.length === 0) return '*'
-  return hosts.length > 3 ? `${hosts.slice(0, 3).join(',')} + ${hosts.length - 3} more...` : hosts.join(',')
+  return hosts.length > 3
+    ? `${hosts.slice(0, 3).join(',')} + ${hosts.length - 3} more...`
+    : hosts.join(',')
 }
 
 function endpointsText(object: UnknownObject): string {
@@ -515,7 +655,9 @@ function endpointsText(object: UnknownObject): string {
 }
 
 function nodeRow(object: UnknownObject, now: number): readonly unknown[] {
-  const ready = listAt(object, 'status', 'conditions').find((condition) => textAt(condition, 'type') === 'Ready')
+  const ready = listAt(object, 'status', 'conditions').find(
+    (condition) => textAt(condition, 'type') === 'Ready',
+  )
   const words = [ready ? (textAt(ready, 'status') === 'True' ? 'Ready' : 'NotReady') : 'Unknown']
   if (at(object, 'spec', 'unschedulable') === true) words.push('SchedulingDisabled')
   const prefix = 'node-role.kubernetes.io/'
@@ -549,7 +691,18 @@ function event(reference: string, message: string): Printer {
   const last = reference === 'involvedObject' ? 'lastTimestamp' : 'deprecatedLastTimestamp'
   const count = reference === 'involvedObject' ? 'count' : 'deprecatedCount'
   return {
-    columns: ['Last Seen', 'Type', 'Reason', 'Object', '+Subobject', '+Source', 'Message', '+First Seen', '+Count:integer', '+Name'],
+    columns: [
+      'Last Seen',
+      'Type',
+      'Reason',
+      'Object',
+      '+Subobject',
+      '+Source',
+      'Message',
+      '+First Seen',
+      '+Count:integer',
+      '+Name',
+    ],
     row: (object, now) => {
       const eventTime = textAt(object, 'eventTime')
       const firstSeen = textAt(object, first) || eventTime
@@ -559,7 +712,10 @@ function event(reference: string, message: string): Printer {
         : textAt(object, last) || firstSeen
       const kind = textAt(object, reference, 'kind').toLowerCase()
       const name = textAt(object, reference, 'name')
-      const component = textAt(object, source, 'component') || textAt(object, 'reportingComponent') || textAt(object, 'reportingController')
+      const component =
+        textAt(object, source, 'component') ||
+        textAt(object, 'reportingComponent') ||
+        textAt(object, 'reportingController')
       const host = textAt(object, source, 'host') || textAt(object, 'reportingInstance')
       return [
         since(lastSeen, now),
@@ -622,7 +778,14 @@ function autoscalerTargets(object: UnknownObject): string {
     return `cpu: ${value === undefined ? '<unknown>' : `${value}%`}/${target}%`
   }
   const texts = metrics.map((metric, index) => {
-    const kind = { Resource: 'resource', Pods: 'pods', Object: 'object', External: 'external', ContainerResource: 'containerResource' }[textAt(metric, 'type')] ?? 'resource'
+    const kind =
+      {
+        Resource: 'resource',
+        Pods: 'pods',
+        Object: 'object',
+        External: 'external',
+        ContainerResource: 'containerResource',
+      }[textAt(metric, 'type')] ?? 'resource'
     const target = objectAt(metric, kind, 'target')
     const now = objectAt(current[index], kind, 'current')
     const name = textAt(metric, kind, 'name')
@@ -637,7 +800,9 @@ function autoscalerTargets(object: UnknownObject): string {
     }
     return `${prefix}${orElse(now['value'], '<unknown>')}/${orElse(target['value'], '<auto>')}`
   })
-  return texts.length > 2 ? `${texts.slice(0, 2).join(', ')} + ${texts.length - 2} more...` : texts.join(', ')
+  return texts.length > 2
+    ? `${texts.slice(0, 2).join(', ')} + ${texts.length - 2} more...`
+    : texts.join(', ')
 }
 
 function quotaRow(object: UnknownObject, now: number): readonly unknown[] {
@@ -657,6 +822,10 @@ function quotaRow(object: UnknownObject, now: number): readonly unknown[] {
 function webhooks(): Printer {
   return {
     columns: ['Name', 'Webhooks:integer', 'Age'],
-    row: (object, now) => [object.metadata.name, listAt(object, 'webhooks').length, ageOf(object, now)],
+    row: (object, now) => [
+      object.metadata.name,
+      listAt(object, 'webhooks').length,
+      ageOf(object, now),
+    ],
   }
 }

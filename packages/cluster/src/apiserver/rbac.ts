@@ -122,7 +122,8 @@ function reasonOf(binding: UnknownObject, user: UserInfo): string {
   const role = `${textAt(binding, 'roleRef', 'kind')} ${JSON.stringify(textAt(binding, 'roleRef', 'name'))}`
   const subject = listAt(binding, 'subjects').find(
     (candidate) =>
-      textAt(candidate, 'name') === user.username || user.groups.includes(textAt(candidate, 'name')),
+      textAt(candidate, 'name') === user.username ||
+      user.groups.includes(textAt(candidate, 'name')),
   )
   const who =
     textAt(subject, 'kind') === 'Group'
@@ -152,7 +153,10 @@ function covers(rule: PolicyRule, attributes: Attributes): boolean {
 }
 
 /** What an aggregated ClusterRole holds: the rules of every role its selectors find. */
-export function aggregatedRules(store: Store, role: UnknownObject): readonly PolicyRule[] | undefined {
+export function aggregatedRules(
+  store: Store,
+  role: UnknownObject,
+): readonly PolicyRule[] | undefined {
   const selectors = listAt(role, 'aggregationRule', 'clusterRoleSelectors')
   if (selectors.length === 0) return undefined
   const rules: PolicyRule[] = []

@@ -12,7 +12,12 @@ import type { Catalog } from './catalog.ts'
 import { defaultDefinition, definitionStatus, validateDefinition } from './definitions.ts'
 import type { FieldTree } from './field-tree.ts'
 import type { AdmissionHook, UserInfo } from './hooks.ts'
-import { applyConfiguration, carryManagedFields, recordUpdate, type Writer } from './managed-fields.ts'
+import {
+  applyConfiguration,
+  carryManagedFields,
+  recordUpdate,
+  type Writer,
+} from './managed-fields.ts'
 import { applyJsonPatch, applyMergePatch } from './patches.ts'
 import { readScale, scaledObject } from './scale.ts'
 import { fromStored, type ServedResource, toStored } from './served.ts'
@@ -29,8 +34,8 @@ import {
 } from './status-error.ts'
 import type { Store } from './store.ts'
 import { strategicMerge } from './strategic-merge.ts'
-import { at, isObject, type JsonObject, listAt, sameJson, textAt, withValue } from './values.ts'
 import { validateBuiltIn, validateMetadata, validateMetadataUpdate } from './validation.ts'
+import { at, isObject, type JsonObject, listAt, sameJson, textAt, withValue } from './values.ts'
 
 /** Circumstances of one write. */
 export interface WriteContext {
@@ -165,11 +170,7 @@ export class Registry {
     } as UnknownObject
   }
 
-  #createNamed(
-    served: ServedResource,
-    sent: UnknownObject,
-    context: WriteContext,
-  ): UnknownObject {
+  #createNamed(served: ServedResource, sent: UnknownObject, context: WriteContext): UnknownObject {
     const id = groupResourceName(served.storage)
     const decoded = this.#decode(served, withoutStatus(served, sent), context)
     this.#checkNamespace(served, decoded)
@@ -223,7 +224,8 @@ export class Registry {
     if (resourceVersion && resourceVersion !== live.metadata.resourceVersion) {
       throw conflict(kind, live.metadata.name)
     }
-    const conditional = served.custom || conditionalUpdateKinds.has(groupResourceName(served.storage))
+    const conditional =
+      served.custom || conditionalUpdateKinds.has(groupResourceName(served.storage))
     if (!resourceVersion && conditional) {
       throw invalid(kind, live.metadata.name, [
         invalidValue('metadata.resourceVersion', 0, 'must be specified for an update'),
@@ -242,8 +244,7 @@ export class Registry {
     const id = groupResourceName(served.storage)
     const before = fromStored(served, live)
     const next = this.#decode(served, combined(served, before, sent, subresource), context)
-    const admitted =
-      subresource === '' ? this.#admit(served, next, live, context) : next
+    const admitted = subresource === '' ? this.#admit(served, next, live, context) : next
     const counted = withGeneration(served, id, live, admitted)
     this.#validate(served, counted, live)
     const tracked = this.#track(served, live, counted, context, subresource)
@@ -275,7 +276,10 @@ export class Registry {
     const live = this.store.get(served.storage, key)
     if (patch.kind === 'apply') return this.#apply(target, live, patch, context)
     if (!live) throw notFound(served.resource, name)
-    const before = subresource === 'scale' ? readScale(served, fromStored(served, live)) : fromStored(served, live)
+    const before =
+      subresource === 'scale'
+        ? readScale(served, fromStored(served, live))
+        : fromStored(served, live)
     const patched = this.#patched(served, before, patch, subresource)
     const version = at(patched, 'metadata', 'resourceVersion')
     if (version !== undefined && version !== live.metadata.resourceVersion) {
@@ -338,7 +342,10 @@ export class Registry {
     if (live) {
       const uid = configuration.metadata.uid
       const version = configuration.metadata.resourceVersion
-      if ((uid && uid !== live.metadata.uid) || (version && version !== live.metadata.resourceVersion)) {
+      if (
+        (uid && uid !== live.metadata.uid) ||
+        (version && version !== live.metadata.resourceVersion)
+      ) {
         throw conflict(served.resource, name)
       }
     } else if (configuration.metadata.uid || configuration.metadata.resourceVersion) {
@@ -357,7 +364,11 @@ export class Registry {
       const created = this.#createApplied(served, placed, entries, silent)
       return { object: created, created: true }
     }
-    const next = this.#decode(served, combined(served, fromStored(served, live), merged, subresource), silent)
+    const next = this.#decode(
+      served,
+      combined(served, fromStored(served, live), merged, subresource),
+      silent,
+    )
     const admitted = subresource === '' ? this.#admit(served, next, live, silent) : next
     const counted = withGeneration(served, groupResourceName(served.storage), live, admitted)
     this.#validate(served, counted, live)
@@ -410,7 +421,10 @@ export class Registry {
       const ref = kindType(apiVersionOf(served.resource), served.resource.kind)
       if (ref) {
         const problem = decodeProblems(ref, named)[0]
-        if (problem) throw badRequest(`failed to create typed patch object (${namespace === '' ? name : `${namespace}/${name}`}; ${apiVersionOf(served.resource)}, Kind=${served.resource.kind}): .${problem.path}: ${problem.detail}`)
+        if (problem)
+          throw badRequest(
+            `failed to create typed patch object (${namespace === '' ? name : `${namespace}/${name}`}; ${apiVersionOf(served.resource)}, Kind=${served.resource.kind}): .${problem.path}: ${problem.detail}`,
+          )
         unknown.push(...unknownFields(ref, named))
       }
     }
@@ -452,18 +466,25 @@ export class Registry {
    * Deletes, or marks for deletion: finalizers hold an object, a pod has its grace period, a
    * namespace its contents. Asking again shortens a grace period.
    */
-  delete(target: Omit<Target, 'subresource'>, options: DeleteOptions & { readonly dryRun?: boolean }): Deletion {
+  delete(
+    target: Omit<Target, 'subresource'>,
+    options: DeleteOptions & { readonly dryRun?: boolean },
+  ): Deletion {
     const { served, namespace, name } = target
     const live = this.#stored(served, namespace, name)
     checkPreconditions(served, live, options)
     const id = groupResourceName(served.storage)
     const uid = live.metadata.uid ?? ''
     const marked = this.#marked(id, live, options)
-    if (options.dryRun) return { object: returnedWhenDeleted.has(id) ? fromStored(served, live) : undefined, uid }
+    if (options.dryRun)
+      return { object: returnedWhenDeleted.has(id) ? fromStored(served, live) : undefined, uid }
     if (marked && !mayVanish(id, marked)) {
       const stored = unchanged(live, marked) ? live : this.store.update(served.storage, marked)
       if (id === 'customresourcedefinitions.apiextensions.k8s.io') this.#removeInstances(stored)
-      return { object: fromStored(served, this.store.get(served.storage, keyOf(live)) ?? stored), uid }
+      return {
+        object: fromStored(served, this.store.get(served.storage, keyOf(live)) ?? stored),
+        uid,
+      }
     }
     const gone = this.store.delete(served.storage, keyOf(live), marked ? { lastState: marked } : {})
     this.#afterDelete(served, gone)
@@ -471,11 +492,7 @@ export class Registry {
   }
 
   /** The object with the marks of its deletion; undefined when it may go at once. */
-  #marked(
-    id: string,
-    live: UnknownObject,
-    options: DeleteOptions,
-  ): UnknownObject | undefined {
+  #marked(id: string, live: UnknownObject, options: DeleteOptions): UnknownObject | undefined {
     const finalizers = finalizersFor(live, options)
     const graceSeconds = id === 'pods' ? podGraceSeconds(live, options) : 0
     const isNamespace = id === 'namespaces'
@@ -485,7 +502,10 @@ export class Registry {
     if (finalizers.length === 0 && graceSeconds === 0 && !heldByContents && instances === 0) {
       return undefined
     }
-    const held = instances > 0 && !finalizers.includes(cleanupFinalizer) ? [...finalizers, cleanupFinalizer] : finalizers
+    const held =
+      instances > 0 && !finalizers.includes(cleanupFinalizer)
+        ? [...finalizers, cleanupFinalizer]
+        : finalizers
     const already = live.metadata.deletionTimestamp
     const present = live.metadata.deletionGracePeriodSeconds
     const shorter = present === undefined || graceSeconds < present
@@ -496,24 +516,31 @@ export class Registry {
         ...metadata,
         ...(held.length > 0 && { finalizers: held }),
         deletionTimestamp: already !== undefined && !shorter ? already : this.#now(graceSeconds),
-        deletionGracePeriodSeconds: already !== undefined && !shorter ? (present ?? 0) : graceSeconds,
+        deletionGracePeriodSeconds:
+          already !== undefined && !shorter ? (present ?? 0) : graceSeconds,
         ...(already === undefined &&
           metadata.generation !== undefined && { generation: metadata.generation + 1 }),
       },
     }
     if (isNamespace) return withValue(marked, ['status', 'phase'], 'Terminating')
     if (isDefinition) {
-      const others = listAt(marked, 'status', 'conditions').filter((condition) => at(condition, 'type') !== 'Terminating')
-      return withValue(marked, ['status', 'conditions'], [
-        ...others,
-        {
-          type: 'Terminating',
-          status: 'True',
-          reason: 'InstanceDeletionInProgress',
-          message: 'CustomResource deletion is in progress',
-          lastTransitionTime: this.#now(),
-        },
-      ])
+      const others = listAt(marked, 'status', 'conditions').filter(
+        (condition) => at(condition, 'type') !== 'Terminating',
+      )
+      return withValue(
+        marked,
+        ['status', 'conditions'],
+        [
+          ...others,
+          {
+            type: 'Terminating',
+            status: 'True',
+            reason: 'InstanceDeletionInProgress',
+            message: 'CustomResource deletion is in progress',
+            lastTransitionTime: this.#now(),
+          },
+        ],
+      )
     }
     return marked
   }
@@ -523,12 +550,10 @@ export class Registry {
   }
 
   #removeInstances(definition: UnknownObject): void {
-    const served = this.catalog
-      .all()
-      .find(({ storage, custom }) => {
-        const instances = instancesOf(definition)
-        return custom && storage.group === instances.group && storage.plural === instances.plural
-      })
+    const served = this.catalog.all().find(({ storage, custom }) => {
+      const instances = instancesOf(definition)
+      return custom && storage.group === instances.group && storage.plural === instances.plural
+    })
     if (!served) return
     for (const object of [...this.store.list(served.storage)]) {
       const { namespace = '', name } = object.metadata
@@ -541,7 +566,9 @@ export class Registry {
   #finishDefinition(name: string): void {
     const definition = this.store.get(definitions, name)
     if (!definition?.metadata.deletionTimestamp || this.#instanceCount(definition) > 0) return
-    const finalizers = (definition.metadata.finalizers ?? []).filter((finalizer) => finalizer !== cleanupFinalizer)
+    const finalizers = (definition.metadata.finalizers ?? []).filter(
+      (finalizer) => finalizer !== cleanupFinalizer,
+    )
     const served = this.catalog.find(definitions.group, 'v1', definitions.plural)
     if (!served) return
     const { finalizers: _, ...metadata } = definition.metadata
@@ -685,7 +712,12 @@ export class Registry {
     const carried = carryManagedFields(live, next)
     const before = live && fromStored(served, live)
     const after = fromStored(served, carried)
-    const recorded = recordUpdate(before, after, served.mergeSchema, this.#writer(served, context, subresource))
+    const recorded = recordUpdate(
+      before,
+      after,
+      served.mergeSchema,
+      this.#writer(served, context, subresource),
+    )
     return recorded === after ? carried : withEntries(carried, recorded.metadata.managedFields)
   }
 
@@ -699,7 +731,9 @@ export class Registry {
   }
 
   #now(plusSeconds = 0): string {
-    return new Date(this.store.clock.now() + plusSeconds * 1000).toISOString().replace(/\.\d+Z$/, 'Z')
+    return new Date(this.store.clock.now() + plusSeconds * 1000)
+      .toISOString()
+      .replace(/\.\d+Z$/, 'Z')
   }
 
   #uid(): string {
@@ -765,7 +799,8 @@ function hasStatusDoor(served: ServedResource): boolean {
 
 /** A new object has no status yet, where status has a door of its own. Nodes register with theirs. */
 function withoutStatus(served: ServedResource, object: UnknownObject): UnknownObject {
-  if (!hasStatusDoor(served) || served.resource.kind === 'Node' || !('status' in object)) return object
+  if (!hasStatusDoor(served) || served.resource.kind === 'Node' || !('status' in object))
+    return object
   const { status: _, ...rest } = object
   return rest as UnknownObject
 }
@@ -909,7 +944,8 @@ function podGraceSeconds(pod: UnknownObject, options: DeleteOptions): number {
   const asked = options.gracePeriodSeconds
   if (asked === 0) return 0
   const phase = textAt(pod, 'status', 'phase')
-  if (textAt(pod, 'spec', 'nodeName') === '' || phase === 'Succeeded' || phase === 'Failed') return 0
+  if (textAt(pod, 'spec', 'nodeName') === '' || phase === 'Succeeded' || phase === 'Failed')
+    return 0
   const own = at(pod, 'spec', 'terminationGracePeriodSeconds')
   const seconds = asked ?? (typeof own === 'number' ? own : 30)
   return seconds < 0 ? 1 : seconds

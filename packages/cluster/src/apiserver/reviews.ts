@@ -53,7 +53,11 @@ export function review(
       const audiences = listAt(body, 'spec', 'audiences')
       return answer(
         found
-          ? { authenticated: true, user: found, audiences: audiences.length > 0 ? audiences : [issuer] }
+          ? {
+              authenticated: true,
+              user: found,
+              audiences: audiences.length > 0 ? audiences : [issuer],
+            }
           : { user: {}, error: '[invalid bearer token, token lookup failed]' },
       )
     }
@@ -75,7 +79,8 @@ function subjectOf(body: JsonObject): UserInfo {
 function attributesOf(body: JsonObject): Attributes {
   const path = at(body, 'spec', 'nonResourceAttributes')
   const resource = at(body, 'spec', 'resourceAttributes')
-  if (isObject(path)) return { kind: 'path', verb: textAt(path, 'verb'), path: textAt(path, 'path') }
+  if (isObject(path))
+    return { kind: 'path', verb: textAt(path, 'verb'), path: textAt(path, 'path') }
   if (!isObject(resource)) {
     throw invalid({ group: 'authorization.k8s.io', kind: 'SelfSubjectAccessReview' }, '', [
       invalidValue(

@@ -1,6 +1,6 @@
 import type { UnknownObject } from '@serinus/kube'
 import type { ServedResource } from './served.ts'
-import { type JsonObject, at, isObject, withValue } from './values.ts'
+import { at, isObject, type JsonObject, withValue } from './values.ts'
 
 /** `autoscaling/v1 Scale` of an object. */
 export function readScale(served: ServedResource, object: UnknownObject): JsonObject {

@@ -1,7 +1,7 @@
 import type { UnknownObject } from '@serinus/kube'
+import { labelKeyProblems, labelValueProblems } from './names.ts'
 import { badRequest } from './status-error.ts'
 import { at } from './values.ts'
-import { labelKeyProblems, labelValueProblems } from './names.ts'
 
 export type Matches = (object: UnknownObject) => boolean
 
@@ -91,13 +91,15 @@ function parseRequirements(text: string): readonly Requirement[] {
     const negated = peek()?.text === '!' && peek()?.symbol === true
     if (negated) next()
     const key = next()
-    if (!key || key.symbol) return fail(key, '!, identifier, or \'end of string\'')
+    if (!key || key.symbol) return fail(key, "!, identifier, or 'end of string'")
     checkKey(key.text)
-    requirements.push(negated ? { key: key.text, operator: '!exists', values: [] } : condition(key.text))
+    requirements.push(
+      negated ? { key: key.text, operator: '!exists', values: [] } : condition(key.text),
+    )
     const comma = next()
     if (!comma) break
     if (comma.text !== ',' || !comma.symbol) fail(comma, "',' or 'end of string'")
-    if (position >= tokens.length) fail(undefined, 'identifier after \',\'')
+    if (position >= tokens.length) fail(undefined, "identifier after ','")
   }
   return requirements
 
@@ -121,7 +123,7 @@ function parseRequirements(text: string): readonly Requirement[] {
       case 'notin':
         return { key, operator: operator.text, values: valueList(key) }
       default:
-        return fail(operator, "in, notin, =, ==, !=, gt, lt")
+        return fail(operator, 'in, notin, =, ==, !=, gt, lt')
     }
   }
   function value(key: string): string {
@@ -258,7 +260,10 @@ function emptyValue(path: readonly string[]): string {
   }
 }
 
-function parseTerm(term: string, kind: { readonly id: string; readonly extra?: readonly string[] }) {
+function parseTerm(
+  term: string,
+  kind: { readonly id: string; readonly extra?: readonly string[] },
+) {
   const match = /^(.*?)(!=|==|=)(.*)$/s.exec(term)
   if (!match) {
     throw badRequest(
@@ -288,4 +293,3 @@ export function matchesBoth(a: Matches | undefined, b: Matches | undefined): Mat
   if (!b) return a
   return (object) => a(object) && b(object)
 }
-

@@ -1,6 +1,6 @@
+import { kindType } from '@serinus/kinds'
 import type { Resource, UnknownObject } from '@serinus/kube'
 import { apiVersionOf } from '@serinus/kube'
-import { kindType } from '@serinus/kinds'
 import type { CustomVersion } from './custom-kind.ts'
 import { builtInMergeSchema, deduced, type MergeSchema } from './merge-schema.ts'
 import type { StoredResource } from './store.ts'
@@ -306,8 +306,11 @@ const conditionsAnnotation = 'autoscaling.alpha.kubernetes.io/conditions'
 const currentMetricsAnnotation = 'autoscaling.alpha.kubernetes.io/current-metrics'
 
 function isCpuUtilization(metric: Metric): boolean {
-  return metric.type === 'Resource' && metric.resource?.name === 'cpu' &&
+  return (
+    metric.type === 'Resource' &&
+    metric.resource?.name === 'cpu' &&
     metric.resource.target?.averageUtilization !== undefined
+  )
 }
 
 function autoscalerToV1(object: UnknownObject): UnknownObject {
@@ -340,8 +343,14 @@ function autoscalerToV1(object: UnknownObject): UnknownObject {
       ...object.metadata,
       ...(Object.keys(annotations).length > 0 && { annotations }),
     },
-    spec: { ...spec, ...(utilization !== undefined && { targetCPUUtilizationPercentage: utilization }) },
-    status: { ...status, ...(current !== undefined && { currentCPUUtilizationPercentage: current }) },
+    spec: {
+      ...spec,
+      ...(utilization !== undefined && { targetCPUUtilizationPercentage: utilization }),
+    },
+    status: {
+      ...status,
+      ...(current !== undefined && { currentCPUUtilizationPercentage: current }),
+    },
   }
 }
 

@@ -143,7 +143,8 @@ export function unauthorized(): StatusError {
 }
 
 export function forbidden(resource: GroupResource, name: string, why: string): StatusError {
-  const subject = name === '' ? groupResourceName(resource) : `${groupResourceName(resource)} ${quote(name)}`
+  const subject =
+    name === '' ? groupResourceName(resource) : `${groupResourceName(resource)} ${quote(name)}`
   return new StatusError({
     code: 403,
     reason: 'Forbidden',
@@ -152,7 +153,9 @@ export function forbidden(resource: GroupResource, name: string, why: string): S
   })
 }
 
-export function methodNotAllowed(message = 'the server does not allow this method on the requested resource'): StatusError {
+export function methodNotAllowed(
+  message = 'the server does not allow this method on the requested resource',
+): StatusError {
   return new StatusError({ code: 405, reason: 'MethodNotAllowed', message, details: {} })
 }
 
@@ -254,7 +257,9 @@ export function invalid(kind: GroupKind, name: string, errors: readonly FieldErr
 /** Go's %q. */
 export function quote(text: string): string {
   // JSON and Go differ only in how they escape control characters below U+0020 and U+007F.
-  return JSON.stringify(text).replace(/\\u00([0-9a-f]{2})/g, '\\x$1').replace(/\u007f/g, '\\x7f')
+  return JSON.stringify(text)
+    .replace(/\\u00([0-9a-f]{2})/g, '\\x$1')
+    .replace(/\u007f/g, '\\x7f')
 }
 
 export function required(field: string, detail = ''): FieldError {
@@ -285,8 +290,7 @@ export function notSupported(
   value: unknown,
   supported: readonly string[],
 ): FieldError {
-  const detail =
-    supported.length > 0 ? `supported values: ${supported.map(quote).join(', ')}` : ''
+  const detail = supported.length > 0 ? `supported values: ${supported.map(quote).join(', ')}` : ''
   return {
     reason: 'FieldValueNotSupported',
     field,

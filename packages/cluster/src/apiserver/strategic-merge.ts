@@ -21,11 +21,7 @@ export function strategicMerge(live: JsonObject, patch: JsonObject, ref: TypeRef
   return mergeObject(live, patch, { kind: 'struct', ref })
 }
 
-function mergeObject(
-  live: JsonObject,
-  patch: JsonObject,
-  type: FieldType | undefined,
-): JsonObject {
+function mergeObject(live: JsonObject, patch: JsonObject, type: FieldType | undefined): JsonObject {
   const directive = patch['$patch']
   if (directive === 'replace') {
     const { $patch: _, ...rest } = patch
@@ -100,7 +96,9 @@ function mergeList(
     if (!isObject(item)) throw badRequest('expected a map in a list with a merge key')
     const key = item[mergeKey]
     if (key === undefined) {
-      throw badRequest(`map: ${JSON.stringify(item)} does not contain declared merge key: ${mergeKey}`)
+      throw badRequest(
+        `map: ${JSON.stringify(item)} does not contain declared merge key: ${mergeKey}`,
+      )
     }
     const same = (known: unknown) => isObject(known) && sameJson(known[mergeKey], key)
     if (item['$patch'] === 'delete') {

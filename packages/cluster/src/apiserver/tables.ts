@@ -88,13 +88,17 @@ function customLayout(columns: readonly PrinterColumn[], now: number): Layout {
         name: column.name,
         type: column.type,
         format: column.format ?? '',
-        description: column.description ?? `Custom resource definition column (in JSONPath format): ${column.jsonPath}`,
+        description:
+          column.description ??
+          `Custom resource definition column (in JSONPath format): ${column.jsonPath}`,
         priority: column.priority ?? 0,
       })),
     ],
     cells: (object: UnknownObject) => [
       object.metadata.name,
-      ...columns.map((column) => cellOf(findByJsonPath(object, column.jsonPath)[0], column.type, now)),
+      ...columns.map((column) =>
+        cellOf(findByJsonPath(object, column.jsonPath)[0], column.type, now),
+      ),
     ],
   }
 }

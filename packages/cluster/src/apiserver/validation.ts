@@ -76,7 +76,8 @@ const kinds: Readonly<Record<string, Check>> = {
   'clusterrolebindings.rbac.authorization.k8s.io': roleBinding,
   'horizontalpodautoscalers.autoscaling': autoscaler,
   'poddisruptionbudgets.policy': disruptionBudget,
-  resourcequotas: (object, _old, errors) => quantities(at(object, 'spec', 'hard'), 'spec.hard', errors),
+  resourcequotas: (object, _old, errors) =>
+    quantities(at(object, 'spec', 'hard'), 'spec.hard', errors),
   persistentvolumeclaims: (object, _old, errors) => {
     quantities(at(object, 'spec', 'resources', 'requests'), 'spec.resources.requests', errors)
     if (listAt(object, 'spec', 'accessModes').length === 0) {
@@ -220,7 +221,11 @@ function workload(object: UnknownObject, errors: FieldError[]): void {
       listAt(selector, 'matchExpressions').length === 0
     if (empty) {
       errors.push(
-        invalidValue('spec.selector', selector, `empty selector is invalid for ${workloadName(object)}`),
+        invalidValue(
+          'spec.selector',
+          selector,
+          `empty selector is invalid for ${workloadName(object)}`,
+        ),
       )
     } else if (!matchesLabelSelector(selector, templateLabels)) {
       errors.push(
@@ -427,7 +432,9 @@ function container(
   const image = textAt(value, 'image')
   if (image === '') errors.push(required(`${path}.image`))
   else if (image.trim() !== image) {
-    errors.push(invalidValue(`${path}.image`, image, 'must not have leading or trailing whitespace'))
+    errors.push(
+      invalidValue(`${path}.image`, image, 'must not have leading or trailing whitespace'),
+    )
   }
   const policy = at(value, 'imagePullPolicy')
   if (policy !== undefined && !['Always', 'IfNotPresent', 'Never'].includes(String(policy))) {
@@ -456,7 +463,11 @@ function container(
     const volume = textAt(mount, 'name')
     if (volume === '') errors.push(required(`${where}.name`))
     else if (!known.volumes.has(volume)) {
-      errors.push({ reason: 'FieldValueNotFound', field: `${where}.name`, body: `Not found: ${JSON.stringify(volume)}` })
+      errors.push({
+        reason: 'FieldValueNotFound',
+        field: `${where}.name`,
+        body: `Not found: ${JSON.stringify(volume)}`,
+      })
     }
     if (textAt(mount, 'mountPath') === '') errors.push(required(`${where}.mountPath`))
   })
@@ -496,7 +507,9 @@ function protocol(value: unknown, path: string, errors: FieldError[]): void {
 
 function probeRules(probe: unknown, path: string, errors: FieldError[]): void {
   if (!isObject(probe)) return
-  const handlers = ['exec', 'grpc', 'httpGet', 'tcpSocket'].filter((name) => probe[name] !== undefined)
+  const handlers = ['exec', 'grpc', 'httpGet', 'tcpSocket'].filter(
+    (name) => probe[name] !== undefined,
+  )
   if (handlers.length === 0) errors.push(required(path, 'must specify a handler type'))
   for (const extra of handlers.slice(1)) {
     errors.push(forbiddenField(`${path}.${extra}`, 'may not specify more than 1 handler type'))
@@ -552,7 +565,13 @@ function podUpdate(object: UnknownObject, old: UnknownObject, errors: FieldError
   if (object['spec'] === old['spec']) return
   const fixed = (pod: UnknownObject) => {
     const spec: Record<string, unknown> = { ...objectAt(pod, 'spec') }
-    const free = ['activeDeadlineSeconds', 'tolerations', 'nodeName', 'schedulingGates', 'ephemeralContainers']
+    const free = [
+      'activeDeadlineSeconds',
+      'tolerations',
+      'nodeName',
+      'schedulingGates',
+      'ephemeralContainers',
+    ]
     for (const name of free) delete spec[name]
     for (const list of ['containers', 'initContainers']) {
       spec[list] = listAt(pod, 'spec', list).map((item) =>
@@ -566,7 +585,13 @@ function podUpdate(object: UnknownObject, old: UnknownObject, errors: FieldError
 
 function job(object: UnknownObject, old: UnknownObject | undefined, errors: FieldError[]): void {
   const spec = objectAt(object, 'spec')
-  for (const name of ['parallelism', 'completions', 'backoffLimit', 'activeDeadlineSeconds', 'ttlSecondsAfterFinished']) {
+  for (const name of [
+    'parallelism',
+    'completions',
+    'backoffLimit',
+    'activeDeadlineSeconds',
+    'ttlSecondsAfterFinished',
+  ]) {
     nonNegative(at(spec, name), `spec.${name}`, errors)
   }
   podTemplate(objectAt(spec, 'template'), 'spec.template', errors)
@@ -588,7 +613,11 @@ function jobRestartPolicy(template: unknown, path: string, errors: FieldError[])
   }
 }
 
-function cronJob(object: UnknownObject, _old: UnknownObject | undefined, errors: FieldError[]): void {
+function cronJob(
+  object: UnknownObject,
+  _old: UnknownObject | undefined,
+  errors: FieldError[],
+): void {
   const schedule = textAt(object, 'spec', 'schedule')
   if (object.metadata.name.length > 52) {
     errors.push(
@@ -611,7 +640,11 @@ function cronJob(object: UnknownObject, _old: UnknownObject | undefined, errors:
   jobRestartPolicy(template, 'spec.jobTemplate.spec.template', errors)
 }
 
-function service(object: UnknownObject, old: UnknownObject | undefined, errors: FieldError[]): void {
+function service(
+  object: UnknownObject,
+  old: UnknownObject | undefined,
+  errors: FieldError[],
+): void {
   const spec = objectAt(object, 'spec')
   const type = textAt(spec, 'type')
   const ports = listAt(spec, 'ports')
@@ -621,7 +654,8 @@ function service(object: UnknownObject, old: UnknownObject | undefined, errors: 
       notSupported('spec.type', type, ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort']),
     )
   }
-  if (ports.length === 0 && !headless && type !== 'ExternalName') errors.push(required('spec.ports'))
+  if (ports.length === 0 && !headless && type !== 'ExternalName')
+    errors.push(required('spec.ports'))
   const names = new Set<string>()
   const numbers = new Set<string>()
   ports.forEach((port, index) => {
@@ -668,7 +702,11 @@ function targetPort(value: unknown, path: string, errors: FieldError[]): void {
   }
 }
 
-function configMap(object: UnknownObject, old: UnknownObject | undefined, errors: FieldError[]): void {
+function configMap(
+  object: UnknownObject,
+  old: UnknownObject | undefined,
+  errors: FieldError[],
+): void {
   dataKeys(object, ['data', 'binaryData'], errors)
   immutableData(object, old, ['data', 'binaryData'], errors)
 }
@@ -716,13 +754,15 @@ function immutableData(
   }
 }
 
-function ingress(object: UnknownObject, _old: UnknownObject | undefined, errors: FieldError[]): void {
+function ingress(
+  object: UnknownObject,
+  _old: UnknownObject | undefined,
+  errors: FieldError[],
+): void {
   const spec = objectAt(object, 'spec')
   const rules = listAt(spec, 'rules')
   if (rules.length === 0 && at(spec, 'defaultBackend') === undefined) {
-    errors.push(
-      invalidValue('spec', rules, 'either `defaultBackend` or `rules` must be specified'),
-    )
+    errors.push(invalidValue('spec', rules, 'either `defaultBackend` or `rules` must be specified'))
   }
   if (at(spec, 'defaultBackend') !== undefined) {
     ingressBackend(at(spec, 'defaultBackend'), 'spec.defaultBackend', errors)
@@ -742,7 +782,8 @@ function ingress(object: UnknownObject, _old: UnknownObject | undefined, errors:
     listAt(rule, 'http', 'paths').forEach((path, pathIndex) => {
       const place = `${where}.http.paths[${pathIndex}]`
       const type = at(path, 'pathType')
-      if (type === undefined) errors.push(required(`${place}.pathType`, 'pathType must be specified'))
+      if (type === undefined)
+        errors.push(required(`${place}.pathType`, 'pathType must be specified'))
       else if (!['Exact', 'Prefix', 'ImplementationSpecific'].includes(String(type))) {
         errors.push(
           notSupported(`${place}.pathType`, type, ['Exact', 'ImplementationSpecific', 'Prefix']),
@@ -785,7 +826,11 @@ function ingressBackend(backend: unknown, path: string, errors: FieldError[]): v
   }
 }
 
-function roleBinding(object: UnknownObject, old: UnknownObject | undefined, errors: FieldError[]): void {
+function roleBinding(
+  object: UnknownObject,
+  old: UnknownObject | undefined,
+  errors: FieldError[],
+): void {
   const kind = textAt(object, 'roleRef', 'kind')
   const allowed = object.kind === 'RoleBinding' ? ['Role', 'ClusterRole'] : ['ClusterRole']
   if (!allowed.includes(kind)) errors.push(notSupported('roleRef.kind', kind, allowed))
@@ -805,7 +850,11 @@ function roleBinding(object: UnknownObject, old: UnknownObject | undefined, erro
   })
 }
 
-function autoscaler(object: UnknownObject, _old: UnknownObject | undefined, errors: FieldError[]): void {
+function autoscaler(
+  object: UnknownObject,
+  _old: UnknownObject | undefined,
+  errors: FieldError[],
+): void {
   const spec = objectAt(object, 'spec')
   const min = at(spec, 'minReplicas')
   const max = at(spec, 'maxReplicas')
@@ -820,18 +869,21 @@ function autoscaler(object: UnknownObject, _old: UnknownObject | undefined, erro
     )
   }
   for (const name of ['kind', 'name']) {
-    if (textAt(spec, 'scaleTargetRef', name) === '') errors.push(required(`spec.scaleTargetRef.${name}`))
+    if (textAt(spec, 'scaleTargetRef', name) === '')
+      errors.push(required(`spec.scaleTargetRef.${name}`))
   }
 }
 
-function disruptionBudget(object: UnknownObject, _old: UnknownObject | undefined, errors: FieldError[]): void {
+function disruptionBudget(
+  object: UnknownObject,
+  _old: UnknownObject | undefined,
+  errors: FieldError[],
+): void {
   const spec = objectAt(object, 'spec')
   const min = at(spec, 'minAvailable')
   const max = at(spec, 'maxUnavailable')
   if (min !== undefined && max !== undefined) {
-    errors.push(
-      invalidValue('spec', spec, 'minAvailable and maxUnavailable cannot be both set'),
-    )
+    errors.push(invalidValue('spec', spec, 'minAvailable and maxUnavailable cannot be both set'))
   }
   intOrPercent(min, 'spec.minAvailable', errors)
   intOrPercent(max, 'spec.maxUnavailable', errors)

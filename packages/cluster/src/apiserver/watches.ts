@@ -1,4 +1,4 @@
-import { type UnknownObject } from '@serinus/kube'
+import type { UnknownObject } from '@serinus/kube'
 import { parseVersion, type Selection, selectionOf, tooLargeVersion } from './lists.ts'
 import { fromStored, type ServedResource } from './served.ts'
 import { badRequest, resourceExpired } from './status-error.ts'
@@ -65,8 +65,6 @@ function seenType(
 function checkInitialEvents(query: WatchQuery): void {
   if (query.sendInitialEvents === undefined) return
   if (query.resourceVersionMatch !== 'NotOlderThan') {
-    throw badRequest(
-      'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
-    )
+    throw badRequest('sendInitialEvents requires setting resourceVersionMatch to NotOlderThan')
   }
 }

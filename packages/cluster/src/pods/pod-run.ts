@@ -146,7 +146,10 @@ function resume(pod: Pod, run: PodRun, now: number): void {
   if (!pod.status?.podIP) return
   run.sandboxAt = run.startedAt
   for (const entry of run.containers) {
-    const state = statusOf(pod, entry.container.name)?.state
+    const status = statusOf(pod, entry.container.name)
+    const state = status?.state
+    const last = status?.lastState.terminated
+    if (last) entry.last = endedFrom(last)
     if (state?.running) {
       const startedAt = Date.parse(state.running.startedAt)
       const resumed = running(pod, entry, startedAt, run.ip ?? '')
@@ -278,7 +281,7 @@ function begin(entry: ContainerRun, at: number, moment: Moment): boolean {
   const { node, tell } = moment
   const image = entry.container.image ?? ''
   const always = entry.container.imagePullPolicy === 'Always'
-  const first = entry.restarts === 0 && entry.last === null
+  const first = entry.last === null
   // A restart in place keeps the container's start short: the sandbox stands already.
   const startMs = first ? node.pace.startMs * 0.8 : 0
   if (!always && node.hasImage(image)) {
@@ -348,7 +351,7 @@ function finishPull(
     ),
   )
   moment.node.keepImage(image)
-  const restMs = entry.restarts === 0 ? moment.node.pace.startMs * 0.2 : 0
+  const restMs = entry.last === null ? moment.node.pace.startMs * 0.2 : 0
   entry.state = { kind: 'starting', until: state.until + restMs }
   return true
 }
@@ -358,6 +361,7 @@ const imageBytes = 20_971_520
 
 function start(run: PodRun, entry: ContainerRun, at: number, moment: Moment): boolean {
   const { name } = entry.container
+  if (entry.last !== null) entry.restarts++
   moment.tell(normal('Created', `Created container: ${name}`))
   moment.tell(normal('Started', `Started container ${name}`))
   entry.state = running(moment.pod, entry, at, run.ip ?? '')
@@ -533,7 +537,6 @@ function restart(run: PodRun, entry: ContainerRun, state: Ended, moment: Moment)
   const known = entry.crashBackoff
   const fresh = !known || state.finishedAt - known.updatedAt > 2 * longestBackoffMs
   entry.last = state
-  entry.restarts++
   if (fresh) {
     entry.crashBackoff = { waitMs: initialBackoffMs, updatedAt: state.finishedAt }
     return begin(entry, state.finishedAt, moment)

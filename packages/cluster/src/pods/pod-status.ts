@@ -77,15 +77,9 @@ function containerStatus(
     restartCount: entry.restarts,
     image,
     imageID: pulled ? `${image.split('@')[0]}@sha256:${fingerprint(image)}` : '',
-    ...(pulled && { containerID: containerId(pod, entry, currentRestart(entry)) }),
+    ...(pulled && { containerID: containerId(pod, entry, entry.restarts) }),
     started: state.kind === 'running' && state.startedFrom !== null && state.startedFrom <= now,
   }
-}
-
-/** While a container waits for its restart, its id is still that of the run that ended. */
-function currentRestart(entry: ContainerRun): number {
-  const alive = entry.state.kind === 'running' || entry.state.kind === 'ended'
-  return alive ? entry.restarts : entry.restarts - 1
 }
 
 export function isContainerReady(entry: ContainerRun, now: number): boolean {
@@ -135,7 +129,9 @@ function terminated(
   entry: ContainerRun,
   ended: Ended,
 ): NonNullable<ContainerStateFields['terminated']> {
-  const restart = ended === entry.last ? entry.restarts - 1 : entry.restarts
+  // A restart counts from the moment when its container has started.
+  const again = entry.state.kind === 'running' || entry.state.kind === 'ended'
+  const restart = ended === entry.last && again ? entry.restarts - 1 : entry.restarts
   return {
     exitCode: ended.exitCode,
     reason: ended.reason,

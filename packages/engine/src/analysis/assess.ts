@@ -71,41 +71,38 @@ export function withMeasurement(result: MetricResult, measurement: Measurement):
   }
   switch (measurement.phase) {
     case 'Successful':
-      return counted(next, {
-        successful: 1,
-        consecutiveSuccess: (result.consecutiveSuccess ?? 0) + 1,
-      })
     case 'Failed':
-      return counted(next, { failed: 1, consecutiveSuccess: 0 })
     case 'Inconclusive':
-      return counted(next, { inconclusive: 1, consecutiveSuccess: 0 })
+      return withoutZeros({
+        ...next,
+        count: (result.count ?? 0) + 1,
+        successful: (result.successful ?? 0) + Number(measurement.phase === 'Successful'),
+        failed: (result.failed ?? 0) + Number(measurement.phase === 'Failed'),
+        inconclusive: (result.inconclusive ?? 0) + Number(measurement.phase === 'Inconclusive'),
+        consecutiveError: 0,
+        consecutiveSuccess:
+          measurement.phase === 'Successful' ? (result.consecutiveSuccess ?? 0) + 1 : 0,
+      })
     case 'Error':
-      return {
+      return withoutZeros({
         ...next,
         error: (result.error ?? 0) + 1,
         consecutiveError: (result.consecutiveError ?? 0) + 1,
         consecutiveSuccess: 0,
-      }
+      })
     default:
       return next
   }
 }
 
-interface Counted {
-  readonly successful?: number
-  readonly failed?: number
-  readonly inconclusive?: number
-  readonly consecutiveSuccess: number
+/** Counters that are zero are absent from a status (2.1). */
+function withoutZeros(result: MetricResult): MetricResult {
+  return Object.fromEntries(
+    Object.entries(result).filter(([, value]) => value !== 0),
+  ) as unknown as MetricResult // only counters, which are optional, have gone
 }
 
-function counted(result: MetricResult, change: Counted): MetricResult {
-  return {
-    ...result,
-    count: (result.count ?? 0) + 1,
-    successful: (result.successful ?? 0) + (change.successful ?? 0),
-    failed: (result.failed ?? 0) + (change.failed ?? 0),
-    inconclusive: (result.inconclusive ?? 0) + (change.inconclusive ?? 0),
-    consecutiveError: 0,
-    consecutiveSuccess: change.consecutiveSuccess,
-  }
+/** Number of the measurement that is under way or comes next; the first is 1. */
+export function serialOf(result: MetricResult | undefined): number {
+  return (result?.count ?? 0) + (result?.error ?? 0) + 1
 }

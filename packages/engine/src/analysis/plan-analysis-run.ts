@@ -10,12 +10,14 @@ import {
   type Metric,
   type MetricResult,
   parseDuration,
+  resolveTemplates,
   validateMetrics,
 } from '@serinus/api'
 import { mergePatch } from '@serinus/kube'
 import { formatInstant, parseInstant } from '../instant.ts'
 import type { Plan, Transition } from '../plan.ts'
-import { assessMetric, isFinished, type Phase, withMeasurement } from './assess.ts'
+import type { Wait } from '../wait.ts'
+import { assessMetric, isFinished, type Phase, serialOf, withMeasurement } from './assess.ts'
 import { resolveMetrics } from './resolve-metrics.ts'
 
 /** Everything that one pass over an AnalysisRun may look at. */
@@ -28,12 +30,16 @@ export interface AnalysisRunSnapshot {
   readonly secrets: { readonly ok: true } | { readonly ok: false; readonly message: string }
   /** Metrics whose provider has been asked and has not answered yet. */
   readonly inFlight: readonly string[]
+  /** Metrics whose measurement is known to have ended outside: they are asked again before their time. */
+  readonly awake: readonly string[]
   /** Answers that are not stored yet, in order of arrival. */
   readonly answers: readonly Answer[]
 }
 
 export interface Answer {
   readonly metric: string
+  /** Of the task that was answered. An answer whose turn is over (its write came through unnoticed) counts once. */
+  readonly serial: number
   readonly measurement: Measurement
   /** What the provider says of the metric as such; kept from the first answer on. */
   readonly metadata?: Readonly<Record<string, string>>
@@ -53,6 +59,8 @@ export interface AnalysisRunPlan extends Plan {
   readonly measure: readonly MeasureTask[]
   /** Metrics that keep only so many measurements; providers drop what belongs to older ones. */
   readonly retain: readonly { readonly metric: string; readonly limit: number }[]
+  /** The answers of the snapshot are not stored yet and come again with the next one. */
+  readonly keepAnswers: boolean
 }
 
 const nothing: AnalysisRunPlan = {
@@ -65,6 +73,7 @@ const nothing: AnalysisRunPlan = {
   warnings: [],
   measure: [],
   retain: [],
+  keepAnswers: false,
 }
 
 const errorRetryMs = 10_000
@@ -74,13 +83,27 @@ const defaultRetention = 10
 export function planAnalysisRun(snapshot: AnalysisRunSnapshot, now: number): AnalysisRunPlan {
   const { run } = snapshot
   if (run.metadata.deletionTimestamp) return nothing
-  if (isFinished(run.status?.phase)) return planExpiry(run, now)
+  if (isFinished(run.status?.phase)) {
+    return { ...planExpiry(run, now), measure: endingLate(snapshot.answers) }
+  }
   if ((run.spec.metrics?.length ?? 0) === 0 && (run.spec.templates?.length ?? 0) > 0) {
     return planResolution(snapshot, now)
   }
   const prepared = prepare(snapshot)
   if (!prepared.ok) return finishAt(run, { phase: 'Error', message: prepared.message }, now)
   return planMeasuring(snapshot, prepared, now)
+}
+
+/** What came under way after the verdict must be ended: a Job that nobody waits for would run on. */
+function endingLate(answers: readonly Answer[]): readonly MeasureTask[] {
+  return answers
+    .filter(({ measurement }) => !isFinished(measurement.phase))
+    .map(({ metric, measurement, serial }) => ({
+      metric,
+      action: 'terminate',
+      measurement,
+      serial,
+    }))
 }
 
 /** Deletes a finished run exactly when its time is over (2.12). */
@@ -133,8 +156,14 @@ function planResolution(snapshot: AnalysisRunSnapshot, now: number): AnalysisRun
     const message = resolved.problems.map((problem) => problem.detail).join('; ')
     return finishAt(run, { phase: 'Error', message }, now)
   }
+  const { warnings } = resolveTemplates(run.spec.templates ?? [], {
+    namespace: run.metadata.namespace ?? 'default',
+    analysisTemplates: snapshot.analysisTemplates,
+    clusterAnalysisTemplates: snapshot.clusterAnalysisTemplates,
+  })
   return {
     ...nothing,
+    warnings,
     writes: [
       {
         kind: 'patch',
@@ -219,28 +248,20 @@ function planMeasuring(
 ): AnalysisRunPlan {
   const { run } = snapshot
   const before: AnalysisRunStatus = run.status ?? ({ phase: '' } as unknown as AnalysisRunStatus)
-  const results = new Map((before.metricResults ?? []).map((result) => [result.name, result]))
-  for (const answer of snapshot.answers) {
-    const known = results.get(answer.metric)
-    const start: MetricResult = known ?? {
-      name: answer.metric,
-      phase: 'Running',
-      ...(prepared.dry.has(answer.metric) ? { dryRun: true } : {}),
-      ...(answer.metadata ? { metadata: answer.metadata } : {}),
-    }
-    // A measurement that arrives after the verdict on its metric changes nothing.
-    if (!isFinished(start.phase))
-      results.set(answer.metric, withMeasurement(start, answer.measurement))
+  const { results, late } = withAnswers(snapshot, prepared)
+  const startedAt = before.startedAt ?? formatInstant(now)
+  const terminateAsked = run.spec.terminate === true
+  const waits: readonly Wait[] = [{ kind: 'analysis', run: run.metadata.name, step: null }]
+  if (!terminateAsked && verdictWaits(snapshot, prepared, results)) {
+    return { ...nothing, keepAnswers: true, waits }
   }
-  const startedAt =
-    before.startedAt ?? (snapshot.answers.length > 0 ? formatInstant(now) : undefined)
-  const judged = judge(prepared, results, run.spec.terminate === true)
+  const judged = judge(prepared, results, terminateAsked)
   const transitions: Transition[] = [...judged.transitions]
   const completed = isFinished(judged.phase)
   const status: AnalysisRunStatus = {
     ...before,
     phase: judged.phase,
-    ...(startedAt ? { startedAt } : {}),
+    startedAt,
     ...(judged.phase === before.phase ? {} : { message: judged.message }),
     ...(completed ? { completedAt: before.completedAt ?? formatInstant(now) } : {}),
     runSummary: judged.runSummary,
@@ -259,7 +280,7 @@ function planMeasuring(
         snapshot,
         prepared,
         results: judged.results,
-        startedAt: parseInstant(startedAt),
+        startedAt: parseInstant(startedAt) ?? now,
         terminating: judged.terminating,
         now,
       })
@@ -282,9 +303,9 @@ function planMeasuring(
       body === undefined
         ? []
         : transitions.map((transition) => ({ ...transition, after: 'status' })),
-    measure: schedule.measure,
+    measure: [...endingLate(late), ...schedule.measure],
     checkAt: completed ? planExpiry({ ...run, status }, now).checkAt : schedule.checkAt,
-    waits: completed ? [] : [{ kind: 'analysis', run: run.metadata.name, step: null }],
+    waits: completed ? [] : waits,
     retain: [...judged.results.values()]
       .filter(
         (result) =>
@@ -296,6 +317,60 @@ function planMeasuring(
         limit: prepared.retention.get(result.name) ?? defaultRetention,
       })),
   }
+}
+
+/**
+ * Metrics that were asked together are judged together, as upstream judges them: whether a run is Failed or Inconclusive
+ * must not depend on which provider is faster, nor on a restart in between, so nothing is stored before the last has
+ * answered. A deadline bounds the wait, and nothing is worse than Failed.
+ */
+function verdictWaits(
+  snapshot: AnalysisRunSnapshot,
+  prepared: Extract<Prepared, { ok: true }>,
+  results: ReadonlyMap<string, MetricResult>,
+): boolean {
+  const bad = badPhases(prepared, results)
+  if (bad.length === 0 || bad.includes('Failed')) return false
+  return snapshot.inFlight.some(
+    (name) => !prepared.dry.has(name) && !isFinished(results.get(name)?.phase),
+  )
+}
+
+/** Phases of the metrics that end the run. */
+function badPhases(
+  prepared: Extract<Prepared, { ok: true }>,
+  results: ReadonlyMap<string, MetricResult>,
+): readonly Phase[] {
+  return prepared.metrics.flatMap((metric) => {
+    const result = results.get(metric.name)
+    if (!result || prepared.dry.has(metric.name)) return []
+    const { phase } = assessMetric(metric, result, false)
+    return phase === 'Failed' || phase === 'Error' || phase === 'Inconclusive' ? [phase] : []
+  })
+}
+
+/** Answers added to the stored results. Those that come after the verdict on their metric change nothing. */
+function withAnswers(
+  snapshot: AnalysisRunSnapshot,
+  prepared: Extract<Prepared, { ok: true }>,
+): { readonly results: ReadonlyMap<string, MetricResult>; readonly late: readonly Answer[] } {
+  const stored = snapshot.run.status?.metricResults ?? []
+  const results = new Map(stored.map((result) => [result.name, result]))
+  const late: Answer[] = []
+  for (const answer of snapshot.answers) {
+    const { metric, measurement, metadata, serial } = answer
+    const known: MetricResult = results.get(metric) ?? {
+      name: metric,
+      phase: 'Running',
+      ...(prepared.dry.has(metric) ? { dryRun: true } : {}),
+    }
+    if (isFinished(known.phase)) late.push(answer)
+    else if (serial === serialOf(known)) {
+      const described = known.metadata || !metadata ? known : { ...known, metadata }
+      results.set(metric, withMeasurement(described, measurement))
+    }
+  }
+  return { results, late }
 }
 
 function withoutEmpty(status: AnalysisRunStatus): AnalysisRunStatus {
@@ -351,16 +426,7 @@ function judge(
   measured: ReadonlyMap<string, MetricResult>,
   terminateAsked: boolean,
 ): Judged {
-  const bad = (phase: string) => phase === 'Failed' || phase === 'Error' || phase === 'Inconclusive'
-  const first = prepared.metrics.some((metric) => {
-    const result = measured.get(metric.name)
-    return (
-      result !== undefined &&
-      !prepared.dry.has(metric.name) &&
-      bad(assessMetric(metric, result, terminateAsked).phase)
-    )
-  })
-  const terminating = terminateAsked || first
+  const terminating = terminateAsked || badPhases(prepared, measured).length > 0
   const results = new Map<string, MetricResult>()
   const transitions: Transition[] = []
   const summaries = { run: emptySummary(), dry: emptySummary() }
@@ -376,16 +442,16 @@ function judge(
       incomplete = incomplete || !terminating
       continue
     }
-    const assessment = assessMetric(metric, result, terminating)
-    const { phase, limit } = assessment
+    const { phase, limit } = assessMetric(metric, result, terminating)
     const last = result.measurements?.at(-1)
     const changed = phase !== result.phase
-    const text = changed && last?.message ? last.message : result.message
+    const text = changed ? last?.message : result.message
     const dryText =
       dry && changed && limit ? `Metric assessed ${phase} due to ${limit.text}` : undefined
     const resultMessage = dryText ?? text
+    const { message: _, ...unexplained } = result
     results.set(metric.name, {
-      ...result,
+      ...unexplained,
       phase,
       ...(resultMessage ? { message: resultMessage } : {}),
     })
@@ -411,13 +477,7 @@ function judge(
       }
     }
   }
-  const phase: Phase = terminating
-    ? incomplete
-      ? 'Running'
-      : (worst ?? 'Successful')
-    : incomplete || worst === null
-      ? 'Running'
-      : worst
+  const phase: Phase = incomplete ? 'Running' : (worst ?? (terminating ? 'Successful' : 'Running'))
   return {
     phase,
     message: isFinished(phase) ? message : '',
@@ -455,7 +515,7 @@ interface Scheduling {
   readonly snapshot: AnalysisRunSnapshot
   readonly prepared: Extract<Prepared, { ok: true }>
   readonly results: ReadonlyMap<string, MetricResult>
-  readonly startedAt: number | null
+  readonly startedAt: number
   readonly terminating: boolean
   readonly now: number
 }
@@ -482,21 +542,18 @@ function dueOf(metric: Metric, scheduling: Scheduling): { at: number; task: Meas
   const result = scheduling.results.get(metric.name)
   const last = result?.measurements?.at(-1)
   if (result && isFinished(result.phase)) return null
-  const serial = (result?.count ?? 0) + (result?.error ?? 0) + 1
+  const serial = serialOf(result)
   if (last && !isFinished(last.phase)) {
     const action = scheduling.terminating ? ('terminate' as const) : ('resume' as const)
-    const at = scheduling.terminating
-      ? scheduling.now
-      : (parseInstant(last.resumeAt) ?? scheduling.now)
+    const urgent = scheduling.terminating || scheduling.snapshot.awake.includes(metric.name)
+    const at = urgent ? scheduling.now : (parseInstant(last.resumeAt) ?? scheduling.now)
     return { at, task: { metric: metric.name, action, measurement: last, serial } }
   }
   if (scheduling.terminating) return null
   const task = { metric: metric.name, action: 'run' as const, serial }
   if (!last) {
     const delay = metric.initialDelay ? (parseDuration(metric.initialDelay) ?? 0) : 0
-    if (delay === 0) return { at: scheduling.now, task }
-    const base = scheduling.startedAt ?? createdAt(scheduling.snapshot.run) ?? scheduling.now
-    return { at: base + delay, task }
+    return { at: delay > 0 ? scheduling.startedAt + delay : scheduling.now, task }
   }
   const count = defaults.effectiveCount(metric)
   if (count !== null && (result?.count ?? 0) >= count) return null
@@ -505,17 +562,14 @@ function dueOf(metric: Metric, scheduling: Scheduling): { at: number; task: Meas
   return { at: finishedAt + (last.phase === 'Error' ? errorRetryMs : interval), task }
 }
 
-/** With an initial delay nothing has started yet: the run's creation is what the delay counts from. */
-function createdAt(run: AnalysisRun): number | null {
-  return parseInstant(run.metadata.creationTimestamp)
-}
-
+/** Ends a run that cannot be measured. Upstream sets no times then, and its TTL never comes (2.12). */
 function finishAt(
   run: AnalysisRun,
   end: { phase: 'Error'; message: string },
   now: number,
 ): AnalysisRunPlan {
   const at = formatInstant(now)
+  const status = { ...end, startedAt: run.status?.startedAt ?? at, completedAt: at }
   return {
     ...nothing,
     writes: [
@@ -524,9 +578,10 @@ function finishAt(
         id: 'status',
         resource: kinds.analysisRuns,
         key: keyOfRun(run),
-        patch: { kind: 'merge', body: { status: { ...end, completedAt: at } } },
+        patch: { kind: 'merge', body: { status } },
       },
     ],
     transitions: [{ ...completion(end.phase), after: 'status' }],
+    checkAt: planExpiry({ ...run, status }, now).checkAt,
   }
 }

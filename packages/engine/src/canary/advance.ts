@@ -1,7 +1,7 @@
 import { type PauseCondition, parsePauseDuration, stepLabel } from '@serinus/api'
 import { checkAt, type Draft, type LooseStatus } from '../draft.ts'
 import { formatInstant, parseInstant } from '../instant.ts'
-import { atDesired, type CanaryFacts, type Position } from './facts.ts'
+import { atDesired, type CanaryFacts, carriesTraffic, type Position } from './facts.ts'
 import { runNamed } from './runs.ts'
 
 export const pauseReasons = {
@@ -51,7 +51,7 @@ function stepIsComplete(facts: CanaryFacts, draft: Draft, position: Position): b
   if (step.setCanaryScale) return atDesired(facts, position) || wait(facts, draft, position)
   if (step.setWeight !== undefined) {
     if (!atDesired(facts, position)) return wait(facts, draft, position)
-    if (!facts.routed || facts.snapshot.routers.length === 0) return true
+    if (!carriesTraffic(facts)) return true
     const routersAgree = facts.snapshot.routers.every((router) => router.verified !== false)
     if (facts.effectiveWeight === step.setWeight && routersAgree) return true
     draft.waits.push({ kind: 'routes', weight: step.setWeight, effective: facts.effectiveWeight })

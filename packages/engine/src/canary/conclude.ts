@@ -76,7 +76,10 @@ export function hasTimedOut(facts: CanaryFacts, draft: Draft, position: Position
   if (madeProgress(rollout.status ?? {}, draft.status)) return false
   const step = position.promoted ? undefined : facts.steps[position.index]
   if (step && (step.pause || step.analysis || step.experiment || step.plugin)) return false
-  if (facts.others.some((set) => set.deadline !== null && set.spec > 0)) return false
+  // Old pods that are kept for their delay hold nothing up; past it they are as late as anything else.
+  const kept = facts.others.filter((set) => set.spec > 0 && (set.deadline ?? 0) > facts.now)
+  for (const set of kept) checkAt(draft, set.deadline ?? facts.now)
+  if (kept.length > 0) return false
   if (progressing.reason === 'RolloutAborted' || progressing.reason === 'RolloutPaused')
     return false
   if (progressing.reason === 'ProgressDeadlineExceeded') return true

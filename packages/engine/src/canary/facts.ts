@@ -109,6 +109,11 @@ export function atDesired(facts: CanaryFacts, position: Position): boolean {
   return facts.routed || facts.others.every((set) => set.available === 0)
 }
 
+/** Whether weights mean anything: with 0 replicas no share of traffic is ever given to anybody, and none is waited for. */
+export function carriesTraffic(facts: CanaryFacts): boolean {
+  return facts.routed && facts.snapshot.routers.length > 0 && facts.replicas > 0
+}
+
 /** Whether the new ReplicaSet has `target` available pods, or enough by `replicaProgressThreshold`. */
 export function canaryReached(facts: CanaryFacts, target: number): boolean {
   const { newSet } = facts

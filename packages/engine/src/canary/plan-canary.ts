@@ -1,12 +1,12 @@
 import { annotationKeys, type Finding, kinds, stepsHash } from '@serinus/api'
 import { resources } from '@serinus/kube'
 import { type Draft, startDraft } from '../draft.ts'
-import { formatInstant } from '../instant.ts'
+import { formatInstant, parseInstant } from '../instant.ts'
 import type { Plan } from '../plan.ts'
 import type { RolloutSnapshot } from '../snapshot.ts'
-import { advance, clearPauses, positionOf } from './advance.ts'
+import { advance, clearPauses, pauseReasons, positionOf } from './advance.ts'
 import { conclude, countPods, hasTimedOut, revisionOf, timedOutMessage } from './conclude.ts'
-import { atDesired, type CanaryFacts, canaryFacts, canaryReached } from './facts.ts'
+import { atDesired, type CanaryFacts, canaryFacts, canaryReached, carriesTraffic } from './facts.ts'
 import { cleanHistory } from './history.ts'
 import { desiredRoutes, recordWeights } from './routing.ts'
 import { arrangeRuns, judgeRuns } from './runs.ts'
@@ -45,6 +45,7 @@ export function planCanary(
   cleanHistory(facts, draft)
   conclude(facts, draft, timedOut)
   tellFailures(facts, draft)
+  tellInconclusive(draft)
   sayWhatIsMissing(facts, draft, routes)
   if (snapshot.rollout.spec.paused) draft.waits.unshift({ kind: 'user-pause' })
   if (position.aborted) draft.waits.unshift({ kind: 'aborted', reason: draft.abortCause ?? '' })
@@ -187,7 +188,7 @@ function promotionReason(facts: CanaryFacts, draft: Draft): string | null {
   if (isWithinRollbackWindow(facts)) return 'Rollback within window'
   const count = facts.steps.length
   if (count > 0 && (status.currentStepIndex ?? 0) < count) return null
-  if (facts.routed && facts.snapshot.routers.length > 0 && count > 0) {
+  if (carriesTraffic(facts) && count > 0) {
     const position = positionOf(facts, status)
     const confirmed = facts.snapshot.routers.every((router) => router.verified !== false)
     if (!atDesired(facts, position) || facts.effectiveWeight !== facts.max || !confirmed)
@@ -270,6 +271,19 @@ function tellFailures(facts: CanaryFacts, draft: Draft): void {
       since: failure.since,
     })
   }
+}
+
+/** Nobody but a user can say what an inconclusive run means. */
+function tellInconclusive(draft: Draft): void {
+  const { pauseConditions, canary } = draft.status
+  const pause = pauseConditions?.find(({ reason }) => reason === pauseReasons.inconclusiveRun)
+  if (!pause) return
+  const recorded = [
+    canary?.currentStepAnalysisRunStatus,
+    canary?.currentBackgroundAnalysisRunStatus,
+  ]
+  const run = recorded.find((one) => one?.status === 'Inconclusive')?.name ?? ''
+  draft.waits.unshift({ kind: 'inconclusive', run, since: parseInstant(pause.startTime) ?? 0 })
 }
 
 /** An update that no step holds up waits for sizes or for routers; nothing stands still without a reason. */

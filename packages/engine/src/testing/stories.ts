@@ -33,7 +33,7 @@ function stepsOf(max: number, routed: boolean): fc.Arbitrary<CanaryStep[]> {
     fc.record({ setWeight: fc.constantFrom(0, 20, 50, 60, 100).map((of) => (of * max) / 100) }),
     fc.constant({ pause: {} }),
     fc.record({ pause: fc.record({ duration: fc.constantFrom('0', 10, '90s', '1h') }) }),
-    fc.constant({ analysis: { templates: [{ templateName: 'check' }] } }),
+    fc.record({ analysis: fc.constant({ templates: [{ templateName: 'check' }] }) }),
     ...(routed
       ? [
           fc.record({ setCanaryScale: fc.record({ replicas: fc.integer({ min: 0, max: 12 }) }) }),
@@ -42,7 +42,7 @@ function stepsOf(max: number, routed: boolean): fc.Arbitrary<CanaryStep[]> {
         ]
       : []),
   ]
-  return fc.array(fc.oneof(...kinds), { maxLength: 6 })
+  return fc.array(fc.oneof(...kinds), { maxLength: 6, size: 'max' })
 }
 
 const limit = fc.oneof(fc.integer({ min: 0, max: 4 }), fc.constantFrom('0%', '25%', '100%'))
@@ -55,10 +55,13 @@ function canaryOf(max: number, routed: boolean): fc.Arbitrary<Canary> {
         steps: stepsOf(max, routed),
         maxSurge: limit,
         maxUnavailable: limit,
-        analysis: fc.record({
-          templates: fc.constant([{ templateName: 'watch' }]),
-          startingStep: fc.integer({ min: 1, max: 3 }),
-        }),
+        analysis: fc.record(
+          {
+            templates: fc.constant([{ templateName: 'watch' }]),
+            startingStep: fc.integer({ min: 1, max: 3 }),
+          },
+          { requiredKeys: ['templates'] },
+        ),
         ...(routed
           ? {
               abortScaleDownDelaySeconds: fc.constantFrom(0, 5, 1800),
@@ -92,10 +95,10 @@ function deedOf(max: number, routed: boolean): fc.Arbitrary<Deed> {
     { weight: 4, arbitrary: fc.record({ kind: fc.constant('set-image' as const), image }) },
     { weight: 2, arbitrary: only('abort') },
     { weight: 2, arbitrary: only('retry') },
-    { weight: 3, arbitrary: only('promote') },
+    { weight: 5, arbitrary: only('promote') },
     only('promote-full'),
     only('pause'),
-    { weight: 2, arbitrary: only('resume') },
+    { weight: 3, arbitrary: only('resume') },
     { weight: 2, arbitrary: fc.record({ kind: fc.constant('replicas' as const), replicas }) },
     fc.record({ kind: fc.constant('steps' as const), steps: stepsOf(max, routed) }),
     fc.record({ kind: fc.constant('break' as const), image }),
@@ -106,14 +109,14 @@ function deedOf(max: number, routed: boolean): fc.Arbitrary<Deed> {
       count: fc.integer({ min: 1, max: 6 }),
     }),
     {
-      weight: 3,
+      weight: 5,
       arbitrary: fc.record({
         kind: fc.constant('verdict' as const),
-        phase: fc.constantFrom('Running', 'Successful', 'Failed', 'Inconclusive'),
+        phase: fc.constantFrom('Running', 'Successful', 'Successful', 'Failed', 'Inconclusive'),
       }),
     },
     {
-      weight: 6,
+      weight: 10,
       arbitrary: fc.record({
         kind: fc.constant('pass' as const),
         ms: fc.constantFrom(1, 400, 3_000, 6_000, 31_000, 700_000),
@@ -144,7 +147,9 @@ export function stories(routing: 'basic' | 'routed' | 'any'): fc.Arbitrary<Story
           }
           return { ...rollout, spec } as Rollout
         }),
-      deeds: fc.array(deedOf(max, isRouted), { minLength: 1, maxLength: 14 }),
+      deeds: fc
+        .array(deedOf(max, isRouted), { minLength: 1, maxLength: 20, size: 'max' })
+        .map((deeds): Deed[] => [{ kind: 'set-image', image: 'h2' }, ...deeds]),
     })
   })
 }

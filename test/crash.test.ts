@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest'
+import { readManifests } from '../packages/cli/src/serinus/manifests.ts'
+import { type StoredRollout, virtualCluster } from './virtual-cluster.ts'
+
+interface End {
+  readonly phase: string | undefined
+  readonly message: string | undefined
+  readonly step: number | undefined
+  readonly weight: number | undefined
+  readonly sizes: readonly string[]
+}
+
+/** A release that is analysed, fails, is aborted and gives its traffic back. */
+async function story(
+  crashAtWrite?: number,
+): Promise<{ readonly end: End; readonly writes: number }> {
+  await using world = await virtualCluster(crashAtWrite === undefined ? {} : { crashAtWrite })
+  await world.apply(...readManifests('examples/articles/production/surroundings.yaml'))
+  await world.apply(...readManifests('examples/articles/production/complete.yaml'))
+  await world.until('my-app', (rollout) => rollout.status?.phase === 'Healthy')
+  await world.setImage('my-app', 'my-app:v3', { 'sim.serinus.dev/error-rate': '1' })
+  await world.until('my-app', (rollout) => rollout.status?.abort === true)
+  await world.pass(120_000)
+  const rollout: StoredRollout = await world.rollout('my-app')
+  const sets = await world.client.list<never>({
+    group: 'apps',
+    version: 'v1',
+    plural: 'replicasets',
+    kind: 'ReplicaSet',
+    namespaced: true,
+  })
+  const sizes = (
+    sets.items as unknown as { metadata: { name: string }; spec: { replicas: number } }[]
+  ).map((set) => `${set.metadata.name}=${set.spec.replicas}`)
+  return {
+    end: {
+      phase: rollout.status?.phase,
+      message: rollout.status?.message,
+      step: rollout.status?.currentStepIndex,
+      weight: rollout.status?.canary?.weights?.canary?.weight,
+      sizes: sizes.sort(),
+    },
+    writes: world.requests.counts().writes,
+  }
+}
+
+test('a controller that dies after any write of a story leaves the same end as one that lives', {
+  timeout: 120_000,
+}, async () => {
+  const undisturbed = await story()
+  expect(undisturbed.end).toMatchObject({ phase: 'Degraded', weight: 0 })
+  expect(undisturbed.writes).toBeGreaterThan(20)
+  for (let at = 1; at <= undisturbed.writes; at += 3) {
+    expect({ at, ...(await story(at)).end }).toEqual({ at, ...undisturbed.end })
+  }
+})
