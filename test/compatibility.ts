@@ -113,7 +113,7 @@ function introduction(shown: readonly Shown[]): string {
 
 Serinus is built to a specification of how Argo Rollouts behaves and of what Serinus adds. Its acceptance scenarios are numbered within each part. A test that shows
 one carries its part and number at the end of its title; this page is generated from those tags (\`node test/compatibility.ts > docs/compatibility.md\`). A scenario
-without a test here may work, but nothing in this repository proves it.
+without a test here may work, but nothing in this repository proves it. Tests that need kubectl are skipped where it is not installed.
 
 | Part | Scenarios | Shown by a test |
 |---|---|---|

@@ -1,6 +1,5 @@
 import { crd, kinds, type Rollout } from '@serinus/api'
 import { type Cluster, startCluster } from '@serinus/cluster'
-import { type Controller, startController } from '@serinus/controller'
 import type { Plan } from '@serinus/engine'
 import {
   countRequests,
@@ -9,11 +8,13 @@ import {
   type KubeObject,
   type RequestCounts,
   resources,
+  SeededRandom,
   type UnknownObject,
   Unreachable,
   VirtualClock,
 } from '@serinus/kube'
 import { applyManifests } from '../packages/cli/src/serinus/manifests.ts'
+import { type Service, startService } from '../packages/cli/src/serinus/service.ts'
 
 export type StoredRollout = Rollout & KubeObject
 
@@ -77,10 +78,13 @@ export async function virtualCluster(options: VirtualClusterOptions = {}): Promi
       if (++writes === options.crashAtWrite) void restart()
     })
   let stop = new AbortController()
-  let controller: Controller
+  let controller: Service
   const start = async () => {
     stop = new AbortController()
-    controller = startController({
+    controller = startService({
+      controllerNamespace: 'argo-rollouts',
+      random: new SeededRandom('notifications'),
+      holder: 'test',
       client: connection(stop.signal),
       clock,
       signal: AbortSignal.any([ended.signal, stop.signal]),

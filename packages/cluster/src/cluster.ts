@@ -1,6 +1,5 @@
 import { type Clock, type KubeClient, resources, SeededRandom } from '@serinus/kube'
 import { promqlHandler } from '@serinus/promql'
-import { listen } from './apiserver/listen.ts'
 import { ApiServer } from './apiserver/server.ts'
 import { Inbox } from './inbox/inbox.ts'
 import { clusterFetch, type Handler } from './network/cluster-fetch.ts'
@@ -95,6 +94,8 @@ export async function openCluster(
   options: { readonly host: string; readonly port: number; readonly insecureHttp: boolean },
 ): Promise<{ readonly addresses: Addresses; close(): Promise<void> }> {
   const { host } = options
+  // Certificates are made for a server that listens, not for one in tests.
+  const { listen } = await import('./apiserver/listen.ts')
   const opened = await Promise.all([
     listen(cluster.api, { host, port: options.port, tls: !options.insecureHttp }),
     serve(cluster.traffic.handle, { host, port: 0 }),

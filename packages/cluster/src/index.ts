@@ -6,4 +6,4 @@ export {
   startCluster,
 } from './cluster.ts'
 export { Inbox, type Received } from './inbox/inbox.ts'
-export type { GroundTruth } from './traffic/traffic.ts'
+export type { GroundTruth } from './traffic/ground-truth.ts'

@@ -22,7 +22,9 @@ export interface ControllerOptions {
   readonly onPlan?: (rollout: Rollout, plan: Plan) => void
 }
 
-export interface Controller extends Pick<RolloutController, 'snapshot' | 'enqueue'> {
+export interface Controller extends Pick<RolloutController, 'caches' | 'snapshot' | 'enqueue'> {
+  /** Writes Events under upstream's component name. */
+  readonly recorder: EventRecorder
   /** Resolves once all caches hold the cluster's state. */
   readonly synced: Promise<void>
   readonly stopped: Promise<void>
@@ -58,6 +60,8 @@ export function startController(options: ControllerOptions): Controller {
     env: options.env ?? {},
   })
   return {
+    caches: rollouts.caches,
+    recorder,
     synced: rollouts.caches.synced,
     stopped: Promise.all([rollouts.stopped, analysis.stopped]).then(() => {}),
     snapshot: rollouts.snapshot,

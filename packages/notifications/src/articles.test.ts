@@ -31,6 +31,8 @@ async function failAnUpdate(world: World, facts: Parameters<typeof rollout>[0]):
   await world.pass(60_000)
   world.received.length = 0
   world.put(analysisRun(running, { phase: 'Failed' }))
+  // The controller aborts because it has seen the run in the cache that the notifier shares.
+  await world.pass(0)
   const stored = await world.store(rollout({ ...update, status: aborted }))
   await world.pass(5_000)
   return stored

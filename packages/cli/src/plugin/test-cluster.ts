@@ -5,7 +5,6 @@ import {
   type KubeconfigOptions,
   type KubeObject,
   type ListOptions,
-  mergePatch,
   type ObjectKey,
   type Resource,
   type UnknownObject,
@@ -98,7 +97,7 @@ export class TestCluster {
         throw notFound('the server could not find the requested resource')
       const object = this.#found(resource, key)
       if (patch.kind !== 'merge') return object as unknown as T
-      const patched = mergePatch(object, patch.body) as UnknownObject
+      const patched = merged(object, patch.body) as UnknownObject
       return this.#store(path, patched, 'MODIFIED') as unknown as T
     },
     delete: () => Promise.reject(new Error('the plugin deletes nothing')),
@@ -168,6 +167,17 @@ export class TestCluster {
       this.#watchers.delete(watcher)
     }
   }
+}
+
+/** RFC 7386. */
+function merged(target: unknown, patch: unknown): unknown {
+  if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) return patch
+  const result: Record<string, unknown> = { ...(target as object) }
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) delete result[key]
+    else result[key] = merged(result[key], value)
+  }
+  return result
 }
 
 function notFound(message: string): ApiError {

@@ -1,5 +1,4 @@
 import { hostname } from 'node:os'
-import { type Controller, startController } from '@serinus/controller'
 import {
   httpClient,
   kubeconfigTransport,
@@ -9,7 +8,7 @@ import {
   SeededRandom,
 } from '@serinus/kube'
 import { version } from '../version.ts'
-import { startNotifications } from './notifications.ts'
+import { startService } from './service.ts'
 import type { Process } from './up.ts'
 
 export interface ControllerFlags {
@@ -49,25 +48,19 @@ export async function runController(
   const onError = (where: string, error: unknown) =>
     err(`${where}: ${error instanceof Error ? error.message : String(error)}\n`)
   const work = async (term: AbortSignal) => {
-    const notifications = startNotifications({
-      client,
-      clock,
-      signal: term,
-      fetch,
-      random: new SeededRandom(hostname()),
-      onError,
-    })
-    const controller: Controller = startController({
+    const controller = startService({
       client,
       clock,
       signal: term,
       fetch: (request) => fetch(request),
       env,
       engine: { zeroPause },
+      controllerNamespace: namespace,
+      random: new SeededRandom(hostname()),
+      holder: `${hostname()}_${process.pid}`,
       ...(flags.namespaced ? { namespace } : {}),
       ...(flags.instanceId ? { instanceId: flags.instanceId } : {}),
       onError,
-      onStored: (rollout) => notifications.observe(rollout),
     })
     await controller.synced
     out('controller started\n')

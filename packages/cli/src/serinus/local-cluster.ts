@@ -3,7 +3,6 @@ import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { crd, kinds, type Rollout } from '@serinus/api'
 import { type Addresses, type Cluster, openCluster, startCluster } from '@serinus/cluster'
-import { type Controller, startController } from '@serinus/controller'
 import {
   ApiError,
   type Clock,
@@ -13,7 +12,7 @@ import {
   resources,
   SeededRandom,
 } from '@serinus/kube'
-import { startNotifications } from './notifications.ts'
+import { type Service, startService } from './service.ts'
 
 /** Namespace of the controller and of the central notification configuration, as upstream's manifests have it. */
 export const controllerNamespace = 'argo-rollouts'
@@ -36,7 +35,7 @@ export interface LocalOptions {
 export interface LocalCluster {
   readonly cluster: Cluster
   readonly client: KubeClient
-  readonly controller: Controller | null
+  readonly controller: Service | null
   readonly addresses: Addresses
   close(): Promise<void>
 }
@@ -58,29 +57,21 @@ export async function startLocalCluster(options: LocalOptions): Promise<LocalClu
     kind: 'Namespace',
     metadata: { name: controllerNamespace },
   })
-  let controller: Controller | null = null
+  let controller: Service | null = null
   if (options.withController) {
     // The controller speaks HTTP to the cluster as it would to any other, only without a socket between them.
     const client = httpClient(cluster.api.handleTrusted)
-    const notifications = startNotifications({
-      client,
-      clock,
-      signal,
-      fetch: cluster.fetch,
-      random: new SeededRandom('notifications'),
-      onError: options.onError,
-    })
-    controller = startController({
+    controller = startService({
       client,
       clock,
       signal,
       fetch: (request) => cluster.fetch(request),
       env: process.env,
+      controllerNamespace,
+      random: new SeededRandom('notifications'),
+      holder: 'local',
       onError: options.onError,
-      onStored: (rollout) => {
-        notifications.observe(rollout)
-        options.onStored?.(rollout)
-      },
+      ...(options.onStored ? { onStored: options.onStored } : {}),
     })
     await controller.synced
   }

@@ -45,7 +45,7 @@ export interface PodStatus {
 export function podStatus(pod: Pod): PodStatus {
   const init = initialising(pod)
   const main = init.reason === null ? running(pod) : null
-  let status = init.reason ?? main?.reason ?? pod.status?.reason ?? pod.status?.phase ?? 'Unknown'
+  let status = init.reason ?? main?.reason ?? (pod.status?.reason || pod.status?.phase || '')
   if (pod.metadata.deletionTimestamp) {
     status = pod.status?.reason === 'NodeLost' ? 'Unknown' : 'Terminating'
   }

@@ -120,14 +120,14 @@ function branches(above: string, last: boolean): Branch {
 
 function setRows(set: ReplicaSetInfo, branch: Branch, style: Style): string[][] {
   const { paint, age } = style
-  const name = set.tags.reduce((text, tag) => paint(text, tagColour(tag)), `⧉ ${set.name}`)
+  const name = set.tags.reduce((text, tag) => paint(text, tagColour(tag)), set.name)
   const info = [
     ...set.tags.map((tag) => paint(tag, tagColour(tag))),
     ...(set.delay === null ? [] : [`delay:${set.delay}`]),
   ]
   const rows = [
     [
-      `${branch.self}${name}`,
+      `${branch.self}⧉ ${name}`,
       'ReplicaSet',
       `${icon(paint, set.icon)} ${set.status}`,
       age(set.createdAt),
@@ -161,7 +161,7 @@ function runRows(run: AnalysisRunInfo, branch: Branch, style: Style): string[][]
     .map(([sign, count]) => `${icon(paint, sign)} ${count}`)
   const rows = [
     [
-      `${branch.self}${paint(`α ${run.name}`, phaseColour(run.status))}`,
+      `${branch.self}α ${paint(run.name, phaseColour(run.status))}`,
       'AnalysisRun',
       `${icon(paint, run.icon)} ${run.status}`,
       age(run.createdAt),
@@ -171,7 +171,7 @@ function runRows(run: AnalysisRunInfo, branch: Branch, style: Style): string[][]
   for (const [index, job] of run.jobs.entries()) {
     const own = branches(branch.below, index === run.jobs.length - 1)
     rows.push([
-      `${own.self}${paint(`⊞ ${job.name}`, phaseColour(job.status))}`,
+      `${own.self}⊞ ${paint(job.name, phaseColour(job.status))}`,
       'Job',
       `${icon(paint, job.icon)} ${job.status}`,
       age(job.createdAt),

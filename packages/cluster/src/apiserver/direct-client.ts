@@ -16,7 +16,7 @@ import { clusterAdmin } from './authentication.ts'
 import type { Catalog } from './catalog.ts'
 import type { Journal } from './journal.ts'
 import type { Lists } from './lists.ts'
-import { evictPod } from './pod-doors.ts'
+import { bindPod, evictPod } from './pod-doors.ts'
 import type { Registry, Target, WriteContext } from './registry.ts'
 import type { ServedResource } from './served.ts'
 import { noSuchPath } from './status-error.ts'
@@ -92,6 +92,15 @@ export function directClient(parts: ClientParts): KubeClient {
           catalog,
           target,
           { ...given, dryRun: options.dryRun === true },
+          contextOf(options),
+        )
+        return durable(object)
+      }
+      if (options.subresource === 'binding') {
+        bindPod(
+          registry,
+          { served, namespace, name: object.metadata.name },
+          body,
           contextOf(options),
         )
         return durable(object)

@@ -34,9 +34,12 @@ test.each<[string, Partial<Container>, number, number]>([
   ['nothing after exit', sh('exit 0; sleep 100'), 0, 0],
   ['an unknown command', { command: ['migrate', '--all'] }, 1_000, 0],
   ['no command at all', {}, 1_000, 0],
-])('in a pod that is not restarted, %s ends as in a shell', (_title, container, runsMs, exitCode) => {
-  expect(run(container)).toMatchObject({ kind: 'task', runsMs, exitCode })
-})
+])(
+  'in a pod that is not restarted, %s ends as in a shell',
+  (_title, container, runsMs, exitCode) => {
+    expect(run(container)).toMatchObject({ kind: 'task', runsMs, exitCode })
+  },
+)
 
 test('echo prints its words into the log', () => {
   expect(run(sh('echo "hello there"; echo done'))).toMatchObject({

@@ -96,7 +96,12 @@ test('a pod is pulled, created, started and ready about a second after it was bo
   expect(pod.pod.status?.containerStatuses?.[0]?.state.waiting?.reason).toBe('ContainerCreating')
   expect(pod.until(1)).toMatchObject({ phase: 'Running', podIP: '10.244.0.1' })
   expect(pod.ready).toBe(true)
-  expect(pod.events.map(({ reason }) => reason)).toEqual(['Pulling', 'Pulled', 'Created', 'Started'])
+  expect(pod.events.map(({ reason }) => reason)).toEqual([
+    'Pulling',
+    'Pulled',
+    'Created',
+    'Started',
+  ])
   expect(pod.events.map(({ message }) => message)).toEqual([
     'Pulling image "web:v1"',
     'Successfully pulled image "web:v1" in 600ms (600ms including waiting). Image size: 20971520 bytes.',
@@ -121,7 +126,11 @@ test('a readiness probe passes at its first tick after the start-up, with the fa
   const pod = live(
     {
       container: {
-        readinessProbe: { httpGet: { port: 8080, path: '/ok' }, initialDelaySeconds: 2, periodSeconds: 5 },
+        readinessProbe: {
+          httpGet: { port: 8080, path: '/ok' },
+          initialDelaySeconds: 2,
+          periodSeconds: 5,
+        },
       },
     },
     { [wish('startup')]: '8s' },
@@ -192,11 +201,17 @@ test('a container that wants more memory than its limit is OOMKilled and restart
 
 test('a liveness probe that meets a process still starting kills it', () => {
   const pod = live(
-    { container: { livenessProbe: { httpGet: { port: 80 }, periodSeconds: 5, failureThreshold: 2 } } },
+    {
+      container: {
+        livenessProbe: { httpGet: { port: 80 }, periodSeconds: 5, failureThreshold: 2 },
+      },
+    },
     { [wish('startup')]: '60s' },
   )
   pod.until(8)
-  expect(pod.messages('Killing')).toEqual(['Container app failed liveness probe, will be restarted'])
+  expect(pod.messages('Killing')).toEqual([
+    'Container app failed liveness probe, will be restarted',
+  ])
   expect(pod.pod.status?.containerStatuses?.[0]?.restartCount).toBe(1)
 })
 
@@ -211,7 +226,11 @@ test('init containers run one after the other before the main container is creat
   expect(pod.until(9).phase).toBe('Pending')
   expect(pod.until(15).phase).toBe('Running')
   const started = pod.messages('Started')
-  expect(started).toEqual(['Started container one', 'Started container two', 'Started container app'])
+  expect(started).toEqual([
+    'Started container one',
+    'Started container two',
+    'Started container app',
+  ])
 })
 
 test('an init container that fails in a pod that is never restarted fails the pod', () => {
@@ -233,11 +252,23 @@ test('a sidecar starts before the main container and is stopped after it', () =>
   expect(pod.until(30).phase).toBe('Succeeded')
 })
 
-test.each<[string, Partial<PodSpec> & { container?: Partial<Container> }, Record<string, string>, number]>([
+test.each<
+  [string, Partial<PodSpec> & { container?: Partial<Container> }, Record<string, string>, number]
+>([
   ['a server exits a second after SIGTERM', {}, {}, 1],
-  ['a preStop sleep delays SIGTERM', { container: { lifecycle: { preStop: { sleep: { seconds: 5 } } } } }, {}, 6],
+  [
+    'a preStop sleep delays SIGTERM',
+    { container: { lifecycle: { preStop: { sleep: { seconds: 5 } } } } },
+    {},
+    6,
+  ],
   ['SIGKILL ends one that ignores SIGTERM', {}, { [wish('ignore-sigterm')]: 'true' }, 30],
-  ['the preStop hook counts against the grace period', { container: { lifecycle: { preStop: { sleep: { seconds: 60 } } } } }, {}, 30],
+  [
+    'the preStop hook counts against the grace period',
+    { container: { lifecycle: { preStop: { sleep: { seconds: 60 } } } } },
+    {},
+    30,
+  ],
 ])('%s', (_title, spec, annotations, seconds) => {
   const pod = live(spec, annotations)
   pod.until(10)

@@ -208,6 +208,8 @@ function conditionFrom(pod: Pod, facts: Facts, now: number): Condition {
     type: facts.type,
     ...(generation !== undefined && { observedGeneration: generation }),
     status: facts.status,
+    // As the server stores it: its own null would look like somebody's change.
+    lastProbeTime: null,
     lastTransitionTime:
       before?.status === facts.status && before.lastTransitionTime
         ? before.lastTransitionTime

@@ -1,153 +1,187 @@
-import type { Ingress } from './objects.ts'
+import { loadOf } from './load.ts'
+import type { Ingress, ServiceBackend } from './objects.ts'
 
 const prefix = 'nginx.ingress.kubernetes.io'
 
 /** One host and path with its backends, as ingress-nginx sees them. */
 export interface Route {
   readonly namespace: string
-  /** Name of the stable Ingress. */
+  /** Name of the stable Ingress; empty for requests that no Ingress carries. */
   readonly ingress: string
+  /** Empty: any host. `*.example.com` fits one label. */
   readonly host: string
   readonly path: string
-  readonly exact: boolean
+  readonly match: 'exact' | 'prefix' | 'text'
   readonly service: string
   readonly canary: Canary | null
-  /** `sim.serinus.dev/requests-per-second` of the stable Ingress. */
+  /** This route's part of the load that is asked for on the Ingress. */
   readonly requestsPerSecond: number
+  /** What generated requests carry. */
+  readonly headers: Headers
 }
 
-interface Canary {
-  readonly ingress: string
+export interface Canary {
+  /** As the `canary` label of ingress-nginx' metrics names it: `<namespace>-<service>-<port>`. */
+  readonly upstream: string
   readonly service: string
   /** 0 to 1. */
   readonly share: number
   readonly header: {
     readonly name: string
     readonly value: string | null
-    readonly pattern: string | null
+    readonly pattern: RegExp | null
   } | null
+  /** Name of the cookie that decides. */
   readonly cookie: string | null
 }
 
 /** All routes that the Ingresses make (spec embedded-cluster 5; canary annotations as in ingress-nginx). */
 export function nginxRoutes(ingresses: readonly Ingress[]): readonly Route[] {
-  const isCanary = (ingress: Ingress) =>
-    ingress.metadata.annotations?.[`${prefix}/canary`] === 'true'
   const canaries = new Map<string, Canary>()
   for (const ingress of ingresses.filter(isCanary)) {
-    for (const rule of pathsOf(ingress)) canaries.set(rule.key, canaryOf(ingress, rule.service))
+    for (const rule of pathsOf(ingress)) canaries.set(rule.key, canaryOf(ingress, rule.backend))
   }
   return ingresses
     .filter((ingress) => !isCanary(ingress))
-    .flatMap((ingress) =>
-      pathsOf(ingress).map((rule) => ({
+    .flatMap((ingress) => {
+      const rules = pathsOf(ingress)
+      const load = loadOf(ingress)
+      return rules.map((rule) => ({
         namespace: ingress.metadata.namespace ?? 'default',
         ingress: ingress.metadata.name,
         host: rule.host,
         path: rule.path,
-        exact: rule.exact,
-        service: rule.service,
+        match: rule.match,
+        service: rule.backend.name,
         canary: canaries.get(rule.key) ?? null,
-        requestsPerSecond:
-          Number(ingress.metadata.annotations?.['sim.serinus.dev/requests-per-second'] ?? 0) || 0,
-      })),
-    )
+        requestsPerSecond: load.requestsPerSecond / rules.length,
+        headers: load.headers,
+      }))
+    })
+}
+
+function isCanary(ingress: Ingress): boolean {
+  return ingress.metadata.annotations?.[`${prefix}/canary`] === 'true'
 }
 
 interface PathRule {
   readonly key: string
   readonly host: string
   readonly path: string
-  readonly exact: boolean
-  readonly service: string
+  readonly match: Route['match']
+  readonly backend: ServiceBackend
 }
 
 function pathsOf(ingress: Ingress): readonly PathRule[] {
   const namespace = ingress.metadata.namespace ?? 'default'
-  const rules = ingress.spec?.rules ?? []
-  const found = rules.flatMap((rule) =>
-    (rule.http?.paths ?? []).flatMap((path) => {
-      const service = path.backend?.service?.name
-      if (!service) return []
-      const host = rule.host ?? ''
-      return [
-        {
-          key: `${namespace}/${host}${path.path ?? '/'}`,
-          host,
-          path: path.path ?? '/',
-          exact: path.pathType === 'Exact',
-          service,
-        },
-      ]
-    }),
+  const found = (ingress.spec?.rules ?? []).flatMap(({ host = '', http }) =>
+    (http?.paths ?? []).flatMap(({ path = '/', pathType, backend }) =>
+      backend?.service
+        ? [
+            {
+              key: `${namespace}/${host}${path}`,
+              host,
+              path,
+              match: matchOf(pathType),
+              backend: backend.service,
+            },
+          ]
+        : [],
+    ),
   )
-  const fallback = ingress.spec?.defaultBackend?.service?.name
-  return fallback
-    ? [...found, { key: `${namespace}//`, host: '', path: '/', exact: false, service: fallback }]
-    : found
+  const fallback = ingress.spec?.defaultBackend?.service
+  if (!fallback) return found
+  const key = `${namespace}//`
+  return [...found, { key, host: '', path: '/', match: 'prefix', backend: fallback }]
 }
 
-function canaryOf(ingress: Ingress, service: string): Canary {
+function matchOf(pathType: string | undefined): Route['match'] {
+  if (pathType === 'Exact') return 'exact'
+  return pathType === 'Prefix' ? 'prefix' : 'text'
+}
+
+function canaryOf(ingress: Ingress, backend: ServiceBackend): Canary {
   const annotations = ingress.metadata.annotations ?? {}
-  const total = Number(annotations[`${prefix}/canary-weight-total`] ?? 100) || 100
-  const weight = Number(annotations[`${prefix}/canary-weight`] ?? 0) || 0
-  const header = annotations[`${prefix}/canary-by-header`]
+  const annotation = (name: string) => annotations[`${prefix}/${name}`] || null
+  // ingress-nginx takes a total for one only above 100.
+  const total = Math.max(100, Number(annotation('canary-weight-total')) || 100)
+  const weight = Number(annotation('canary-weight')) || 0
+  const header = annotation('canary-by-header')
+  const port = backend.port?.number ?? backend.port?.name ?? 80
   return {
-    ingress: ingress.metadata.name,
-    service,
+    upstream: `${ingress.metadata.namespace ?? 'default'}-${backend.name}-${port}`,
+    service: backend.name,
     share: Math.min(1, Math.max(0, weight / total)),
     header: header
       ? {
-          name: header.toLowerCase(),
-          value: annotations[`${prefix}/canary-by-header-value`] ?? null,
-          pattern: annotations[`${prefix}/canary-by-header-pattern`] ?? null,
+          name: header,
+          value: annotation('canary-by-header-value'),
+          pattern: patternOf(annotation('canary-by-header-pattern')),
         }
       : null,
-    cookie: annotations[`${prefix}/canary-by-cookie`] ?? null,
+    cookie: annotation('canary-by-cookie'),
+  }
+}
+
+/** A pattern that cannot be read fits nothing, as ingress-nginx logs and goes on. */
+function patternOf(text: string | null): RegExp | null {
+  if (text === null) return null
+  try {
+    return new RegExp(text)
+  } catch {
+    return /(?!)/
   }
 }
 
 export interface Asked {
+  /** Without port. */
   readonly host: string
   readonly path: string
-  readonly headers: Headers
 }
 
-/** The most specific route for a request; undefined where no Ingress speaks for it. */
+/**
+ * The most specific route for a request; undefined where no Ingress speaks for it. A host with routes of its own never
+ * falls back to those of others, as a server block of nginx does not.
+ */
 export function routeFor(routes: readonly Route[], asked: Asked): Route | undefined {
-  const fits = (route: Route) => {
-    if (route.host !== '' && route.host !== asked.host) return false
-    if (route.exact) return asked.path === route.path
-    return (
-      asked.path === route.path ||
-      asked.path.startsWith(route.path.endsWith('/') ? route.path : `${route.path}/`)
-    )
-  }
-  return routes
-    .filter(fits)
-    .sort(
-      (a, b) => Number(b.host !== '') - Number(a.host !== '') || b.path.length - a.path.length,
-    )[0]
+  const host = asked.host.toLowerCase()
+  const wildcard = host.replace(/^[^.]+/, '*')
+  const server = [host, wildcard, ''].find((name) => routes.some((route) => route.host === name))
+  const fitting = routes.filter((route) => route.host === server && fits(route, asked.path))
+  return fitting.sort(
+    (a, b) =>
+      Number(b.match === 'exact') - Number(a.match === 'exact') || b.path.length - a.path.length,
+  )[0]
 }
 
-/** Header first, then cookie, then weight; `chance` is a random number in [0,1). */
-export function goesToCanary(canary: Canary, headers: Headers, chance: number): boolean {
+function fits(route: Route, path: string): boolean {
+  if (route.match === 'exact') return path === route.path
+  if (route.match === 'text') return path.startsWith(route.path)
+  const bare = route.path.replace(/\/+$/, '')
+  return path === bare || path.startsWith(`${bare}/`)
+}
+
+/** Who decides about a request: its header or cookie for one side, else the weight. */
+export function decisionFor(canary: Canary, headers: Headers): 'canary' | 'stable' | 'weight' {
   const value = canary.header ? headers.get(canary.header.name) : null
   if (canary.header && value !== null) {
     const { value: wanted, pattern } = canary.header
     if (wanted !== null) {
-      if (value === wanted) return true
+      if (value === wanted) return 'canary'
     } else if (pattern !== null) {
-      if (new RegExp(pattern).test(value)) return true
-    } else if (value === 'always' || value === 'never') {
-      return value === 'always'
-    }
+      if (pattern.test(value)) return 'canary'
+    } else if (value === 'always') return 'canary'
+    else if (value === 'never') return 'stable'
   }
-  if (canary.cookie) {
-    const cookie = new RegExp(`(?:^|;\\s*)${canary.cookie}=([^;]*)`).exec(
-      headers.get('cookie') ?? '',
-    )?.[1]
-    if (cookie === 'always' || cookie === 'never') return cookie === 'always'
+  const cookie = canary.cookie ? cookieNamed(headers, canary.cookie) : undefined
+  if (cookie === 'always') return 'canary'
+  return cookie === 'never' ? 'stable' : 'weight'
+}
+
+function cookieNamed(headers: Headers, name: string): string | undefined {
+  for (const pair of (headers.get('cookie') ?? '').split(';')) {
+    const [key = '', value] = pair.split('=', 2)
+    if (key.trim() === name) return value?.trim()
   }
-  return chance < canary.share
+  return undefined
 }

@@ -9,12 +9,17 @@ export interface Ingress extends KubeObject {
         readonly paths?: readonly {
           readonly path?: string
           readonly pathType?: string
-          readonly backend?: { readonly service?: { readonly name: string } }
+          readonly backend?: { readonly service?: ServiceBackend }
         }[]
       }
     }[]
-    readonly defaultBackend?: { readonly service?: { readonly name: string } }
+    readonly defaultBackend?: { readonly service?: ServiceBackend }
   }
+}
+
+export interface ServiceBackend {
+  readonly name: string
+  readonly port?: { readonly name?: string; readonly number?: number }
 }
 
 export interface Service extends KubeObject {

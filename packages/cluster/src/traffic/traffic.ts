@@ -1,16 +1,20 @@
 import {
   type Clock,
   type KubeClient,
+  keyOf,
   resources,
   type SeededRandom,
   sleep,
   startInformer,
 } from '@serinus/kube'
 import { SeriesStore } from '@serinus/promql'
-import { behaviourOf, type PodBehaviour } from '../pods/behaviour.ts'
-import type { Pod } from '../pods/pod.ts'
-import { goesToCanary, nginxRoutes, type Route, routeFor } from './nginx-plane.ts'
+import { behaviourOf, type PodBehaviour, servingContainer } from '../pods/behaviour.ts'
+import { isFinished, isReady, type Pod } from '../pods/pod.ts'
+import { type GroundTruth, type MinuteOfTruth, TruthBook } from './ground-truth.ts'
+import { loadOf } from './load.ts'
+import { type Canary, decisionFor, nginxRoutes, type Route, routeFor } from './nginx-plane.ts'
 import type { EndpointSlice, Ingress, Service } from './objects.ts'
+import { propagate } from './propagation.ts'
 import { RequestSeries } from './request-series.ts'
 
 export interface TrafficOptions {
@@ -18,14 +22,9 @@ export interface TrafficOptions {
   readonly clock: Clock
   readonly random: SeededRandom
   readonly signal: AbortSignal
-}
-
-/** What really happened, whatever the metrics say: tests and the demo's summary read it. */
-export interface GroundTruth {
-  readonly requests: number
-  readonly errors: number
-  /** Answered 503 because no pod was there to take them. */
-  readonly lost: number
+  /** How long the data plane takes to learn a change of Ingresses and endpoints; absent: no time. */
+  readonly propagationDelayMs?: number
+  readonly onError?: (error: unknown) => void
 }
 
 export interface Traffic {
@@ -35,15 +34,26 @@ export interface Traffic {
   readonly handle: (request: Request) => Promise<Response>
   /** Answers a request to a Service from inside the cluster. */
   handleService(namespace: string, service: string, request: Request): Response
-  /** By the version of the pod that answered: its pod template hash, else its image tag. */
+  /** By the version of the pod that answered: its pod template hash, else its image tag; `''`: none answered. */
   truth(version: string): GroundTruth
+  /** The same by minute of cluster time, oldest first, for a day back. */
+  truthByMinute(version: string): readonly MinuteOfTruth[]
   /** Share of generated requests that went to the canary in the last tick, 0 to 1; null where nothing flows. */
   canaryShare(namespace: string, ingress: string): number | null
 }
 
 const tickMs = 1_000
 const scrapeMs = 5_000
+/** A clock that stood still (a sleeping laptop) is no reason to send hours of requests at once. */
+const longestTickMs = 10_000
 const hashKey = 'rollouts-pod-template-hash'
+
+/** Where requests go after the plane has chosen a side. */
+interface Side {
+  readonly route: Route
+  readonly service: string
+  readonly canary: Canary | null
+}
 
 /**
  * The data plane, the load and the scrape. Generated load is a flow: expected counts with binomial noise by seed, one
@@ -51,179 +61,184 @@ const hashKey = 'rollouts-pod-template-hash'
  */
 export function startTraffic(options: TrafficOptions): Traffic {
   const { clock, random, signal } = options
-  const common = { client: options.client, clock, signal }
+  const onError = options.onError ?? (() => {})
+  const common = { client: options.client, clock, signal, onError }
   const ingresses = startInformer<Ingress>({ ...common, resource: resources.ingresses })
   const services = startInformer<Service>({ ...common, resource: resources.services })
   const pods = startInformer<Pod>({ ...common, resource: resources.pods })
-  const slices = startInformer<EndpointSlice>({
-    ...common,
-    resource: resources.endpointSlices,
-    indexes: {
-      service: (slice) => [
-        `${slice.metadata.namespace}/${slice.metadata.labels?.['kubernetes.io/service-name']}`,
-      ],
-    },
-  })
+  const slices = startInformer<EndpointSlice>({ ...common, resource: resources.endpointSlices })
+  const delay = { clock, delayMs: options.propagationDelayMs ?? 0 }
+  const routes = derived(propagate(ingresses, delay), nginxRoutes)
+  const endpoints = derived(propagate(slices, delay), podsByService)
+  const loadedServices = derived(propagate(services, { clock, delayMs: 0 }), (list) =>
+    list.flatMap((service) => direct(service, loadOf(service).requestsPerSecond)),
+  )
   const store = new SeriesStore()
   const series = new RequestSeries(store)
-  const truths = new Map<string, { requests: number; errors: number; lost: number }>()
-  const shares = new Map<string, number>()
-  let routes: readonly Route[] | null = null
-  ingresses.subscribe(() => {
-    routes = null
+  const truths = new TruthBook()
+  let shares = new Map<string, { requests: number; canary: number }>()
+
+  pods.subscribe(({ type, object: pod }) => {
+    if (type === 'deleted') series.retire({ kind: 'pod', key: keyOf(pod) }, clock.now())
+    else series.ready({ ...namespaced(pod), ready: isReady(pod) })
   })
-  const currentRoutes = () => {
-    routes ??= nginxRoutes(ingresses.list())
-    return routes
+  ingresses.subscribe(({ type, object }) => {
+    if (type === 'deleted') series.retire({ kind: 'ingress', key: keyOf(object) }, clock.now())
+  })
+
+  /** Names of the pods behind a Service, as far as the data plane knows. */
+  function targets(namespace: string, service: string): readonly string[] {
+    return endpoints().get(`${namespace}/${service}`) ?? []
   }
 
-  function truthOf(version: string) {
-    const known = truths.get(version) ?? { requests: 0, errors: 0, lost: 0 }
-    truths.set(version, known)
-    return known
+  /** A canary without endpoints is passed over, as ingress-nginx has no balancer for it. */
+  function canaryOf(route: Route): Canary | null {
+    const { canary, namespace } = route
+    return canary && targets(namespace, canary.service).length > 0 ? canary : null
   }
 
-  function targets(namespace: string, service: string): readonly Pod[] {
-    return slices
-      .byIndex('service', `${namespace}/${service}`)
-      .flatMap((slice) => slice.endpoints ?? [])
-      .filter((endpoint) => endpoint.conditions?.ready !== false)
-      .flatMap((endpoint) => {
-        const pod = pods.get(`${namespace}/${endpoint.targetRef?.name}`)
-        return pod ? [pod] : []
-      })
+  function sideOf(route: Route, canary: Canary | null): Side {
+    return { route, service: canary?.service ?? route.service, canary }
   }
 
-  /** The Service that clients know: one that selects these pods without naming a version. */
-  function hostOf(namespace: string, service: string, pod: Pod): string {
-    const own = services.get(`${namespace}/${service}`)
-    if (!own?.spec?.selector?.[hashKey]) return service
-    const root = services.list(namespace).find((candidate) => {
-      const selector = candidate.spec?.selector ?? {}
-      const entries = Object.entries(selector)
-      return (
-        entries.length > 0 &&
-        !(hashKey in selector) &&
-        entries.every(([key, value]) => pod.metadata.labels?.[key] === value)
-      )
-    })
-    return root?.metadata.name ?? service
+  /** The pod, unless nothing listens there any more although it is still routed. */
+  function answering(namespace: string, name: string | undefined): Pod | null {
+    const pod = pods.get(`${namespace}/${name}`)
+    return pod && listens(pod) ? pod : null
   }
 
-  function flow(
-    route: Route,
-    side: { readonly service: string; readonly requests: number; readonly canary: boolean },
-  ): void {
-    if (side.requests === 0) return
-    const ready = targets(route.namespace, side.service)
-    if (ready.length === 0) {
-      truthOf('').lost += side.requests
-      truthOf('').requests += side.requests
-      return
-    }
-    let left = side.requests
-    for (const [index, pod] of ready.entries()) {
-      const requests =
-        index === ready.length - 1 ? left : random.binomial(left, 1 / (ready.length - index))
-      left -= requests
-      const behaviour = behaviourOf(pod)
-      const errors = random.binomial(requests, behaviour.errorRate(clock.now()))
-      record({ route, side, pod, behaviour, errors, requests })
-    }
-  }
-
-  function record(counted: {
-    readonly route: Route
-    readonly side: { readonly service: string; readonly canary: boolean }
-    readonly pod: Pod
-    readonly behaviour: PodBehaviour
-    readonly requests: number
-    readonly errors: number
-  }): void {
-    const { route, side, pod, behaviour } = counted
-    const truth = truthOf(behaviour.version)
-    truth.requests += counted.requests
-    truth.errors += counted.errors
-    const base = {
-      namespace: route.namespace,
-      ingress: route.ingress,
-      canary: side.canary,
-      service: side.service,
-      host: hostOf(route.namespace, side.service, pod),
-      pod: pod.metadata.name,
-      workload: pod.metadata.ownerReferences?.[0]?.name ?? pod.metadata.name,
-    }
-    series.count(
-      { ...base, status: 200 },
-      { requests: counted.requests - counted.errors, ...behaviour.latencyMs },
-    )
-    series.count(
-      { ...base, status: behaviour.errorStatus },
-      { requests: counted.errors, ...behaviour.latencyMs },
-    )
-  }
-
-  function tick(): void {
-    for (const route of currentRoutes()) {
+  function tick(elapsedMs: number): void {
+    shares = new Map()
+    const poisson = (perSecond: number) => random.poisson((perSecond * elapsedMs) / 1000)
+    for (const route of routes()) {
       if (route.requestsPerSecond <= 0) continue
-      const requests = random.poisson((route.requestsPerSecond * tickMs) / 1000)
-      const canary = route.canary ? random.binomial(requests, route.canary.share) : 0
-      shares.set(`${route.namespace}/${route.ingress}`, requests > 0 ? canary / requests : 0)
-      if (route.canary)
-        flow(route, { service: route.canary.service, requests: canary, canary: true })
-      flow(route, { service: route.service, requests: requests - canary, canary: false })
+      const requests = poisson(route.requestsPerSecond)
+      const canary = canaryOf(route)
+      const decision = canary ? decisionFor(canary, route.headers) : 'stable'
+      const share = decision === 'weight' ? (canary?.share ?? 0) : decision === 'canary' ? 1 : 0
+      const toCanary = random.binomial(requests, share)
+      const key = `${route.namespace}/${route.ingress}`
+      const before = shares.get(key) ?? { requests: 0, canary: 0 }
+      shares.set(key, {
+        requests: before.requests + requests,
+        canary: before.canary + toCanary,
+      })
+      if (toCanary > 0) flow(sideOf(route, canary), toCanary)
+      flow(sideOf(route, null), requests - toCanary)
     }
+    for (const route of loadedServices()) {
+      flow(sideOf(route, null), poisson(route.requestsPerSecond))
+    }
+  }
+
+  function flow(side: Side, requests: number): void {
+    const { namespace } = side.route
+    const names = targets(namespace, side.service)
+    if (names.length === 0) lose(side, requests)
+    let left = requests
+    for (const [index, name] of names.entries()) {
+      const part = random.binomial(left, 1 / (names.length - index))
+      left -= part
+      const pod = answering(namespace, name)
+      if (!pod) {
+        lose(side, part)
+        continue
+      }
+      const behaviour = behaviourOf(pod)
+      const errors = random.binomial(part, behaviour.errorRate(clock.now()))
+      record(side, { pod, behaviour, requests: part, errors })
+    }
+  }
+
+  function lose(side: Side, requests: number): void {
+    if (requests === 0) return
+    truths.add('', clock.now(), { requests, errors: 0, lost: requests })
+    series.count(
+      { ...labelsOf(side), pod: null, status: 503 },
+      { requests, p50: 0, p95: 0, cpuSecondsPerRequest: 0 },
+    )
+  }
+
+  function record(
+    side: Side,
+    counted: {
+      readonly pod: Pod
+      readonly behaviour: PodBehaviour
+      readonly requests: number
+      readonly errors: number
+    },
+  ): void {
+    const { pod, behaviour, requests, errors } = counted
+    if (requests === 0) return
+    truths.add(behaviour.version, clock.now(), { requests, errors, lost: 0 })
+    const flow = {
+      ...labelsOf(side),
+      pod: {
+        name: pod.metadata.name,
+        container: servingContainer(pod).name,
+        workload: pod.metadata.ownerReferences?.[0]?.name ?? pod.metadata.name,
+      },
+    }
+    const { latencyMs, cpuSecondsPerRequest } = behaviour
+    const each = { ...latencyMs, cpuSecondsPerRequest }
+    series.count({ ...flow, status: 200 }, { ...each, requests: requests - errors })
+    series.count({ ...flow, status: behaviour.errorStatus }, { ...each, requests: errors })
+  }
+
+  function labelsOf({ route, service, canary }: Side) {
+    const { namespace, ingress } = route
+    const host = clientService(services.list(namespace), service)
+    return { namespace, ingress, canary: canary?.upstream ?? '', service, host }
   }
 
   async function run(): Promise<void> {
     await Promise.all([ingresses.synced, services.synced, pods.synced, slices.synced])
-    let scrapeAt = clock.now() + scrapeMs
+    let lastAt = clock.now()
+    let scrapeAt = lastAt + scrapeMs
     while (!signal.aborted) {
       await sleep(clock, tickMs, signal)
-      tick()
-      if (clock.now() < scrapeAt) continue
-      series.scrape(clock.now())
-      scrapeAt = clock.now() + scrapeMs
+      const now = clock.now()
+      try {
+        tick(Math.min(now - lastAt, longestTickMs))
+        if (now >= scrapeAt) series.scrape(now)
+      } catch (error) {
+        // One object that cannot be read must not end the traffic of all others.
+        onError(error)
+      }
+      lastAt = now
+      if (now >= scrapeAt) scrapeAt = now + scrapeMs
     }
   }
-  void run().catch(() => {})
+  void run().catch((error: unknown) => {
+    if (!signal.aborted) onError(error)
+  })
 
   async function handle(request: Request): Promise<Response> {
     const url = new URL(request.url)
     const host = (request.headers.get('host') ?? url.host).replace(/:\d+$/, '')
-    const route = routeFor(currentRoutes(), { host, path: url.pathname, headers: request.headers })
+    const route = routeFor(routes(), { host, path: url.pathname })
     if (!route)
       return new Response('404 page not found: no Ingress has a rule for this host and path\n', {
         status: 404,
       })
-    const canary =
-      route.canary !== null && goesToCanary(route.canary, request.headers, random.next())
-    const service = canary && route.canary ? route.canary.service : route.service
-    return answer({ route, service, canary })
+    const canary = canaryOf(route)
+    if (!canary || targets(route.namespace, route.service).length === 0)
+      return answer(sideOf(route, null))
+    const decision = decisionFor(canary, request.headers)
+    const chosen = decision === 'weight' ? random.next() < canary.share : decision === 'canary'
+    return answer(sideOf(route, chosen ? canary : null))
   }
 
-  function answer(asked: {
-    readonly route: Route
-    readonly service: string
-    readonly canary: boolean
-  }): Response {
-    const { route, service, canary } = asked
-    const ready = targets(route.namespace, service)
-    const pod = ready[random.int(Math.max(1, ready.length))]
+  function answer(side: Side): Response {
+    const names = targets(side.route.namespace, side.service)
+    const pod = answering(side.route.namespace, names[random.int(names.length)])
     if (!pod) {
-      truthOf('').lost++
+      lose(side, 1)
       return new Response('503 service temporarily unavailable\n', { status: 503 })
     }
     const behaviour = behaviourOf(pod)
     const failed = random.next() < behaviour.errorRate(clock.now())
-    record({
-      route,
-      side: { service, canary },
-      pod,
-      behaviour,
-      requests: 1,
-      errors: failed ? 1 : 0,
-    })
+    record(side, { pod, behaviour, requests: 1, errors: failed ? 1 : 0 })
     const colour = behaviour.colour ? { color: behaviour.colour } : {}
     return Response.json(
       { pod: pod.metadata.name, version: behaviour.version, image: behaviour.image, ...colour },
@@ -238,18 +253,91 @@ export function startTraffic(options: TrafficOptions): Traffic {
     )
   }
 
-  /** The route of a request that no Ingress carried. */
-  function direct(namespace: string, service: string): Route {
-    const none = { host: '', path: '/', exact: false, canary: null, requestsPerSecond: 0 }
-    return { namespace, ingress: '', service, ...none }
-  }
-
   return {
     store,
     handle,
-    handleService: (namespace, service) =>
-      answer({ route: direct(namespace, service), service, canary: false }),
-    truth: (version) => ({ ...truthOf(version) }),
-    canaryShare: (namespace, ingress) => shares.get(`${namespace}/${ingress}`) ?? null,
+    handleService: (namespace, name) => {
+      const route = { ...noIngress, namespace, service: name }
+      return answer(sideOf(route, null))
+    },
+    truth: (version) => truths.total(version),
+    truthByMinute: (version) => truths.byMinute(version),
+    canaryShare: (namespace, ingress) => {
+      const last = shares.get(`${namespace}/${ingress}`)
+      return last && last.requests > 0 ? last.canary / last.requests : null
+    },
   }
+}
+
+/** Computed again only when the list has changed. */
+function derived<T, R>(source: { current(): T }, compute: (list: T) => R): () => R {
+  let last: { readonly list: T; readonly result: R } | null = null
+  return () => {
+    const list = source.current()
+    if (last?.list !== list) last = { list, result: compute(list) }
+    return last.result
+  }
+}
+
+/** Names of ready pods by `namespace/service`. */
+function podsByService(slices: readonly EndpointSlice[]): ReadonlyMap<string, readonly string[]> {
+  const found = new Map<string, Set<string>>()
+  for (const { metadata, endpoints } of slices) {
+    const key = `${metadata.namespace}/${metadata.labels?.['kubernetes.io/service-name']}`
+    // One Service may have several slices, and one pod may be in two of them (IPv4 and IPv6).
+    const names = found.get(key) ?? new Set()
+    found.set(key, names)
+    for (const { conditions, targetRef } of endpoints ?? []) {
+      if (conditions?.ready !== false && targetRef?.name) names.add(targetRef.name)
+    }
+  }
+  return new Map([...found].map(([key, names]) => [key, [...names].sort()]))
+}
+
+/** A terminating pod listens until its container ends: whoever still routes to it gets its answer. */
+function listens(pod: Pod): boolean {
+  if (isFinished(pod)) return false
+  const { name } = servingContainer(pod)
+  const status = pod.status?.containerStatuses?.find((container) => container.name === name)
+  return status === undefined || status.state.running !== undefined
+}
+
+/**
+ * The Service that clients know. One that selects a single version (`my-app-stable`) only serves a side of it; the
+ * Service of the same pods without the version, best the one whose name it continues, is the one that is asked for.
+ */
+function clientService(services: readonly Service[], name: string): string {
+  const own = services.find((service) => service.metadata.name === name)?.spec?.selector ?? {}
+  const roots = services
+    .filter(({ metadata, spec }) => {
+      const selector = Object.entries(spec?.selector ?? {})
+      const whole = selector.length > 0 && !spec?.selector?.[hashKey]
+      const continued = hashKey in own || name.startsWith(`${metadata.name}-`)
+      return whole && continued && selector.every(([key, value]) => own[key] === value)
+    })
+    .map(({ metadata }) => metadata.name)
+  const continues = (root: string) => Number(name.startsWith(`${root}-`))
+  roots.sort((a, b) => continues(b) - continues(a) || a.length - b.length || (a < b ? -1 : 1))
+  return roots[0] ?? name
+}
+
+const noIngress = {
+  ingress: '',
+  host: '',
+  path: '/',
+  match: 'prefix',
+  canary: null,
+  requestsPerSecond: 0,
+  headers: new Headers(),
+} as const
+
+/** The route of generated requests that reach a Service without any Ingress. */
+function direct(service: Service, requestsPerSecond: number): readonly Route[] {
+  if (requestsPerSecond === 0) return []
+  const { namespace = 'default', name } = service.metadata
+  return [{ ...noIngress, namespace, service: name, requestsPerSecond }]
+}
+
+function namespaced(pod: Pod): { readonly namespace: string; readonly name: string } {
+  return { namespace: pod.metadata.namespace ?? 'default', name: pod.metadata.name }
 }

@@ -136,21 +136,36 @@ export function startDeploymentController(context: Context): void {
   }
 
   async function writeDeployment(deployment: Deployment, plan: DeploymentPlan): Promise<void> {
-    let current = deployment
-    if (plan.revision !== null) {
-      const { resourceVersion } = deployment.metadata
-      const annotations = { [revisionAnnotation]: plan.revision }
-      current = await client.patch<Deployment>(resources.deployments, objectKey(deployment), {
-        kind: 'merge',
-        body: { metadata: { resourceVersion, annotations } },
-      })
+    const { revision } = plan
+    if (revision === null) {
+      if (plan.status) await writeStatus(deployment, plan.status)
+      return
     }
-    if (plan.status) await writeStatus(current, plan.status)
+    // Through the status door an annotation does not raise the generation, which the user's changes alone may do.
+    const annotations = { ...deployment.metadata.annotations, [revisionAnnotation]: revision }
+    const metadata = { ...deployment.metadata, annotations }
+    const status = plan.status ?? deployment.status ?? {}
+    const written = await writeStatus({ ...deployment, metadata }, status)
+    if (!written || written.metadata.annotations?.[revisionAnnotation] === revision) return
+    // A server that lets only the status through that door gets it by the front one.
+    const { resourceVersion } = written.metadata
+    await client.patch(resources.deployments, objectKey(deployment), {
+      kind: 'merge',
+      body: { metadata: { resourceVersion, annotations: { [revisionAnnotation]: revision } } },
+    })
   }
 
-  async function writeStatus(deployment: Deployment, status: DeploymentStatus): Promise<void> {
-    await client
-      .update(resources.deployments, { ...deployment, status }, { subresource: 'status' })
-      .catch(ignoreNotFound)
+  /** Undefined when the Deployment is gone. */
+  async function writeStatus(
+    deployment: Deployment,
+    status: DeploymentStatus,
+  ): Promise<Deployment | undefined> {
+    try {
+      const object = { ...deployment, status }
+      return await client.update(resources.deployments, object, { subresource: 'status' })
+    } catch (error) {
+      ignoreNotFound(error)
+      return undefined
+    }
   }
 }

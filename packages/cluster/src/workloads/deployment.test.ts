@@ -50,7 +50,12 @@ class World {
     for (const set of plan.creates) {
       this.#created++
       const creationTimestamp = timestamp(origin + this.#created * 1000)
-      const metadata = { ...set.metadata, uid: `rs-${this.#created}`, generation: 1, creationTimestamp }
+      const metadata = {
+        ...set.metadata,
+        uid: `rs-${this.#created}`,
+        generation: 1,
+        creationTimestamp,
+      }
       this.sets.push({ ...set, metadata })
     }
     for (const set of plan.updates) {
@@ -266,33 +271,39 @@ test('only as many old ReplicaSets are kept as revisionHistoryLimit says, the ol
 test('whatever the sizes, a rolling update ends, and never leaves the bounds', () => {
   const bound = fc.oneof(fc.integer({ min: 0, max: 5 }), fc.constantFrom('10%', '25%', '100%'))
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 12 }), bound, bound, (replicas, maxSurge, maxUnavailable) => {
-      fc.pre(maxSurge !== 0 || maxUnavailable !== 0)
-      const strategy = { type: 'RollingUpdate', rollingUpdate: { maxSurge, maxUnavailable } }
-      const world = new World({ replicas, strategy })
-      world.settle()
-      world.change({ template: template('v2') })
-      const share = (value: number | string, up: boolean) => {
-        if (typeof value === 'number') return value
-        const exact = (Number.parseInt(value, 10) * replicas) / 100
-        return up ? Math.ceil(exact) : Math.floor(exact)
-      }
-      const surge = share(maxSurge, true)
-      const missing = share(maxUnavailable, false)
-      const unavailable = surge === 0 && missing === 0 ? 1 : missing
-      for (let passes = 0; passes < 100; passes++) {
-        world.pass()
-        const total = world.sets.reduce((sum, set) => sum + (set.spec.replicas ?? 0), 0)
-        const ready = world.sets.reduce(
-          (sum, set) => sum + Math.min(set.spec.replicas ?? 0, set.status?.availableReplicas ?? 0),
-          0,
-        )
-        expect(total).toBeLessThanOrEqual(replicas + surge)
-        expect(ready).toBeGreaterThanOrEqual(replicas - unavailable)
-        world.pods()
-      }
-      expect(world.sizes()).toEqual({ v1: 0, v2: replicas })
-    }),
+    fc.property(
+      fc.integer({ min: 1, max: 12 }),
+      bound,
+      bound,
+      (replicas, maxSurge, maxUnavailable) => {
+        fc.pre(maxSurge !== 0 || maxUnavailable !== 0)
+        const strategy = { type: 'RollingUpdate', rollingUpdate: { maxSurge, maxUnavailable } }
+        const world = new World({ replicas, strategy })
+        world.settle()
+        world.change({ template: template('v2') })
+        const share = (value: number | string, up: boolean) => {
+          if (typeof value === 'number') return value
+          const exact = (Number.parseInt(value, 10) * replicas) / 100
+          return up ? Math.ceil(exact) : Math.floor(exact)
+        }
+        const surge = share(maxSurge, true)
+        const missing = share(maxUnavailable, false)
+        const unavailable = surge === 0 && missing === 0 ? 1 : missing
+        for (let passes = 0; passes < 100; passes++) {
+          world.pass()
+          const total = world.sets.reduce((sum, set) => sum + (set.spec.replicas ?? 0), 0)
+          const ready = world.sets.reduce(
+            (sum, set) =>
+              sum + Math.min(set.spec.replicas ?? 0, set.status?.availableReplicas ?? 0),
+            0,
+          )
+          expect(total).toBeLessThanOrEqual(replicas + surge)
+          expect(ready).toBeGreaterThanOrEqual(replicas - unavailable)
+          world.pods()
+        }
+        expect(world.sizes()).toEqual({ v1: 0, v2: replicas })
+      },
+    ),
     { numRuns: 60 },
   )
 })

@@ -1,14 +1,6 @@
-import { ApiError, keyOf, type Resource, resources } from '@serinus/kube'
-import { conditionOf, type Pod, timestamp } from '../pods/pod.ts'
-import {
-  type Context,
-  ignoreNotFound,
-  objectKey,
-  onEachChange,
-  startController,
-} from './controller.ts'
-import { isCovered, judgeEviction, planBudgetStatus } from './disruption.ts'
-import type { DisruptionBudget } from './objects.ts'
+import { keyOf, type Resource } from '@serinus/kube'
+import { type Context, ignoreNotFound, onEachChange, startController } from './controller.ts'
+import { isCovered, planBudgetStatus } from './disruption.ts'
 
 export const disruptionBudgets: Resource = {
   group: 'policy',
@@ -62,101 +54,4 @@ export function startDisruptionController(context: Context): void {
     }
     if (checkAt !== null) queue.addAt(key, checkAt)
   }
-}
-
-/** As often as kube-apiserver tries when others change the budget at the same time (EvictionsRetry). */
-const evictionTries = 20
-
-/** Answers `POST pods/<name>/eviction`: deletes the pod, or refuses with 429 while a budget protects it. */
-export async function answerEviction(
-  context: Pick<Context, 'client' | 'clock'>,
-  call: { readonly request: Request; readonly pod: Pod },
-): Promise<Response> {
-  const { client, clock } = context
-  const body = (await call.request.json().catch(() => ({}))) as {
-    readonly deleteOptions?: {
-      readonly gracePeriodSeconds?: number
-      readonly dryRun?: readonly string[]
-    }
-  }
-  const dryRun = (body.deleteOptions?.dryRun?.length ?? 0) > 0
-  const { namespace = '' } = call.pod.metadata
-  for (let tries = 0; ; tries++) {
-    // Read anew each time: a cache could grant the same disruption twice.
-    const { items } = await client.list<DisruptionBudget>(disruptionBudgets, { namespace })
-    const verdict = judgeEviction(call.pod, items)
-    if (verdict.kind === 'refuse') return refusal(verdict)
-    try {
-      if (verdict.kind === 'charge' && !dryRun) await charge(verdict.budget, call.pod)
-      break
-    } catch (error) {
-      const conflict = error instanceof ApiError && error.code === 409
-      if (!conflict || tries === evictionTries) throw error
-    }
-  }
-  if (!dryRun) await evict(call.pod, body.deleteOptions?.gracePeriodSeconds)
-  return Response.json(
-    { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 },
-    { status: 201 },
-  )
-
-  async function charge(budget: DisruptionBudget, pod: Pod): Promise<void> {
-    const { disruptionsAllowed = 0, disruptedPods } = budget.status ?? {}
-    const status = {
-      ...budget.status,
-      disruptionsAllowed: disruptionsAllowed - 1,
-      disruptedPods: { ...disruptedPods, [pod.metadata.name]: timestamp(clock.now()) },
-    }
-    await client.update(disruptionBudgets, { ...budget, status }, { subresource: 'status' })
-  }
-
-  async function evict(pod: Pod, gracePeriodSeconds: number | undefined): Promise<void> {
-    if (conditionOf(pod, 'DisruptionTarget')?.status !== 'True') {
-      const condition = {
-        type: 'DisruptionTarget',
-        status: 'True',
-        reason: 'EvictionByEvictionAPI',
-        message: 'Eviction API: evicting',
-        lastTransitionTime: timestamp(clock.now()),
-      }
-      await client.patch(
-        resources.pods,
-        objectKey(pod),
-        { kind: 'strategic', body: { status: { conditions: [condition] } } },
-        { subresource: 'status' },
-      )
-    }
-    await client.delete(resources.pods, objectKey(pod), {
-      ...(gracePeriodSeconds !== undefined && { gracePeriodSeconds }),
-      ...(pod.metadata.uid && { preconditions: { uid: pod.metadata.uid } }),
-    })
-  }
-}
-
-function refusal(verdict: {
-  readonly code: 429 | 500
-  readonly message: string
-  readonly cause?: string
-  readonly retryAfterSeconds?: number
-}): Response {
-  const { code, message, cause, retryAfterSeconds } = verdict
-  const details = {
-    ...(cause && { causes: [{ reason: 'DisruptionBudget', message: cause }] }),
-    ...(retryAfterSeconds && { retryAfterSeconds }),
-  }
-  return Response.json(
-    {
-      kind: 'Status',
-      apiVersion: 'v1',
-      metadata: {},
-      status: 'Failure',
-      message,
-      ...(code === 429 && { reason: 'TooManyRequests', details }),
-      code,
-    },
-    {
-      status: code,
-      headers: retryAfterSeconds ? { 'retry-after': String(retryAfterSeconds) } : {},
-    },
-  )
 }

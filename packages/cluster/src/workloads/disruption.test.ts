@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Pod } from '../pods/pod.ts'
-import { judgeEviction, planBudgetStatus } from './disruption.ts'
+import { planBudgetStatus } from './disruption.ts'
 import type { DisruptionBudget } from './objects.ts'
 
 const now = Date.parse('2026-01-01T12:00:00Z')
@@ -22,7 +22,10 @@ function pod(index: number, ready = true): Pod {
   }
 }
 
-function budget(spec: DisruptionBudget['spec'], status?: DisruptionBudget['status']): DisruptionBudget {
+function budget(
+  spec: DisruptionBudget['spec'],
+  status?: DisruptionBudget['status'],
+): DisruptionBudget {
   return {
     apiVersion: 'policy/v1',
     kind: 'PodDisruptionBudget',
@@ -35,10 +38,26 @@ function budget(spec: DisruptionBudget['spec'], status?: DisruptionBudget['statu
 const pods = [pod(1), pod(2), pod(3), pod(4, false)]
 
 test.each<[string, DisruptionBudget['spec'], object]>([
-  ['minAvailable: 2', { minAvailable: 2 }, { currentHealthy: 3, desiredHealthy: 2, disruptionsAllowed: 1 }],
-  ['minAvailable: 75%', { minAvailable: '75%' }, { expectedPods: 4, desiredHealthy: 3, disruptionsAllowed: 0 }],
-  ['maxUnavailable: 2', { maxUnavailable: 2 }, { expectedPods: 4, desiredHealthy: 2, disruptionsAllowed: 1 }],
-  ['maxUnavailable: 30%, rounded up', { maxUnavailable: '30%' }, { desiredHealthy: 2, disruptionsAllowed: 1 }],
+  [
+    'minAvailable: 2',
+    { minAvailable: 2 },
+    { currentHealthy: 3, desiredHealthy: 2, disruptionsAllowed: 1 },
+  ],
+  [
+    'minAvailable: 75%',
+    { minAvailable: '75%' },
+    { expectedPods: 4, desiredHealthy: 3, disruptionsAllowed: 0 },
+  ],
+  [
+    'maxUnavailable: 2',
+    { maxUnavailable: 2 },
+    { expectedPods: 4, desiredHealthy: 2, disruptionsAllowed: 1 },
+  ],
+  [
+    'maxUnavailable: 30%, rounded up',
+    { maxUnavailable: '30%' },
+    { desiredHealthy: 2, disruptionsAllowed: 1 },
+  ],
 ])('with %s the status says how many pods may go', (_title, spec, expected) => {
   const { status } = planBudgetStatus({ budget: budget(spec), pods, replicasOf: () => 4, now })
   expect(status).toMatchObject(expected)
@@ -60,21 +79,4 @@ test('a granted eviction counts until its pod begins to go, at most two minutes'
   expect(plan.checkAt).toBe(now + 120_000)
   const later = planBudgetStatus({ budget: granted, pods, replicasOf: () => 4, now: now + 120_000 })
   expect(later.status).toMatchObject({ currentHealthy: 3, disruptionsAllowed: 1 })
-})
-
-test('an eviction beyond the budget is refused with 429 and the numbers', () => {
-  const full = budget({ minAvailable: 3 }, { observedGeneration: 1, currentHealthy: 3, desiredHealthy: 3, disruptionsAllowed: 0 })
-  expect(judgeEviction(pod(1), [full])).toEqual({
-    kind: 'refuse',
-    code: 429,
-    message: "Cannot evict pod as it would violate the pod's disruption budget.",
-    cause: 'The disruption budget web needs 3 healthy pods and has 3 currently',
-  })
-  expect(judgeEviction(pod(1), [full, full])).toMatchObject({ kind: 'refuse', code: 500 })
-})
-
-test('a pod that no budget covers, or that is not ready while the budget is met, may go', () => {
-  const met = budget({ minAvailable: 3 }, { observedGeneration: 1, currentHealthy: 3, desiredHealthy: 3, disruptionsAllowed: 0 })
-  expect(judgeEviction(pod(1), [])).toEqual({ kind: 'delete' })
-  expect(judgeEviction(pod(4, false), [met])).toEqual({ kind: 'delete' })
 })

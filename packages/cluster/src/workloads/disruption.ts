@@ -1,5 +1,5 @@
 import { matchesLabelSelector } from '../apiserver/selectors.ts'
-import { type Condition, isActive, isFinished, isReady, type Pod, timestamp } from '../pods/pod.ts'
+import { type Condition, isActive, isReady, type Pod, timestamp } from '../pods/pod.ts'
 import {
   controllerOf,
   type DisruptionBudget,
@@ -9,12 +9,6 @@ import {
 
 /** A granted eviction that has not shown after this long is forgotten (kubernetes: DeletionTimeout). */
 const disruptedForMs = 120_000
-
-/** What the pods of a budget ask for in all: the wanted replicas of their controllers. */
-export interface Expectation {
-  /** Undefined when a pod has no controller with a scale. */
-  readonly pods: number | undefined
-}
 
 /** kubernetes: pkg/controller/disruption. Null: the stored status is right. */
 export function planBudgetStatus(facts: {
@@ -121,46 +115,4 @@ function same(a: DisruptionBudgetStatus, b: DisruptionBudgetStatus | undefined):
       (status.conditions ?? []).map(({ type, status: is, reason }) => [type, is, reason]),
     ])
   return facts(a) === facts(b)
-}
-
-export type EvictionVerdict =
-  /** Nobody protects it, or it protects nobody any more. */
-  | { readonly kind: 'delete' }
-  /** Take one disruption from this budget, then delete. */
-  | { readonly kind: 'charge'; readonly budget: DisruptionBudget }
-  | {
-      readonly kind: 'refuse'
-      readonly code: 429 | 500
-      readonly message: string
-      readonly cause?: string
-      readonly retryAfterSeconds?: number
-    }
-
-/** kubernetes: pkg/registry/core/pod/storage/eviction.go. */
-export function judgeEviction(pod: Pod, budgets: readonly DisruptionBudget[]): EvictionVerdict {
-  const unprotected = isFinished(pod) || pod.metadata.deletionTimestamp || !pod.spec.nodeName
-  if (unprotected || (pod.status?.phase ?? 'Pending') === 'Pending') return { kind: 'delete' }
-  const covering = budgets.filter((budget) => isCovered(budget, pod))
-  const [budget] = covering
-  if (!budget) return { kind: 'delete' }
-  if (covering.length > 1) {
-    const message =
-      'This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.'
-    return { kind: 'refuse', code: 500, message }
-  }
-  const { currentHealthy = 0, desiredHealthy = 0, disruptionsAllowed = 0 } = budget.status ?? {}
-  if (!isReady(pod)) {
-    const always = budget.spec.unhealthyPodEvictionPolicy === 'AlwaysAllow'
-    if (always || (currentHealthy >= desiredHealthy && desiredHealthy > 0))
-      return { kind: 'delete' }
-  }
-  const { name } = budget.metadata
-  const message = "Cannot evict pod as it would violate the pod's disruption budget."
-  if ((budget.status?.observedGeneration ?? 0) < (budget.metadata.generation ?? 0)) {
-    const cause = `The disruption budget ${name} is still being processed by the server.`
-    return { kind: 'refuse', code: 429, message, cause, retryAfterSeconds: 10 }
-  }
-  if (disruptionsAllowed > 0) return { kind: 'charge', budget }
-  const cause = `The disruption budget ${name} needs ${desiredHealthy} healthy pods and has ${currentHealthy} currently`
-  return { kind: 'refuse', code: 429, message, cause }
 }

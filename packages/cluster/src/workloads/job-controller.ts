@@ -64,13 +64,15 @@ export function startJobController(context: Context): void {
         .catch(ignoreNotFound)
       return
     }
-    const deleted = await control.delete(job, key, plan.deletes)
+    for (const pod of plan.discards) await releasePod(pod)
+    const leaving = [...plan.deletes, ...plan.discards]
+    const deleted = await control.delete(job, key, leaving)
     const created = await control.create(job, key, plan.creates)
     const error = deleted.error ?? created.error
     if (plan.status) {
       // What was refused is neither active nor on its way out.
       const missed = plan.creates.length - created.created
-      const kept = plan.deletes.length - deleted.deleted.length
+      const kept = leaving.length - deleted.deleted.length
       const active = (plan.status.active ?? 0) - missed + kept
       const status = { ...plan.status, active }
       await client.update(resources.jobs, { ...job, status }, { subresource: 'status' })

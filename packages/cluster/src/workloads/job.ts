@@ -19,6 +19,8 @@ const indexAnnotation = 'batch.kubernetes.io/job-completion-index'
 export interface JobPlan {
   readonly creates: readonly PodTemplate[]
   readonly deletes: readonly Pod[]
+  /** Deleted without being counted as failed: their finalizers go first. */
+  readonly discards: readonly Pod[]
   /** Null: the stored one is right. */
   readonly status: JobStatus | null
   /** Pods whose end the status has counted once it is written. */
@@ -71,6 +73,7 @@ export function planJob(facts: JobFacts): JobPlan {
 
   let creates: readonly PodTemplate[] = []
   let deletes: readonly Pod[] = []
+  let discards: readonly Pod[] = []
   let checkAt: number | null = verdict ? null : deadlineAt
   if (verdict) {
     deletes = counted.active
@@ -78,15 +81,16 @@ export function planJob(facts: JobFacts): JobPlan {
   } else if (facts.settled && !job.metadata.deletionTimestamp) {
     const managed = manage(facts, counted, backoff)
     creates = managed.creates
-    deletes = managed.deletes
+    discards = managed.discards
     checkAt = earliest(checkAt, managed.checkAt)
-    const active = counted.active.length + creates.length - deletes.length
+    const active = counted.active.length + creates.length - discards.length
     if (isComplete(job, counted.succeeded, active)) verdict = success
     else events.push(...noteSuspension(status, suspended, now))
   }
-  const terminating = counted.terminating + deletes.length
-  status.active = counted.active.length + creates.length - deletes.length
-  status.ready = counted.active.filter((pod) => isReady(pod) && !deletes.includes(pod)).length
+  const leaving = [...deletes, ...discards]
+  const terminating = counted.terminating + leaving.length
+  status.active = counted.active.length + creates.length - leaving.length
+  status.ready = counted.active.filter((pod) => isReady(pod) && !leaving.includes(pod)).length
   status.terminating = terminating
   const release = settle(facts, status, { counted, failing: verdict?.kind === 'failure' })
   if (verdict) {
@@ -101,6 +105,7 @@ export function planJob(facts: JobFacts): JobPlan {
   return {
     creates,
     deletes,
+    discards,
     status: sameStatus(status, job.status ?? {}) ? null : tidy(status),
     release,
     events,
@@ -141,6 +146,7 @@ function planFinished(job: Job, facts: JobFacts): JobPlan {
   return {
     creates: [],
     deletes: [],
+    discards: [],
     status: null,
     release: facts.pods.filter(isTracked),
     events: [],
@@ -337,11 +343,11 @@ function manage(
   facts: JobFacts,
   counted: Counted,
   backoff: Backoff,
-): { creates: readonly PodTemplate[]; deletes: readonly Pod[]; checkAt: number | null } {
+): { creates: readonly PodTemplate[]; discards: readonly Pod[]; checkAt: number | null } {
   const { job, now } = facts
   const { active, succeeded } = counted
-  const none = { creates: [], deletes: [], checkAt: null }
-  if (job.spec.suspend) return { ...none, deletes: active }
+  const none = { creates: [], discards: [], checkAt: null }
+  if (job.spec.suspend) return { ...none, discards: active }
 
   const parallelism = job.spec.parallelism ?? 1
   const { completions } = job.spec
@@ -353,7 +359,7 @@ function manage(
       : Math.max(0, Math.min(completions - succeeded, parallelism))
   if (active.length > wanted) {
     const ranked = rankForDeletion(active, [], now)
-    return { ...none, deletes: ranked.slice(0, Math.min(active.length - wanted, mostPerPass)) }
+    return { ...none, discards: ranked.slice(0, Math.min(active.length - wanted, mostPerPass)) }
   }
   const waitsForEnd = job.spec.podReplacementPolicy === 'Failed' || job.spec.podFailurePolicy
   const missing = wanted - active.length - (waitsForEnd ? counted.terminating : 0)

@@ -87,11 +87,23 @@ test.each<[string, Pod, Pod]>([
   ['an unassigned pod', pod('first', { node: null }), pod('second', { phase: 'Pending' })],
   ['a pending pod', pod('first', { phase: 'Pending' }), pod('second')],
   ['an unready pod', pod('first', { ready: null, age: 9_000 }), pod('second', { ready: 1 })],
-  ['a pod of lower deletion cost', pod('first', { cost: '-5', ready: 900, age: 999 }), pod('second', { cost: '3' })],
+  [
+    'a pod of lower deletion cost',
+    pod('first', { cost: '-5', ready: 900, age: 999 }),
+    pod('second', { cost: '3' }),
+  ],
   ['the pod that became ready last', pod('first', { ready: 10 }), pod('second', { ready: 60 })],
-  ['a pod that restarted more often', pod('first', { restarts: 4 }), pod('second', { restarts: 1 })],
+  [
+    'a pod that restarted more often',
+    pod('first', { restarts: 4 }),
+    pod('second', { restarts: 1 }),
+  ],
   ['a younger pod', pod('first', { age: 61 }), pod('second', { age: 3_600 })],
-  ['of pods of about the same age the one with the lower uid', pod('first', { age: 100 }), pod('second', { age: 101 })],
+  [
+    'of pods of about the same age the one with the lower uid',
+    pod('first', { age: 100 }),
+    pod('second', { age: 101 }),
+  ],
 ])('a scale-down takes %s before another', (_title, first, second) => {
   expect(names(rankForDeletion([second, first], [], now))).toEqual(['first', 'second'])
 })

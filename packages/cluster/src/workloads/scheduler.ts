@@ -1,4 +1,4 @@
-import { keyOf, resources } from '@serinus/kube'
+import { ApiError, keyOf, resources } from '@serinus/kube'
 import { type Condition, conditionOf, isFinished, type Pod, timestamp } from '../pods/pod.ts'
 import {
   byNode,
@@ -80,7 +80,7 @@ export function startScheduler(context: Context): void {
       metadata: { namespace, name, ...(uid && { uid }) },
       target: { kind: 'Node', name: node },
     }
-    await client.create(resources.pods, binding, { subresource: 'binding' }).catch(ignoreNotFound)
+    await post(`/api/v1/namespaces/${namespace}/pods/${name}/binding`, binding)
     recorder.record(pod, {
       type: 'Normal',
       reason: 'Scheduled',
@@ -114,5 +114,21 @@ export function startScheduler(context: Context): void {
       const coming = [...assumed.values()].filter((entry) => entry.node === name)
       return { node, pods: [...bound, ...coming.map((entry) => entry.pod)] }
     })
+  }
+
+  /** A binding is no object that could be read back, so it goes by its path. */
+  async function post(path: string, body: object): Promise<void> {
+    const response = await client.raw(path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'application/json' },
+      body: JSON.stringify(body),
+    })
+    const answer = (await response.json()) as {
+      readonly reason?: string
+      readonly message?: string
+    }
+    if (response.ok || response.status === 404) return
+    const { reason = 'Unknown', message = `${path} answered ${response.status}` } = answer
+    throw new ApiError({ code: response.status, reason, message })
   }
 }

@@ -3,7 +3,14 @@ import type { Pod, PodSpec } from '../pods/pod.ts'
 import type { Node } from './objects.ts'
 import { type NodeLoad, planPlacement } from './scheduling.ts'
 
-function node(name: string, facts: Partial<Node['spec']> & { cpu?: string; pods?: string; labels?: Record<string, string> } = {}): Node {
+function node(
+  name: string,
+  facts: Partial<Node['spec']> & {
+    cpu?: string
+    pods?: string
+    labels?: Record<string, string>
+  } = {},
+): Node {
   const { cpu = '4', pods = '110', labels, ...spec } = facts
   return {
     apiVersion: 'v1',
@@ -96,9 +103,7 @@ test('anti-affinity keeps pods apart, in both directions', () => {
   const repelled = [{ node: node('a'), pods: [pod('x', apart('kubernetes.io/hostname'))] }]
   expect(place(pod('new'), repelled)).toMatchObject({
     kind: 'unschedulable',
-    message: expect.stringContaining(
-      "1 node(s) didn't satisfy existing pods anti-affinity rules",
-    ),
+    message: expect.stringContaining("1 node(s) didn't satisfy existing pods anti-affinity rules"),
   })
 })
 

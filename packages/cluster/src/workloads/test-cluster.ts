@@ -1,4 +1,5 @@
 import {
+  type KubeClient,
   type KubeObject,
   type Resource,
   resources,
@@ -11,32 +12,40 @@ import type { Pod, PodSpec } from '../pods/pod.ts'
 import type { Deployment, EndpointSlice, Job, ReplicaSet, Service } from './objects.ts'
 import { startWorkloads, type Workloads, type WorkloadsOptions } from './workloads.ts'
 
+interface Parts {
+  readonly clock: VirtualClock
+  readonly server: ApiServer
+  /** What the controllers speak through. */
+  readonly client: KubeClient
+}
+
 /** A whole cluster in virtual time, for tests. */
 export class TestCluster implements Disposable {
-  readonly clock = new VirtualClock(Date.parse('2026-01-01T00:00:00Z'))
+  readonly clock: VirtualClock
   readonly server: ApiServer
   readonly workloads: Workloads
   readonly errors: unknown[] = []
   readonly #ended = new AbortController()
 
-  private constructor(options: Partial<WorkloadsOptions>) {
-    const { clock } = this
-    const random = new SeededRandom('test')
-    this.server = new ApiServer({ clock, random })
+  private constructor(options: Partial<WorkloadsOptions>, parts: Parts) {
+    this.clock = parts.clock
+    this.server = parts.server
     this.workloads = startWorkloads({
-      client: this.server.client,
-      clock,
-      random: random.fork('pods'),
+      client: parts.client,
+      clock: parts.clock,
+      random: new SeededRandom('test/pods'),
       signal: this.#ended.signal,
       onError: (error) => this.errors.push(error),
       ...options,
     })
     this.server.setSubresourceHandler('pods/log', this.workloads.answerLog)
-    this.server.setSubresourceHandler('pods/eviction', this.workloads.answerEviction)
   }
 
-  static async start(options: Partial<WorkloadsOptions> = {}): Promise<TestCluster> {
-    const cluster = new TestCluster(options)
+  static async start(
+    options: Partial<WorkloadsOptions> = {},
+    parts: Parts = freshParts(),
+  ): Promise<TestCluster> {
+    const cluster = new TestCluster(options, parts)
     await cluster.clock.settle()
     await cluster.workloads.ready
     await cluster.clock.settle()
@@ -96,6 +105,12 @@ export class TestCluster implements Disposable {
       })
       .map((event) => String(event['message']))
   }
+}
+
+function freshParts(): Parts {
+  const clock = new VirtualClock(Date.parse('2026-01-01T00:00:00Z'))
+  const server = new ApiServer({ clock, random: new SeededRandom('test') })
+  return { clock, server, client: server.client }
 }
 
 export function deployment(name: string, spec: Partial<Deployment['spec']> = {}): Deployment {

@@ -14,6 +14,7 @@ import { answerLog } from '../pods/pod-log.ts'
 import type { Pace } from '../pods/pod-run.ts'
 import { Pods } from '../pods/pods.ts'
 import { AllKinds } from './all-kinds.ts'
+import { asManager } from './as-manager.ts'
 import {
   byController,
   byNode,
@@ -23,11 +24,7 @@ import {
   orphans,
 } from './controller.ts'
 import { startDeploymentController } from './deployment-controller.ts'
-import {
-  answerEviction,
-  disruptionBudgets,
-  startDisruptionController,
-} from './disruption-controller.ts'
+import { disruptionBudgets, startDisruptionController } from './disruption-controller.ts'
 import { serviceNameLabel } from './endpoints.ts'
 import { startEndpointsController } from './endpoints-controller.ts'
 import { startGarbageCollector } from './garbage-collector.ts'
@@ -62,8 +59,6 @@ export interface Workloads {
   readonly ready: Promise<void>
   /** For the `pods/log` hook of the API server. */
   readonly answerLog: SubresourceHandler
-  /** For its `pods/eviction` hook. */
-  readonly answerEviction: SubresourceHandler
 }
 
 /**
@@ -73,9 +68,15 @@ export interface Workloads {
 export function startWorkloads(options: WorkloadsOptions): Workloads {
   const { client, clock, signal, onError } = options
   const caches = startCaches(options)
-  const context: Context = { client, clock, signal, caches, onError }
+  const context: Context = {
+    client: asManager(client, 'kube-controller-manager'),
+    clock,
+    signal,
+    caches,
+    onError,
+  }
   const pods = new Pods({
-    client,
+    client: asManager(client, 'kubelet'),
     clock,
     signal,
     random: options.random,
@@ -100,8 +101,6 @@ export function startWorkloads(options: WorkloadsOptions): Workloads {
         query: call.query,
         signal: call.request.signal,
       }),
-    answerEviction: (call) =>
-      answerEviction(context, { request: call.request, pod: call.object as KubeObject as Pod }),
   }
 }
 
@@ -114,7 +113,7 @@ async function boot(context: Context, pods: Pods, options: WorkloadsOptions): Pr
   caches.nodes.subscribe((change) => {
     if (change.type === 'added') pods.wake(caches.pods.byIndex(byNode, change.object.metadata.name))
   })
-  startScheduler(context)
+  startScheduler({ ...context, client: asManager(options.client, 'kube-scheduler') })
   startReplicaSetController(context)
   startDeploymentController(context)
   startJobController(context)

@@ -1,11 +1,5 @@
 import { type AnalysisRun, kinds, labelKeys, type Metric, parseAnalysisRun } from '@serinus/api'
-import {
-  type AnalysisRunSnapshot,
-  type Answer,
-  type MeasureTask,
-  planAnalysisRun,
-  resolveMetrics,
-} from '@serinus/engine'
+import { type Answer, type MeasureTask, planAnalysisRun, resolveMetrics } from '@serinus/engine'
 import {
   type Clock,
   type EventRecorder,
@@ -18,7 +12,13 @@ import {
   startInformer,
   WorkQueue,
 } from '@serinus/kube'
-import { defaultDeadlineMs, type Measured, type MeasureInput, providerOf } from '@serinus/metrics'
+import {
+  defaultDeadlineMs,
+  type Measured,
+  type MeasureInput,
+  type Provider,
+  providerOf,
+} from '@serinus/metrics'
 import { applyWrites, trueTransitions } from '../rollout/apply.ts'
 import { type Caches, OwnWrites } from '../rollout/caches.ts'
 import { type Secrets, secretsOf } from './secrets.ts'
@@ -38,9 +38,20 @@ export interface AnalysisControllerOptions {
 
 /** What this process knows of a run beyond the API: questions under way and answers not yet stored. */
 interface Memory {
+  /** Of the run: another one of the same name starts without memories. */
+  readonly uid: string | undefined
   readonly inFlight: Map<string, AbortController>
+  /** Metrics whose Job has ended since they were last asked. */
+  readonly awake: Set<string>
   answers: readonly Answer[]
 }
+
+/** What a provider that heeds the end of its deadline may take to say so in its own words. */
+const lastWordsMs = 250
+
+const finalPhases: ReadonlySet<string> = new Set(['Successful', 'Failed', 'Error', 'Inconclusive'])
+
+const noSecrets: Secrets = { ok: true, value: () => '', mask: (text) => text }
 
 /**
  * Runs AnalysisRuns. A provider is asked off the queue, with a deadline of its own: a slow one delays neither other
@@ -58,14 +69,16 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
     process: pass,
     ...(options.onError ? { onError: options.onError } : {}),
   })
-  const jobs = followJobs(options, (key) => queue.add(key))
+  const jobs = followJobs(options, (key, metric) => {
+    memories.get(key)?.awake.add(metric)
+    queue.add(key)
+  })
 
   caches.analysisRuns.subscribe((change) => {
     const key = keyOf(change.object)
     own.settle(kinds.analysisRuns.plural, change.object, change.type === 'deleted')
     if (change.type === 'deleted') {
-      for (const question of memories.get(key)?.inFlight.values() ?? []) question.abort()
-      memories.delete(key)
+      forgetRun(key)
     } else if (isOurs(change.object)) {
       queue.add(key)
     }
@@ -75,22 +88,41 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
     return run.metadata.labels?.[labelKeys.instanceId] === options.instanceId
   }
 
+  function forgetRun(key: string): void {
+    for (const question of memories.get(key)?.inFlight.values() ?? []) question.abort()
+    memories.delete(key)
+  }
+
+  function memoryOf(key: string, uid: string | undefined): Memory {
+    const known = memories.get(key)
+    if (known?.uid === uid && known) return known
+    forgetRun(key)
+    const memory = { uid, inFlight: new Map(), awake: new Set<string>(), answers: [] }
+    memories.set(key, memory)
+    return memory
+  }
+
   async function pass(key: string): Promise<void> {
     const cached = caches.analysisRuns.get(key)
-    if (!cached) return
+    if (!cached || !isOurs(cached)) return
     const run = parseAnalysisRun(own.latest(kinds.analysisRuns.plural, cached)).value
-    const memory = memories.get(key) ?? { inFlight: new Map(), answers: [] }
-    const secrets = await secretsOf(client, run)
-    const answers = memory.answers
-    const snapshot: AnalysisRunSnapshot = {
-      run,
-      analysisTemplates: caches.analysisTemplates.list(run.metadata.namespace),
-      clusterAnalysisTemplates: caches.clusterAnalysisTemplates.list(),
-      secrets,
-      inFlight: [...memory.inFlight.keys()],
-      answers,
-    }
-    const plan = planAnalysisRun(snapshot, clock.now())
+    const memory = memoryOf(key, run.metadata.uid)
+    // A finished run is measured no more: its secrets may be gone.
+    const secrets = finalPhases.has(run.status?.phase ?? '') ? noSecrets : await secretsOf(client, run)
+    const { answers } = memory
+    const awake = [...memory.awake]
+    const plan = planAnalysisRun(
+      {
+        run,
+        analysisTemplates: caches.analysisTemplates.list(run.metadata.namespace),
+        clusterAnalysisTemplates: caches.clusterAnalysisTemplates.list(),
+        secrets,
+        inFlight: [...memory.inFlight.keys()],
+        awake,
+        answers,
+      },
+      clock.now(),
+    )
     const outcomes = await applyWrites(client, plan.writes)
     for (const outcome of outcomes) {
       if (outcome.kind === 'done' && outcome.object)
@@ -100,35 +132,38 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
       options.recorder.record(run as AnalysisRun & KubeObject, transition)
     const failed = outcomes.find((outcome) => outcome.kind === 'failed')
     if (failed?.kind === 'failed') throw new Error(`${failed.id}: ${failed.message}`)
+    for (const { reason, message } of plan.warnings)
+      options.recorder.record(run as AnalysisRun & KubeObject, { type: 'Warning', reason, message })
     // Stored or needless now: what arrived meanwhile stays for the next pass.
-    memory.answers = memory.answers.slice(answers.length)
-    if (plan.measure.length > 0 || memory.answers.length > 0 || memory.inFlight.size > 0)
-      memories.set(key, memory)
-    else memories.delete(key)
-    for (const task of plan.measure) void measure(key, { run, memory, task, secrets })
+    const handled = plan.keepAnswers ? 0 : answers.length
+    const news = memory.answers.length > answers.length
+    memory.answers = memory.answers.slice(handled)
+    for (const task of plan.measure) {
+      memory.awake.delete(task.metric)
+      void measure(key, { run, memory, task, secrets })
+    }
     for (const rule of plan.retain) void forget(run, rule, secrets)
-    if (memory.answers.length > 0) queue.add(key)
+    if (memory.inFlight.size === 0 && memory.answers.length === 0 && plan.checkAt === null)
+      memories.delete(key)
+    if (news) queue.add(key)
     if (plan.checkAt !== null) queue.addAt(key, plan.checkAt)
   }
 
+  /** Asks one provider and puts its answer where the next pass finds it; never rejects. */
   async function measure(
     key: string,
     asked: { run: AnalysisRun; memory: Memory; task: MeasureTask; secrets: Secrets },
   ): Promise<void> {
-    const { run, memory, task } = asked
+    const { memory, task, secrets } = asked
     const abort = new AbortController()
     memory.inFlight.set(task.metric, abort)
     const startedAt = task.measurement?.startedAt ?? instant(clock.now())
-    const answer = await ask({ ...asked, abort })
+    const answered = await ask({ ...asked, abort })
     if (signal.aborted || memories.get(key) !== memory) return
-    const masked = (text: string) => asked.secrets.mask(text)
     memory.inFlight.delete(task.metric)
-    memory.answers = [
-      ...memory.answers,
-      { metric: task.metric, ...stored(answer, { startedAt, masked, now: clock.now() }) },
-    ]
+    const answer = stored(answered, { startedAt, masked: secrets.mask, now: clock.now() })
+    memory.answers = [...memory.answers, { metric: task.metric, serial: task.serial, ...answer }]
     queue.add(key)
-    void run
   }
 
   async function ask(asked: {
@@ -138,56 +173,51 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
     abort: AbortController
   }): Promise<Answered> {
     const { run, task, abort } = asked
+    let metadata: Answered['metadata']
     try {
-      const resolved = resolveMetrics(run, asked.secrets.value)
-      if (!resolved.ok) throw new Error(resolved.message)
-      const metric = resolved.metrics.find((one) => one.name === task.metric)
-      if (!metric) throw new Error(`metric ${task.metric} is not part of the run`)
+      const metric = metricOf(run, task.metric, asked.secrets)
       const provider = providerOf(metric)
-      const deadline = clock.now() + deadlineMs(metric)
+      metadata = provider.metadata?.(metric)
+      const deadlineMs = provider.deadlineMs?.(metric) ?? defaultDeadlineMs
+      if (deadlineMs <= 0) abort.abort(new Error('context deadline exceeded'))
       const input: MeasureInput = {
-        run,
-        metric,
-        serial: task.serial,
-        clock,
-        fetch: options.fetch,
-        client,
-        env: options.env,
+        ...inputOf(run, metric, task.serial),
         signal: AbortSignal.any([signal, abort.signal]),
       }
-      const metadata = provider.metadata?.(metric)
-      const call =
-        task.action === 'run' || !task.measurement
-          ? provider.run(input)
-          : task.action === 'resume'
-            ? provider.resume?.(input, task.measurement)
-            : provider.terminate?.(input, task.measurement)
-      const ended = new AbortController()
-      const late = sleep(clock, deadline - clock.now(), ended.signal).then(
-        () => abort.abort(new Error('context deadline exceeded')),
-        () => {},
-      )
-      try {
-        const measured = await (call ??
-          Promise.resolve<Measured>({
-            kind: 'done',
-            phase: 'Inconclusive',
-            message: 'Metric Terminated',
-          }))
-        return { measured, ...(metadata ? { metadata } : {}) }
-      } finally {
-        ended.abort()
-        await late
-      }
+      const measured = await withinDeadline(call(provider, input, task), { deadlineMs, abort })
+      return { measured, ...(metadata ? { metadata } : {}) }
     } catch (error) {
+      const message = error instanceof Error ? error.message : String(error)
       return {
-        measured: {
-          kind: 'done',
-          phase: 'Error',
-          message: error instanceof Error ? error.message : String(error),
-        },
+        measured: { kind: 'done', phase: 'Error', message },
+        ...(metadata ? { metadata } : {}),
       }
     }
+  }
+
+  /** A provider that ignores its signal must not hold up its run: the deadline counts, heeded or not. */
+  async function withinDeadline(
+    call: Promise<Measured>,
+    facts: { deadlineMs: number; abort: AbortController },
+  ): Promise<Measured> {
+    const ended = new AbortController()
+    const late = async (): Promise<never> => {
+      const over = AbortSignal.any([ended.signal, signal])
+      await sleep(clock, facts.deadlineMs, over)
+      facts.abort.abort(new Error('context deadline exceeded'))
+      await sleep(clock, lastWordsMs, over)
+      throw new Error('context deadline exceeded')
+    }
+    try {
+      return await Promise.race([call, late()])
+    } finally {
+      ended.abort()
+    }
+  }
+
+  function inputOf(run: AnalysisRun, metric: Metric, serial = 0): MeasureInput {
+    const { fetch, env } = options
+    return { run, metric, serial, clock, fetch, client, env, signal }
   }
 
   async function forget(
@@ -195,22 +225,24 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
     rule: { metric: string; limit: number },
     secrets: Secrets,
   ): Promise<void> {
-    const metric = run.spec.metrics?.find((one) => one.name === rule.metric)
-    if (!metric) return
     try {
-      await providerOf(metric).garbageCollect?.(
-        { run, metric, serial: 0, clock, fetch: options.fetch, client, env: options.env, signal },
-        rule.limit,
-      )
+      const metric = metricOf(run, rule.metric, secrets)
+      await providerOf(metric).garbageCollect?.(inputOf(run, metric), rule.limit)
     } catch (error) {
       options.onError?.(
-        run.metadata.name,
+        keyOf(run as AnalysisRun & KubeObject),
         secrets.mask(error instanceof Error ? error.message : String(error)),
       )
     }
   }
 
-  const stopped = Promise.all([caches.analysisRuns.synced, jobs.synced]).then(
+  const stopped = Promise.all([
+    caches.analysisRuns.synced,
+    // A template that is merely not seen yet must not end a run as missing.
+    caches.analysisTemplates.synced,
+    caches.clusterAnalysisTemplates.synced,
+    jobs.synced,
+  ]).then(
     () => queue.run(signal),
     () => {},
   )
@@ -240,7 +272,7 @@ function stored(
   const maskedMap = (map: Readonly<Record<string, string>>) =>
     Object.fromEntries(Object.entries(map).map(([key, value]) => [key, masked(value)]))
   const metadata = measured.metadata ? { metadata: maskedMap(measured.metadata) } : {}
-  const ofMetric = answer.metadata ? { metadata: maskedMap(answer.metadata) } : {}
+  const ofMetric: Pick<Answer, 'metadata'> = answer.metadata ? { metadata: maskedMap(answer.metadata) } : {}
   if (measured.kind === 'running') {
     return {
       ...ofMetric,
@@ -265,18 +297,32 @@ function stored(
   }
 }
 
-function deadlineMs(metric: Metric): number {
-  const { prometheus, web } = metric.provider
-  if (prometheus?.timeout !== undefined) return prometheus.timeout * 1000
-  if (web) return (web.timeoutSeconds && web.timeoutSeconds > 0 ? web.timeoutSeconds : 10) * 1000
-  return defaultDeadlineMs
+/** The metric with its secrets filled in. Plans name it as it is called without them. */
+function metricOf(run: AnalysisRun, name: string, secrets: Secrets): Metric {
+  const planned = resolveMetrics(run, () => 'temp-for-secret')
+  const index = planned.ok ? planned.metrics.findIndex((one) => one.name === name) : -1
+  const resolved = resolveMetrics(run, secrets.value)
+  if (!resolved.ok) throw new Error(resolved.message)
+  const metric = resolved.metrics[index]
+  if (!metric) throw new Error(`metric ${name} is not part of the run`)
+  return metric
+}
+
+function call(provider: Provider, input: MeasureInput, task: MeasureTask): Promise<Measured> {
+  if (task.action === 'run' || !task.measurement) return provider.run(input)
+  const ended: Measured = { kind: 'done', phase: 'Inconclusive', message: 'Metric Terminated' }
+  if (task.action === 'terminate')
+    return provider.terminate?.(input, task.measurement) ?? Promise.resolve(ended)
+  // Left behind by a controller whose provider was asynchronous: measured anew.
+  return provider.resume?.(input, task.measurement) ?? provider.run(input)
 }
 
 /** A finished Job wakes its run at once instead of at the next poll. */
 function followJobs(
   options: AnalysisControllerOptions,
-  wake: (runKey: string) => void,
+  wake: (runKey: string, metric: string) => void,
 ): Informer<KubeObject> {
+  const namespace = options.env['ARGO_ROLLOUTS_ANALYSIS_JOB_NAMESPACE'] || options.namespace
   const informer = startInformer<
     KubeObject & { status?: { conditions?: readonly { type: string }[] } }
   >({
@@ -285,7 +331,8 @@ function followJobs(
     signal: options.signal,
     resource: resources.jobs,
     labelSelector: 'analysisrun.argoproj.io/uid',
-    ...(options.namespace ? { namespace: options.namespace } : {}),
+    ...(namespace ? { namespace } : {}),
+    ...(options.onError ? { onError: (error) => options.onError?.('jobs', error) } : {}),
   })
   informer.subscribe((change) => {
     if (
@@ -294,7 +341,8 @@ function followJobs(
       return
     const annotations = change.object.metadata.annotations ?? {}
     const name = annotations['analysisrun.argoproj.io/name']
-    if (name) wake(`${annotations['analysisrun.argoproj.io/namespace']}/${name}`)
+    const metric = annotations['analysisrun.argoproj.io/metric-name'] ?? ''
+    if (name) wake(`${annotations['analysisrun.argoproj.io/namespace']}/${name}`, metric)
   })
   return informer
 }

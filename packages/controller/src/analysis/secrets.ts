@@ -1,5 +1,5 @@
 import type { AnalysisRun } from '@serinus/api'
-import { type KubeClient, type KubeObject, resources } from '@serinus/kube'
+import { ApiError, type KubeClient, type KubeObject, resources } from '@serinus/kube'
 
 /** The secret values of a run's arguments; they are read for one pass and never stored. */
 export type Secrets = {
@@ -9,10 +9,14 @@ export type Secrets = {
   readonly mask: (text: string) => string
 } & ({ readonly ok: true } | { readonly ok: false; readonly message: string })
 
-/** Reads the secrets that arguments name, from the run's own namespace (spec analysis-and-experiments 2.9). */
+/**
+ * Reads the secrets that arguments name, from the run's own namespace (spec analysis-and-experiments 2.9). A missing one is
+ * an answer that ends the run; an API that is away for a while is none, and rejects, so that the pass is tried again.
+ */
 export async function secretsOf(client: KubeClient, run: AnalysisRun): Promise<Secrets> {
   const references = (run.spec.args ?? []).flatMap((arg) =>
-    arg.valueFrom?.secretKeyRef ? [arg.valueFrom.secretKeyRef] : [],
+    // A value written out wins over the secret, which then need not exist.
+    arg.value === undefined && arg.valueFrom?.secretKeyRef ? [arg.valueFrom.secretKeyRef] : [],
   )
   const values = new Map<string, string>()
   let problem: string | null = null
@@ -29,10 +33,11 @@ export async function secretsOf(client: KubeClient, run: AnalysisRun): Promise<S
       if (data === undefined) problem ??= `key '${key}' does not exist in secret '${name}'`
       else values.set(`${name}/${key}`, Buffer.from(data, 'base64').toString('utf8'))
     } catch (error) {
-      problem ??= error instanceof Error ? error.message : String(error)
+      if (!(error instanceof ApiError) || error.code === 429 || error.code >= 500) throw error
+      problem ??= error.message
     }
   }
-  const longestFirst = [...new Set(values.values())]
+  const longestFirst = [...new Set([...values.values()].flatMap(spellings))]
     .filter((text) => text !== '')
     .sort((a, b) => b.length - a.length)
   return {
@@ -41,4 +46,23 @@ export async function secretsOf(client: KubeClient, run: AnalysisRun): Promise<S
       longestFirst.reduce((masked, secret) => masked.replaceAll(secret, '*****'), text),
     ...(problem === null ? { ok: true } : { ok: false, message: problem }),
   }
+}
+
+/** A secret as it may stand in a stored text: as it is, in a URL, in a form, in JSON. */
+function spellings(secret: string): readonly string[] {
+  const inForm = new URLSearchParams({ '': secret }).toString().slice(1)
+  const inJson = JSON.stringify(secret).slice(1, -1)
+  const inHtmlSafeJson = inJson.replace(
+    /[<>&]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+  return [
+    secret,
+    URL.canParse(secret) ? new URL(secret).href : secret,
+    encodeURIComponent(secret),
+    inForm,
+    inForm.replaceAll('%7E', '~').replaceAll('*', '%2A'),
+    inJson,
+    inHtmlSafeJson,
+  ]
 }

@@ -28,14 +28,18 @@ export async function applyWrites(
 ): Promise<readonly Outcome[]> {
   const outcomes: Outcome[] = []
   const failed = new Set<string>()
-  for (const write of writes) {
+  const versions = new Map<string, string>()
+  for (const planned of writes) {
+    const write = afterOwnWrites(planned, versions)
     if (write.requires?.some((id) => failed.has(id))) {
       failed.add(write.id)
       outcomes.push({ id: write.id, kind: 'skipped', write })
       continue
     }
     try {
-      outcomes.push({ id: write.id, kind: 'done', write, object: await send(client, write) })
+      const object = await send(client, write)
+      if (object) versions.set(targetOf(write), object.metadata.resourceVersion ?? '')
+      outcomes.push({ id: write.id, kind: 'done', write, object })
     } catch (error) {
       failed.add(write.id)
       const reason = error instanceof ApiError ? error.reason : 'Unreachable'
@@ -44,6 +48,21 @@ export async function applyWrites(
     }
   }
   return outcomes
+}
+
+function targetOf(write: Write): string {
+  const { namespace, name } = write.kind === 'create' ? write.object.metadata : write.key
+  return `${write.resource.plural}/${namespace}/${name}`
+}
+
+/** A precondition guards against the writes of others; an earlier write of the same pass must not fail it. */
+function afterOwnWrites(write: Write, versions: ReadonlyMap<string, string>): Write {
+  if (write.kind !== 'patch') return write
+  const own = versions.get(targetOf(write))
+  const body = write.patch.body as { readonly metadata?: { readonly resourceVersion?: string } }
+  if (own === undefined || body.metadata?.resourceVersion === undefined) return write
+  const metadata = { ...body.metadata, resourceVersion: own }
+  return { ...write, patch: { ...write.patch, body: { ...body, metadata } } }
 }
 
 async function send(client: KubeClient, write: Write): Promise<KubeObject | null> {

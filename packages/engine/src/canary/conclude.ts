@@ -59,7 +59,9 @@ export function madeProgress(before: RolloutStatus, after: LooseStatus): boolean
     n(after.availableReplicas) > n(before.availableReplicas) ||
     after.stableRS !== before.stableRS ||
     (before.currentStepIndex !== undefined && after.currentStepIndex !== before.currentStepIndex) ||
-    after.currentStepHash !== before.currentStepHash
+    after.currentStepHash !== before.currentStepHash ||
+    // An update without steps has no index that could tell its beginning.
+    after.currentPodHash !== before.currentPodHash
   )
 }
 

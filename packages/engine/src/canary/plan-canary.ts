@@ -27,8 +27,11 @@ export function planCanary(
   countPods(facts, draft)
   restartOnChange(facts, draft)
   judge(facts, draft)
+  // Effects follow what every later pass would judge again. A step or a promotion is acted on once it is stored:
+  // a process that died between the act and the record would take the act back, and do it again.
+  const position = positionOf(facts, draft.status)
   // Weights first: a step may be complete by a weight that only now is seen to be in effect.
-  recordWeights(facts, draft, desiredRoutes(facts, positionOf(facts, draft.status)))
+  recordWeights(facts, draft, desiredRoutes(facts, position))
   advance(facts, draft)
   promote(facts, draft)
   const timedOut = hasTimedOut(facts, draft, positionOf(facts, draft.status))
@@ -36,7 +39,6 @@ export function planCanary(
     abort(facts, draft, timedOutMessage(facts))
   }
 
-  const position = positionOf(facts, draft.status)
   const routes = desiredRoutes(facts, position)
   syncRevision(facts, draft)
   switchServices(facts, draft, position)
@@ -48,7 +50,7 @@ export function planCanary(
   tellInconclusive(draft)
   sayWhatIsMissing(facts, draft, routes)
   if (snapshot.rollout.spec.paused) draft.waits.unshift({ kind: 'user-pause' })
-  if (position.aborted) draft.waits.unshift({ kind: 'aborted', reason: draft.abortCause ?? '' })
+  if (draft.status.abort) draft.waits.unshift({ kind: 'aborted', reason: draft.abortCause ?? '' })
   return {
     writes: draft.writes,
     routes,

@@ -13,7 +13,7 @@ import {
 } from '@serinus/api'
 import type { Draft } from '../draft.ts'
 import type { Sized } from '../replica-sets.ts'
-import { addPause, hasPause, pauseReasons } from './advance.ts'
+import { addPause, hasPause, pauseReasons, positionOf } from './advance.ts'
 import type { CanaryFacts, Position } from './facts.ts'
 
 type RunKind = 'Step' | 'Background'
@@ -95,8 +95,13 @@ export function arrangeRuns(facts: CanaryFacts, draft: Draft, position: Position
     } = draft.status.canary ?? {}
     if (draft.status.canary) draft.status.canary = canary
   } else {
-    arrange(facts, draft, stepWish(facts, position))
-    arrange(facts, draft, backgroundWish(facts, position))
+    // What this pass has decided beyond `position` is acted on when it is stored.
+    const decided = positionOf(facts, draft.status)
+    const isOver = decided.promoted || decided.aborted
+    if (!isOver && decided.index === position.index) {
+      arrange(facts, draft, stepWish(facts, position))
+    }
+    if (!isOver) arrange(facts, draft, backgroundWish(facts, position))
     for (const key of [
       'currentBackgroundAnalysisRunStatus',
       'currentStepAnalysisRunStatus',
@@ -157,7 +162,26 @@ function arrange(facts: CanaryFacts, draft: Draft, wish: Wish): void {
   if (wish.kind === 'Step' && (draft.status.pauseConditions?.length ?? 0) > 0) return
   if (hasPause(draft, pauseReasons.inconclusiveRun)) return
   if (recorded && !stale && !needsNew(facts, recorded)) return
-  start(facts, draft, wish)
+  const orphan = unrecordedRun(facts, wish, recorded?.name)
+  if (orphan) setRecorded(draft, wish, { name: orphan.metadata.name, status: '' })
+  else start(facts, draft, wish)
+}
+
+/** The run of a process that died between creating it and recording it; asking twice would leave two answers. */
+function unrecordedRun(
+  facts: CanaryFacts,
+  wish: Wish,
+  recorded: string | undefined,
+): AnalysisRun | undefined {
+  const index = wish.index === null ? undefined : String(wish.index)
+  return facts.snapshot.analysisRuns.find((run) => {
+    const { name, labels, deletionTimestamp } = run.metadata
+    const isOver = isFinal(run) || run.spec.terminate === true || deletionTimestamp !== undefined
+    if (isOver || name === recorded) return false
+    const isAnswer =
+      labels?.[labelKeys.rolloutType] === wish.kind && labels[labelKeys.stepIndex] === index
+    return isAnswer && labels?.[hashLabel] === facts.newSet.hash
+  })
 }
 
 /** After an inconclusive run that a user resumed from, and after a retry, the same question is asked anew. */

@@ -34,8 +34,8 @@ export class World {
   broken = new Set<string>()
   /** Effects that never happen, by write id or `routes`; the planner is told of them as by the real shell. */
   fails: (id: string) => boolean = () => false
-  /** The process dies after every single effect; what it kept in memory is lost. */
-  crashes = false
+  /** Whether the process dies right after its n-th effect, from 1: the rest of its plan and its memory are lost. */
+  diesAfter: (effect: number) => boolean = () => false
   /** Sees every pass before its effects. */
   observe: (pass: Pass) => void = () => {}
   readonly writes: Write[] = []
@@ -45,6 +45,7 @@ export class World {
   #checkAt: number | null = null
   #version = 1
   #failures: readonly EffectFailure[] = []
+  #effects = 0
   /** When the pods of a ReplicaSet were created. */
   readonly #pods = new Map<string, number[]>()
 
@@ -68,6 +69,11 @@ export class World {
       metadata: { ...rollout.metadata, uid: 'uid-1', generation: 1, resourceVersion: '1' },
     }
     this.settle()
+  }
+
+  /** How many effects have succeeded so far. */
+  get effects(): number {
+    return this.#effects
   }
 
   get status(): NonNullable<Rollout['status']> {
@@ -94,7 +100,7 @@ export class World {
 
   /** Plans and applies until nothing more is written at this instant. */
   settle(): void {
-    for (let pass = 0; pass < (this.crashes ? 200 : 50); pass++) {
+    for (let pass = 0; pass < 100; pass++) {
       const snapshot = this.snapshot()
       const plan = planRollout(snapshot, this.now)
       this.observe({ snapshot, now: this.now, plan })
@@ -222,24 +228,30 @@ export class World {
       failed.add(id)
       failures.push({ id, effect, reason: 'Forbidden', message: `${id} is forbidden`, since })
     }
+    let died = false
+    const succeed = (id: string) => {
+      done.add(id)
+      this.#effects++
+      died = this.diesAfter(this.#effects)
+    }
     const creates = plan.writes.filter((write) => write.kind === 'create')
     const others = plan.writes.filter((write) => write.kind !== 'create')
     for (const effect of [...creates, 'routes' as const, ...others]) {
-      if (this.crashes && done.size > 0) break
+      if (died) break
       if (effect === 'routes') {
         if (plan.routes && this.fails('routes')) fail('routes', 'routes')
-        else if (this.#route(plan.routes)) done.add('routes')
+        else if (this.#route(plan.routes)) succeed('routes')
       } else if (effect.requires?.some((id) => failed.has(id))) {
         failed.add(effect.id)
       } else if (this.fails(effect.id)) {
         fail(effect.id, 'write')
       } else {
         this.#apply(effect)
-        done.add(effect.id)
+        succeed(effect.id)
       }
     }
     this.transitions.push(...plan.transitions.filter(({ after }) => !after || done.has(after)))
-    if (this.crashes && done.size > 0) {
+    if (died) {
       this.#failures = []
       this.#statusDeferredSince = null
       return true

@@ -1,0 +1,42 @@
+import type { Rollout } from '@serinus/api'
+import { type Controller, type ControllerOptions, startController } from '@serinus/controller'
+import type { SeededRandom } from '@serinus/kube'
+import { type Notifier, startNotifier } from '@serinus/notifications'
+
+export interface ServiceOptions extends ControllerOptions {
+  /** Where the central notification configuration and the outboxes are. */
+  readonly controllerNamespace: string
+  readonly random: SeededRandom
+  /** Names this process. */
+  readonly holder: string
+}
+
+export interface Service extends Controller {
+  readonly notifier: Notifier
+}
+
+/** The controller and, beside it, the notifier that tells people what the controller stored. */
+export function startService(options: ServiceOptions): Service {
+  let notifier: Notifier | null = null
+  const controller = startController({
+    ...options,
+    onStored: (rollout: Rollout) => {
+      notifier?.observe(rollout)
+      options.onStored?.(rollout)
+    },
+  })
+  notifier = startNotifier({
+    client: options.client,
+    clock: options.clock,
+    signal: options.signal,
+    controllerNamespace: options.controllerNamespace,
+    fetch: (request) => options.fetch(request),
+    random: options.random,
+    recorder: controller.recorder,
+    holder: options.holder,
+    rollouts: controller.caches.rollouts,
+    analysisRuns: controller.caches.analysisRuns,
+    onError: (error) => options.onError?.('notifications', error),
+  })
+  return { ...controller, notifier }
+}

@@ -1,0 +1,21 @@
+import type { KubeObject } from '@serinus/kube'
+
+/** Requests that the cluster makes by itself towards an Ingress or a Service (spec embedded-cluster 5). */
+export interface Load {
+  readonly requestsPerSecond: number
+  readonly headers: Headers
+}
+
+const prefix = 'sim.serinus.dev'
+
+/** `requests-per-second: "200"`, `request-headers: "X-Canary-User: true; Cookie: beta=always"`; what cannot be read counts as absent. */
+export function loadOf(object: KubeObject): Load {
+  const annotations = object.metadata.annotations ?? {}
+  const rate = Number(annotations[`${prefix}/requests-per-second`])
+  const headers = new Headers()
+  for (const line of (annotations[`${prefix}/request-headers`] ?? '').split(';')) {
+    const [, name, value] = /^\s*([\w-]+)\s*:\s*(.*?)\s*$/.exec(line) ?? []
+    if (name && value !== undefined) headers.append(name, value)
+  }
+  return { requestsPerSecond: rate > 0 && Number.isFinite(rate) ? rate : 0, headers }
+}
