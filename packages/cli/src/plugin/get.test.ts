@@ -155,7 +155,7 @@ test('with a workload reference the pods are found by the selector of the worklo
   const cluster = new TestCluster().put(
     rollout('x', { spec: { workloadRef, selector: undefined, template: undefined } }),
     { ...rollout('web'), apiVersion: 'apps/v1', kind: 'Deployment' },
-    replicaSet('x', { hash: 'h', revision: 1, replicas: 1, labels: { app: 'web' } }),
+    replicaSet('x', { hash: 'h', revision: 1, replicas: 1 }),
   )
   await run(cluster, 'get rollout x')
   expect(cluster.requests.map(({ text }) => text)).toContain(

@@ -7,6 +7,7 @@ import {
   SeededRandom,
   VirtualClock,
   type WatchEvent,
+  type WatchOptions,
 } from '@serinus/kube'
 import { queryInstant } from '@serinus/promql'
 import type { Pod } from '../pods/pod.ts'
@@ -20,7 +21,13 @@ export class TrafficWorld implements AsyncDisposable {
   readonly traffic: Traffic
   readonly #ended = new AbortController()
   readonly #objects = new Map<string, Map<string, KubeObject>>()
-  readonly #watchers = new Map<string, Set<(event: WatchEvent<KubeObject>) => void>>()
+  /** Everything that was ever told, so that a watch misses nothing since its list. */
+  readonly #log: {
+    readonly version: number
+    readonly kind: string
+    readonly event: WatchEvent<KubeObject>
+  }[] = []
+  readonly #wakes = new Set<() => void>()
   #version = 0
 
   constructor(options: { readonly seed?: string; readonly propagationDelayMs?: number } = {}) {
@@ -43,7 +50,7 @@ export class TrafficWorld implements AsyncDisposable {
     for (const object of objects) {
       const stored = {
         ...object,
-        metadata: { ...object.metadata, resourceVersion: String(++this.#version) },
+        metadata: { ...object.metadata, resourceVersion: String(this.#version + 1) },
       }
       const list = this.#listOf(object.kind)
       const type = list.has(keyOf(object)) ? 'MODIFIED' : 'ADDED'
@@ -55,7 +62,6 @@ export class TrafficWorld implements AsyncDisposable {
 
   async remove(object: KubeObject): Promise<void> {
     this.#listOf(object.kind).delete(keyOf(object))
-    this.#version++
     this.#tell(object.kind, { type: 'DELETED', object })
     await this.clock.settle()
   }
@@ -86,7 +92,8 @@ export class TrafficWorld implements AsyncDisposable {
   }
 
   #tell(kind: string, event: WatchEvent<KubeObject>): void {
-    for (const watcher of this.#watchers.get(kind) ?? []) watcher(event)
+    this.#log.push({ version: ++this.#version, kind, event })
+    for (const wake of this.#wakes) wake()
   }
 
   #client(): KubeClient {
@@ -102,30 +109,35 @@ export class TrafficWorld implements AsyncDisposable {
         items: [...this.#listOf(resource.kind).values()] as unknown as T[],
         resourceVersion: String(this.#version),
       }),
-      watch: <T extends KubeObject>(resource: Resource, options?: { signal?: AbortSignal }) =>
-        this.#watch(resource.kind, options?.signal) as AsyncIterable<WatchEvent<T>>,
+      watch: <T extends KubeObject>(resource: Resource, options: WatchOptions = {}) =>
+        this.#watch(resource.kind, options) as AsyncIterable<WatchEvent<T>>,
     }
   }
 
-  async *#watch(kind: string, signal?: AbortSignal): AsyncIterable<WatchEvent<KubeObject>> {
-    const events: WatchEvent<KubeObject>[] = []
-    let wake = () => {}
-    const watcher = (event: WatchEvent<KubeObject>) => {
-      events.push(event)
-      wake()
-    }
-    const watchers = this.#watchers.get(kind) ?? new Set()
-    this.#watchers.set(kind, watchers.add(watcher))
-    signal?.addEventListener('abort', () => wake())
+  async *#watch(
+    kind: string,
+    { resourceVersion, signal }: WatchOptions,
+  ): AsyncIterable<WatchEvent<KubeObject>> {
+    const from = Number(resourceVersion)
+    let next = this.#log.findIndex(({ version }) => version > from)
+    if (next < 0) next = this.#log.length
     while (!signal?.aborted) {
-      const event = events.shift()
-      if (event) yield event
-      else
-        await new Promise<void>((resolve) => {
-          wake = resolve
-        })
+      const entry = this.#log[next]
+      if (entry) {
+        next++
+        if (entry.kind === kind) yield entry.event
+        continue
+      }
+      await new Promise<void>((resolve) => {
+        const wake = () => {
+          this.#wakes.delete(wake)
+          signal?.removeEventListener('abort', wake)
+          resolve()
+        }
+        this.#wakes.add(wake)
+        signal?.addEventListener('abort', wake)
+      })
     }
-    watchers.delete(watcher)
   }
 }
 

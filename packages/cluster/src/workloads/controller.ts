@@ -37,7 +37,7 @@ export interface Caches {
 
 /** Index of pods and ReplicaSets by the uid of their controller. */
 export const byController = 'controller'
-/** Index of pods by namespace that nobody controls: candidates for adoption. */
+/** Index of pods and ReplicaSets by namespace that nobody controls: candidates for adoption. */
 export const orphans = 'orphans'
 /** Index of pods by node; empty string: not bound yet. */
 export const byNode = 'node'

@@ -7,6 +7,7 @@ import {
   isTerminating,
   objectKey,
   onEachChange,
+  orphans,
   startController,
 } from './controller.ts'
 import {
@@ -82,9 +83,12 @@ export function startDeploymentController(context: Context): void {
   /** Takes over matching ReplicaSets of nobody and lets those go that match no more. */
   async function claimReplicaSets(deployment: Deployment): Promise<readonly ReplicaSet[]> {
     const owned: ReplicaSet[] = []
-    for (const set of replicaSets.list(deployment.metadata.namespace)) {
+    const candidates = [
+      ...replicaSets.byIndex(byController, deployment.metadata.uid ?? ''),
+      ...replicaSets.byIndex(orphans, deployment.metadata.namespace ?? ''),
+    ]
+    for (const set of candidates) {
       const owner = controllerOf(set)
-      if (owner && owner.uid !== deployment.metadata.uid) continue
       const matches = matchesLabelSelector(deployment.spec.selector, set.metadata.labels ?? {})
       if (owner && matches) owned.push(set)
       else if (deployment.metadata.deletionTimestamp || set.metadata.deletionTimestamp) continue

@@ -143,13 +143,18 @@ function startCaches(options: WorkloadsOptions): Caches {
     const owner = controllerOf(object)
     return owner ? [owner.uid] : []
   }
+  const orphanNamespace = (object: KubeObject): readonly string[] =>
+    controllerOf(object) ? [] : [object.metadata.namespace ?? '']
   return {
     pods: follow<Pod>(resources.pods, {
       [byController]: controllerUid,
-      [orphans]: (pod) => (controllerOf(pod) ? [] : [pod.metadata.namespace ?? '']),
+      [orphans]: orphanNamespace,
       [byNode]: (pod) => [pod.spec.nodeName ?? ''],
     }),
-    replicaSets: follow<ReplicaSet>(resources.replicaSets, { [byController]: controllerUid }),
+    replicaSets: follow<ReplicaSet>(resources.replicaSets, {
+      [byController]: controllerUid,
+      [orphans]: orphanNamespace,
+    }),
     deployments: follow(resources.deployments),
     jobs: follow(resources.jobs),
     services: follow(resources.services),
