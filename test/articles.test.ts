@@ -32,22 +32,19 @@ const weight = (rollout: StoredRollout) => rollout.status?.canary?.weights?.cana
 test('the complete production example passes 10, 30, 60 and 100 on a good image and waits at its gate [api 52]', async () => {
   await using world = await productionWorld('my-app:v1')
   await world.setImage('my-app', 'my-app:v2')
-  const seen: number[] = []
-  const note = (rollout: StoredRollout) => {
-    if (seen.at(-1) !== weight(rollout)) seen.push(weight(rollout))
-  }
-  await world.until('my-app', (rollout) => {
-    note(rollout)
-    return rollout.status?.currentStepIndex === 4 && rollout.status.phase === 'Paused'
-  })
+  await world.until(
+    'my-app',
+    (rollout) => rollout.status?.currentStepIndex === 4 && rollout.status.phase === 'Paused',
+  )
   await world.pass(1_200_000)
   expect((await world.rollout('my-app')).status?.currentStepIndex).toBe(4)
   await world.promote('my-app')
-  await world.until('my-app', (rollout) => {
-    note(rollout)
-    return rollout.status?.stableRS === rollout.status?.currentPodHash
-  })
-  expect(seen).toEqual([0, 10, 30, 60, 100])
+  await world.until(
+    'my-app',
+    (rollout) => rollout.status?.stableRS === rollout.status?.currentPodHash,
+  )
+  const moves = (await world.events('TrafficWeightUpdated')).map(({ message }) => message)
+  expect(moves.map((text) => Number(/to (\d+)$/.exec(text)?.[1]))).toEqual([0, 10, 30, 60, 100, 0])
   expect((await world.events('CanaryUnderscaled')).length).toBe(1)
   const runs = await world.client.list<AnalysisRun & KubeObject>(kinds.analysisRuns)
   expect(

@@ -70,6 +70,11 @@ export async function virtualCluster(options: VirtualClusterOptions = {}): Promi
   for (const kind of Object.values(kinds)) {
     await client.create(resources.customResourceDefinitions, crd(kind) as unknown as KubeObject)
   }
+  await client.create(resources.namespaces, {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name: 'argo-rollouts' },
+  } as KubeObject)
   const counted = countRequests(httpClient(cluster.api.handleTrusted))
   let writes = 0
   /** The connection of one controller: it is cut when that controller dies. */

@@ -59,7 +59,9 @@ test('the pipeline of article 1 tells Slack and PagerDuty of a failed analysis e
     '*Strategy*\nCanary',
     '*Image*\n`my-service:v2`',
   ])
-  expect(world.slack('incidents').map(({ text }) => text)).toEqual(['Rollback occurred: my-service'])
+  expect(world.slack('incidents').map(({ text }) => text)).toEqual([
+    'Rollback occurred: my-service',
+  ])
   expect(world.slack().every(({ token }) => token === 'xoxb-your-slack-bot-token')).toBe(true)
   expect(world.slack()).toHaveLength(3)
   expect(world.pagerduty()).toEqual([
@@ -87,7 +89,9 @@ test('an analysis that ends in Error reaches the channel of article 1 with the s
   const world = new World()
   const annotations = apply(world, 'article-1.yaml')
   await world.start()
-  const stored = await world.store(rollout({ annotations, revision: 2, status: updating, generation: 2 }))
+  const stored = await world.store(
+    rollout({ annotations, revision: 2, status: updating, generation: 2 }),
+  )
   world.put(analysisRun(stored, { phase: 'Error' }))
   await world.pass(5_000)
   expect(world.slack('deploy-failures').map(({ text }) => text?.split('\n')[0])).toEqual([
@@ -108,7 +112,11 @@ test('the ConfigMap of article 2 is read under its name and its messages say the
   expect(abort).toContain('Rollout *my-app* aborted in namespace *default*')
   expect(abort).toContain('Reason: RolloutAborted: Rollout aborted update to revision 2')
   expect(abort).toContain('Canary weight at time of abort: bbb')
-  expect(world.events('NotificationConfigName').map(({ message, involvedObject }) => [involvedObject.name, message])).toEqual([
+  expect(
+    world
+      .events('NotificationConfigName')
+      .map(({ message, involvedObject }) => [involvedObject.name, message]),
+  ).toEqual([
     [
       'argo-rollouts-notification-cm',
       'argo-rollouts-notification-cm is read, but the expected name is argo-rollouts-notification-configmap',
@@ -125,7 +133,9 @@ test('a deploy and a manual gate are told as article 2 configures them', async (
   await world.store(rollout({ ...facts, revision: 1, status: healthy }))
   const update = { ...facts, revision: 2, generation: 2 }
   const pauseConditions = [{ reason: 'CanaryPauseStep', startTime: '2026-08-01T12:01:00Z' }]
-  await world.store(rollout({ ...update, status: { ...updating, currentStepIndex: 1, pauseConditions } }))
+  await world.store(
+    rollout({ ...update, status: { ...updating, currentStepIndex: 1, pauseConditions } }),
+  )
   await world.pass(5_000)
   expect(world.slack('#deploys-team-a').map(({ text }) => text?.split('\n')[0])).toEqual([
     ':white_check_mark: Rollout *my-app* completed successfully.',

@@ -50,7 +50,10 @@ const entries: readonly Entry[] = [
   plain('analysis-run-started', 'analysis run has been started', good),
   plain('analysis-run-completed', 'analysis run has ended: {{.analysisRun.status.phase}}', good),
   plain('analysis-run-successful', 'analysis run was successful', good),
-  { ...plain('analysis-run-inconclusive', 'analysis run is inconclusive', doubtful), tellsWhy: true },
+  {
+    ...plain('analysis-run-inconclusive', 'analysis run is inconclusive', doubtful),
+    tellsWhy: true,
+  },
   plain('rollout-resumed', 'has been resumed', good),
   { ...plain('rollout-degraded', 'is degraded', bad), tellsWhy: true },
   plain('rollout-healthy', 'is healthy', good),

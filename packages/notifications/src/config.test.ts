@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { catalogue } from './catalogue.ts'
 import { type ParsedConfig, parseConfig, withAlias } from './config.ts'
 import { findingText } from './finding.ts'
+import { resolveReferences } from './secret-references.ts'
 import { configMap, manifests, secret } from './test-world.ts'
 
 function parse(
@@ -22,7 +23,10 @@ test('the configuration of article 1 has no finding at all', () => {
   const { config, findings } = parseConfig(map, itsSecret)
   expect(findings).toEqual([])
   expect([...config.services.keys()].sort()).toEqual(['pagerduty-v2', 'slack'])
-  expect(config.services.get('pagerduty-v2')).toMatchObject({ kind: 'ready', type: { type: 'pagerdutyv2' } })
+  expect(config.services.get('pagerduty-v2')).toMatchObject({
+    kind: 'ready',
+    type: { type: 'pagerdutyv2' },
+  })
 })
 
 test('a template that does not parse costs itself alone and is named with key and line [notifications 8]', () => {
@@ -51,7 +55,10 @@ test('an unknown service type costs itself alone and names the nearest [notifica
 })
 
 test('a reference to a missing key of the Secret names it and the keys that exist', () => {
-  const { config, findings } = parse({ 'service.slack': 'token: $slack-tokn' }, { 'slack-token': 'xoxb' })
+  const { config, findings } = parse(
+    { 'service.slack': 'token: $slack-tokn' },
+    { 'slack-token': 'xoxb' },
+  )
   expect(config.services.get('slack')?.kind).toBe('broken')
   expect(findings).toMatchObject([
     { code: 'SecretKeyMissing', value: '$slack-tokn', suggestion: 'slack-token' },
@@ -62,8 +69,18 @@ test('a reference to a missing key of the Secret names it and the keys that exis
 })
 
 test('references are matched greedily, hyphens included [notifications 7]', () => {
-  const data = { 'service.webhook': 'url: https://h.example\nheaders: [{name: A, value: Bearer $tok-en/$b}]' }
+  const data = {
+    'service.webhook': 'url: https://h.example\nheaders: [{name: A, value: Bearer $tok-en/$b}]',
+  }
   expect(parse(data, { 'tok-en': '1', b: '2' }).findings).toEqual([])
+  const known = new Map([
+    ['tok-en', '1'],
+    ['b', '2'],
+  ])
+  expect(resolveReferences('Bearer $tok-en/$b', known)).toEqual({
+    value: 'Bearer 1/2',
+    missing: [],
+  })
   const { findings } = parse(data, { tok: '1', b: '2' })
   expect(findings).toMatchObject([{ code: 'SecretKeyMissing', value: '$tok-en' }])
 })
@@ -72,12 +89,27 @@ test.each([
   ['trigger.x', '- when: 1 ==\n  send: [a]', 'ExprCompile', 'data["trigger.x"][0].when'],
   ['trigger.x', '- send: a', 'TriggerParse', 'data["trigger.x"][0].send'],
   ['trigger.x', 'send: [a]', 'TriggerParse', 'data["trigger.x"]'],
-  ['trigger.x', '- send: [rollout-abortd]', 'TriggerSendsUnknownTemplate', 'data["trigger.x"][0].send'],
+  [
+    'trigger.x',
+    '- send: [rollout-abortd]',
+    'TriggerSendsUnknownTemplate',
+    'data["trigger.x"][0].send',
+  ],
   ['service.slack.a.b', 'token: t', 'ServiceKeyInvalid', 'data["service.slack.a.b"]'],
   ['service.slack', 'token: [', 'ServiceOptionsInvalid', 'data["service.slack"]'],
-  ['template.x', 'slack: {atachments: a}', 'TemplateFieldUnknown', 'data["template.x"].slack.atachments'],
+  [
+    'template.x',
+    'slack: {atachments: a}',
+    'TemplateFieldUnknown',
+    'data["template.x"].slack.atachments',
+  ],
   ['templates.x', 'message: a', 'KeyUnknown', 'data["templates.x"]'],
-  ['subscriptions', '- recipients: [slack:a]\n  selector: "a b"', 'ConfigUnparsable', 'data["subscriptions"][0].selector'],
+  [
+    'subscriptions',
+    '- recipients: [slack:a]\n  selector: "a b"',
+    'ConfigUnparsable',
+    'data["subscriptions"][0].selector',
+  ],
 ])('%s: %j is found as %s and leaves the rest alone', (key, text, code, path) => {
   const { config, findings } = parse({ [key]: text, 'trigger.good': '- send: [rollout-aborted]' })
   expect(findings).toContainEqual(expect.objectContaining({ code, path }))
@@ -89,7 +121,18 @@ test('field names match in any case and numbers stand for text', () => {
     'template.x': 'message: 5\npagerdutyV2: {Summary: s, DEDUPKEY: 7}',
   })
   expect(findings).toEqual([])
-  expect([...(config.templates.get('x')?.blocks.get('pagerdutyv2')?.keys() ?? [])]).toEqual(['summary', 'dedupKey'])
+  expect([...(config.templates.get('x')?.blocks.get('pagerdutyv2')?.keys() ?? [])]).toEqual([
+    'summary',
+    'dedupKey',
+  ])
+})
+
+test('a dollar can be written twice and names with dots stand in braces', () => {
+  const known = new Map([['a.b', 'x']])
+  expect(resolveReferences({ $$: ['$$5 ${a.b}', '${c}'] }, known)).toEqual({
+    value: { $: ['$5 x', '${c}'] },
+    missing: ['c'],
+  })
 })
 
 test('a newline at the end of a secret is left out and mentioned', () => {

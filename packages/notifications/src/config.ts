@@ -181,11 +181,14 @@ class Draft {
     const [kind, name] = dot < 0 ? [key, ''] : [key.slice(0, dot), key.slice(dot + 1)]
     switch (kind) {
       case 'service':
-        return this.#service(key, text)
+        this.#service(key, text)
+        return
       case 'template':
-        return this.#template(key, name, text)
+        this.#template(key, name, text)
+        return
       case 'trigger':
-        return this.#trigger(key, name, text)
+        this.#trigger(key, name, text)
+        return
       case 'defaultTriggers': {
         const triggers = this.#names(key, text)
         if (!triggers) return
@@ -194,14 +197,22 @@ class Draft {
         return
       }
       case 'subscriptions':
-        return this.#readSubscriptions(key, text)
+        this.#readSubscriptions(key, text)
+        return
       case 'context': {
         const value = this.#yaml(key, text, 'ConfigUnparsable')
         if (isObject(value)) this.#context = value
         return
       }
       default: {
-        const known = ['service', 'template', 'trigger', 'defaultTriggers', 'subscriptions', 'context']
+        const known = [
+          'service',
+          'template',
+          'trigger',
+          'defaultTriggers',
+          'subscriptions',
+          'context',
+        ]
         this.#find({
           code: 'KeyUnknown',
           severity: 'warning',
@@ -219,7 +230,8 @@ class Draft {
     for (const [name, conditions] of this.#triggers) {
       for (const { index, send } of conditions) {
         for (const template of send) {
-          if (this.#templates.has(template) || Object.hasOwn(catalogue, `template.${template}`)) continue
+          if (this.#templates.has(template) || Object.hasOwn(catalogue, `template.${template}`))
+            continue
           this.#find({
             code: 'TriggerSendsUnknownTemplate',
             severity: 'error',
@@ -348,7 +360,9 @@ class Draft {
         severity: 'error',
         path: pathOf(key),
         value: firstLine(text),
-        message: error ? error.message.split('\n')[0] ?? '' : 'a map such as message: "…" is expected',
+        message: error
+          ? (error.message.split('\n')[0] ?? '')
+          : 'a map such as message: "…" is expected',
       })
       return
     }

@@ -1,7 +1,7 @@
 import type { AnalysisRun, Rollout } from '@serinus/api'
 import { expect, test } from 'vitest'
 import { deriveEvents, nextSeen, type Seen } from './derive.ts'
-import { aborted, abortCause, analysisRun, healthy, rollout, updating } from './test-world.ts'
+import { abortCause, aborted, analysisRun, healthy, rollout, updating } from './test-world.ts'
 
 /** Reasons told for each state of a history, each state looked at once. */
 function history(states: readonly Rollout[], runs: readonly AnalysisRun[] = []) {
@@ -13,14 +13,22 @@ function history(states: readonly Rollout[], runs: readonly AnalysisRun[] = []) 
   })
 }
 
-const reasons = (events: readonly { readonly reason: string }[]) => events.map(({ reason }) => reason)
+const reasons = (events: readonly { readonly reason: string }[]) =>
+  events.map(({ reason }) => reason)
 const first = rollout({ revision: 1, status: healthy })
 const second = { revision: 2, generation: 2 }
 const update = (status: Partial<NonNullable<Rollout['status']>> = {}) =>
   rollout({ ...second, status: { ...updating, ...status } })
 
 test('the same state looked at again tells nothing', () => {
-  const told = history([first, first, update(), update(), rollout({ ...second, status: aborted }), rollout({ ...second, status: aborted })])
+  const told = history([
+    first,
+    first,
+    update(),
+    update(),
+    rollout({ ...second, status: aborted }),
+    rollout({ ...second, status: aborted }),
+  ])
   expect(told.filter((_, index) => index % 2 === 1).flat()).toEqual([])
 })
 
@@ -28,24 +36,41 @@ test('the same state gives the same ids, whoever looks', () => {
   const ids = (events: readonly { readonly id: string }[]) => events.map(({ id }) => id)
   const seen = nextSeen(first, [], null)
   const state = rollout({ ...second, status: aborted })
-  expect(ids(deriveEvents(state, [], seen))).toEqual(ids(deriveEvents(structuredClone(state), [], structuredClone(seen))))
+  expect(ids(deriveEvents(state, [], seen))).toEqual(
+    ids(deriveEvents(structuredClone(state), [], structuredClone(seen))),
+  )
 })
 
 test('a first deploy is added, updated, completed and healthy, and no step counts as completed', () => {
   const [events = []] = history([first])
-  expect(reasons(events)).toEqual(['RolloutAddedToInformer', 'RolloutUpdated', 'RolloutCompleted', 'RolloutHealthy'])
+  expect(reasons(events)).toEqual([
+    'RolloutAddedToInformer',
+    'RolloutUpdated',
+    'RolloutCompleted',
+    'RolloutHealthy',
+  ])
   expect(events.find(({ reason }) => reason === 'RolloutCompleted')?.initial).toBe(true)
 })
 
 test('an update that aborts is told once, with the cause', () => {
   const [, , events = []] = history([first, update(), rollout({ ...second, status: aborted })])
   expect(events).toMatchObject([
-    { reason: 'RolloutAborted', type: 'Warning', message: abortCause, triggers: ['on-rollout-aborted'], revision: 2 },
+    {
+      reason: 'RolloutAborted',
+      type: 'Warning',
+      message: abortCause,
+      triggers: ['on-rollout-aborted'],
+      revision: 2,
+    },
   ])
 })
 
 test('a status about the spec before an edit tells nothing of the edit', () => {
-  const stale = rollout({ revision: 2, generation: 3, status: { ...aborted, observedGeneration: '2' } })
+  const stale = rollout({
+    revision: 2,
+    generation: 3,
+    status: { ...aborted, observedGeneration: '2' },
+  })
   const [, events = []] = history([rollout({ revision: 1, generation: 2, status: aborted }), stale])
   expect(events).toEqual([])
 })
@@ -54,7 +79,11 @@ test('steps are completed one by one, and a gap tells each of them', () => {
   const [, one = [], rest = []] = history([first, update(), update({ currentStepIndex: 2 })])
   expect(reasons(one)).toEqual(['RolloutUpdated'])
   expect(rest).toMatchObject([
-    { reason: 'RolloutStepCompleted', stepIndex: 0, message: 'Rollout step 1/3 completed (setWeight: 10)' },
+    {
+      reason: 'RolloutStepCompleted',
+      stepIndex: 0,
+      message: 'Rollout step 1/3 completed (setWeight: 10)',
+    },
     { reason: 'RolloutStepCompleted', stepIndex: 1 },
   ])
 })
@@ -66,7 +95,11 @@ test('a full promotion completes no single step', () => {
 })
 
 test('a rollback to the stable version skips steps and completes nothing anew', () => {
-  const back = rollout({ revision: 3, generation: 3, status: { ...healthy, observedGeneration: '3', phase: 'Progressing' } })
+  const back = rollout({
+    revision: 3,
+    generation: 3,
+    status: { ...healthy, observedGeneration: '3', phase: 'Progressing' },
+  })
   const [, , events = []] = history([first, update(), back])
   expect(reasons(events)).toEqual(['RolloutUpdated', 'SkipSteps'])
 })
@@ -104,9 +137,14 @@ test('a second abort of one revision after a retry is another event', () => {
 })
 
 test('a missed progress deadline is told although nothing aborts', () => {
-  const late = update({ phase: 'Degraded', message: 'ProgressDeadlineExceeded: ReplicaSet "x" has timed out progressing.' })
+  const late = update({
+    phase: 'Degraded',
+    message: 'ProgressDeadlineExceeded: ReplicaSet "x" has timed out progressing.',
+  })
   const [, , events = []] = history([first, update(), late])
-  expect(events).toMatchObject([{ reason: 'RolloutDegraded', type: 'Warning', message: late.status?.message }])
+  expect(events).toMatchObject([
+    { reason: 'RolloutDegraded', type: 'Warning', message: late.status?.message },
+  ])
 })
 
 test('weights are told as they change', () => {
@@ -114,12 +152,13 @@ test('weights are told as they change', () => {
     canary: { weights: { canary: { weight }, stable: { weight: 100 - weight } } },
   })
   const told = history([first, update(weights(10)), update(weights(10)), update(weights(50))])
-  expect(told.map((events) => events.filter(({ reason }) => reason === 'TrafficWeightUpdated').map(({ message }) => message))).toEqual([
-    [],
-    ['Traffic weight updated to 10'],
-    [],
-    ['Traffic weight updated from 10 to 50'],
-  ])
+  expect(
+    told.map((events) =>
+      events
+        .filter(({ reason }) => reason === 'TrafficWeightUpdated')
+        .map(({ message }) => message),
+    ),
+  ).toEqual([[], ['Traffic weight updated to 10'], [], ['Traffic weight updated from 10 to 50']])
 })
 
 test.each([
@@ -136,7 +175,11 @@ test.each([
 
 test('a run that the controller ended because the update needs it no more tells no result', () => {
   const run = analysisRun(update(), { phase: 'Successful' })
-  const events = deriveEvents(update(), [{ ...run, spec: { ...run.spec, terminate: true } }], nextSeen(update(), [], null))
+  const events = deriveEvents(
+    update(),
+    [{ ...run, spec: { ...run.spec, terminate: true } }],
+    nextSeen(update(), [], null),
+  )
   expect(events).toEqual([])
 })
 

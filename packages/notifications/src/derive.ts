@@ -50,7 +50,7 @@ export interface Seen {
   readonly last: Observation | null
 }
 
-export interface Observation {
+interface Observation {
   readonly revision: number
   readonly podHash: string
   readonly stableRS: string
@@ -86,11 +86,7 @@ export function deriveEvents(
 }
 
 /** What is known after these events were dealt with. */
-export function nextSeen(
-  rollout: Rollout,
-  runs: readonly AnalysisRun[],
-  seen: Seen | null,
-): Seen {
+export function nextSeen(rollout: Rollout, runs: readonly AnalysisRun[], seen: Seen | null): Seen {
   const now = implied(rollout, runs, seen?.last ?? null).map((event) => event.id)
   const present = new Set(now)
   const older = (seen?.ids ?? []).filter((id) => !present.has(id)).slice(-rememberedIds)
@@ -207,7 +203,7 @@ function implied(
   events.push(...runEvents(rollout, runs, build))
   if (isCurrent) {
     events.push(...progress(rollout, last, build))
-    events.push(...verdicts(rollout, last, build))
+    events.push(...verdicts(rollout, last, { build, runs }))
   }
   return events
 }
@@ -228,7 +224,12 @@ function updates(rollout: Rollout, last: Observation | null, build: Build): Deri
   }
   if (!last) return events
   const steps = rollout.spec.strategy?.canary?.steps?.length ?? 0
-  if (last.revision !== revision && steps > 0 && status.currentStepIndex === steps && last.stableRS) {
+  if (
+    last.revision !== revision &&
+    steps > 0 &&
+    status.currentStepIndex === steps &&
+    last.stableRS
+  ) {
     const why = status.stableRS === hash ? 'stable' : 'rollback-window'
     events.push(build(rolloutEvents.skipSteps(why), [revision]))
   }
@@ -366,7 +367,11 @@ function range(from: number, to: number): readonly number[] {
   return Array.from({ length: Math.max(0, to - from) }, (_, index) => from + index)
 }
 
-function verdicts(rollout: Rollout, last: Observation | null, build: Build): DerivedEvent[] {
+function verdicts(
+  rollout: Rollout,
+  last: Observation | null,
+  { build, runs }: { readonly build: Build; readonly runs: readonly AnalysisRun[] },
+): DerivedEvent[] {
   const { status = {} } = rollout
   const revision = revisionOf(rollout)
   const stable = status.stableRS ?? ''
@@ -377,7 +382,12 @@ function verdicts(rollout: Rollout, last: Observation | null, build: Build): Der
     const said = progressing?.reason === 'RolloutAborted' ? progressing.message : undefined
     const facts = rolloutEvents.rolloutAborted(revision)
     const told = said ? { ...facts, message: said } : facts
-    const about = { abortMessage: told.message }
+    const about = {
+      abortMessage: told.message,
+      failedMetrics: ownRuns(rollout, runs)
+        .filter((run) => revisionOf(run) === revision)
+        .flatMap(failedMetricsOf),
+    }
     events.push(build(told, [revision, status.abortedAt], about))
   }
   const switched = !last || last.stableRS !== stable

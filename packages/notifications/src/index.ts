@@ -12,9 +12,22 @@ export {
   type ServiceEntry,
   withAlias,
 } from './config.ts'
-export { type DerivedEvent, deriveEvents, type FailedMetric, nextSeen, type Seen } from './derive.ts'
+export {
+  type DerivedEvent,
+  deriveEvents,
+  type FailedMetric,
+  nextSeen,
+  type Seen,
+} from './derive.ts'
 export { type Finding, type FindingCode, findingText } from './finding.ts'
-export { findService, findTemplate, type Found, type Layers } from './layers.ts'
+export {
+  builtinConfig,
+  type Found,
+  findService,
+  findTemplate,
+  findTrigger,
+  type Layers,
+} from './layers.ts'
 export {
   aliasName,
   configMapName,

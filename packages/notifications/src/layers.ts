@@ -22,19 +22,17 @@ export interface Found<T> {
   readonly config: NotificationConfig
 }
 
-const builtin = parseConfig(
+/** The lowest layer: triggers and templates that need no ConfigMap (spec notifications 8). */
+export const builtinConfig = parseConfig(
   { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'built-in' }, data: catalogue },
   undefined,
 ).config
 
 function all({ own, central }: Layers): readonly NotificationConfig[] {
-  return own ? [own, central, builtin] : [central, builtin]
+  return own ? [own, central, builtinConfig] : [central, builtinConfig]
 }
 
-export function findTrigger(
-  layers: Layers,
-  name: string,
-): Found<readonly Condition[]> | undefined {
+export function findTrigger(layers: Layers, name: string): Found<readonly Condition[]> | undefined {
   return find(layers, (config) => config.triggers.get(name))
 }
 

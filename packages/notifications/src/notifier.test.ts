@@ -36,7 +36,9 @@ async function begin(
   return world
 }
 
-function subscribed(subscriptions: Readonly<Record<string, string>>): { annotations: Record<string, string> } {
+function subscribed(subscriptions: Readonly<Record<string, string>>): {
+  annotations: Record<string, string>
+} {
   return {
     annotations: Object.fromEntries(
       Object.entries(subscriptions).map(([key, value]) => [prefix + key, value]),
@@ -68,9 +70,13 @@ test('a mistyped trigger is told on the Rollout with the right spelling, once', 
   await abort(world, subscribed({ 'on-analysis-run-faild.slack': 'ops' }))
   await world.pass(60_000)
   for (const reason of ['UnknownNotificationTrigger', 'NotificationSubscriptionInvalid']) {
-    const events = world.events(reason).filter(({ message }) => message.includes('"on-analysis-run-failed"'))
+    const events = world
+      .events(reason)
+      .filter(({ message }) => message.includes('"on-analysis-run-failed"'))
     // One per generation: the update of the spec was generation 2.
-    expect(events.map(({ involvedObject, count }) => [involvedObject.name, count])).toEqual([['my-service', 2]])
+    expect(events.map(({ involvedObject, count }) => [involvedObject.name, count])).toEqual([
+      ['my-service', 2],
+    ])
   }
   expect(world.received).toEqual([])
 })
@@ -78,7 +84,9 @@ test('a mistyped trigger is told on the Rollout with the right spelling, once', 
 test('a recipient that is no service key is told with those that are, and nothing is requested [notifications 5]', async () => {
   const world = await begin()
   await abort(world, subscribed({ 'on-rollout-aborted.pagerduty-v2': 'prod' }))
-  expect(world.events('NotificationSubscriptionInvalid')[0]?.message).toContain('configured: production')
+  expect(world.events('NotificationSubscriptionInvalid')[0]?.message).toContain(
+    'configured: production',
+  )
   expect(world.events('NotificationFailed').map(({ message }) => message)).toEqual([
     'pagerduty-v2:prod for on-rollout-aborted: no API key configured for recipient prod; configured: production',
   ])
@@ -89,7 +97,9 @@ test('a service whose secret is missing sends nothing and says which key it miss
   const world = await begin({ 'service.slack': 'token: $slack-tokn' })
   await abort(world, subscribed({ 'on-rollout-aborted.slack': 'ops' }))
   const [event] = world.events('NotificationConfigInvalid')
-  expect(event?.message).toContain('has no key slack-tokn; it has slack-token, pd; did you mean "slack-token"?')
+  expect(event?.message).toContain(
+    'has no key slack-tokn; it has slack-token, pd; did you mean "slack-token"?',
+  )
   expect(event?.involvedObject.name).toBe('argo-rollouts-notification-configmap')
   expect(world.received).toEqual([])
 
@@ -98,7 +108,7 @@ test('a service whose secret is missing sends nothing and says which key it miss
   expect(texts(world, 'ops')).toEqual(['RolloutAborted of my-service'])
 })
 
-test('a broken template and an unknown service leave all others at work', async () => {
+test('a broken template and an unknown service leave all others at work and are named on the ConfigMap [notifications 8] [notifications 9]', async () => {
   const world = await begin({
     'template.bad': 'message: "{{.x"',
     'service.foo': '{}',
@@ -106,19 +116,35 @@ test('a broken template and an unknown service leave all others at work', async 
   })
   await abort(world, subscribed({ 'on-rollout-aborted.slack': 'ops' }))
   expect(texts(world)).toEqual(['RolloutAborted of my-service'])
-  expect(world.events('NotificationConfigInvalid')).toHaveLength(3)
+  const told = world.events('NotificationConfigInvalid').map(({ message }) => message)
+  expect(told).toHaveLength(3)
+  expect(told.find((message) => message.startsWith('data["template.bad"].message'))).toContain(
+    'line 1',
+  )
 })
 
 test('recipients are separated by semicolons and each gets one message [notifications 10]', async () => {
   const world = await begin()
-  await world.store(rollout({ ...subscribed({ 'on-rollout-completed.slack': 'a; b;;a' }), revision: 1, status: healthy }))
+  await world.store(
+    rollout({
+      ...subscribed({ 'on-rollout-completed.slack': 'a; b;;a' }),
+      revision: 1,
+      status: healthy,
+    }),
+  )
   await world.pass(1000)
-  expect(world.slack().map(({ channel }) => channel).sort()).toEqual(['a', 'b'])
+  expect(
+    world
+      .slack()
+      .map(({ channel }) => channel)
+      .sort(),
+  ).toEqual(['a', 'b'])
 })
 
 test('default subscriptions notify by label, once, without a second message for the run [notifications 15] [notifications 16]', async () => {
   const world = await begin({
-    subscriptions: '- recipients: ["slack:ops"]\n  triggers: [on-rollout-aborted]\n  selector: tier=gold',
+    subscriptions:
+      '- recipients: ["slack:ops"]\n  triggers: [on-rollout-aborted]\n  selector: tier=gold',
   })
   const annotated = subscribed({ 'on-rollout-aborted.slack': 'ops' })
   const gold = await abort(world, { ...annotated, labels: { tier: 'gold' } })
@@ -136,7 +162,9 @@ test('an abort by progress deadline is one message, however often the state is s
   await abort(world, facts)
   const conditions = aborted.conditions?.map((condition) => ({ ...condition, message })) ?? []
   for (let again = 0; again < 3; again++) {
-    await world.store(rollout({ ...facts, ...second, status: { ...aborted, conditions, updatedReplicas: again } }))
+    await world.store(
+      rollout({ ...facts, ...second, status: { ...aborted, conditions, updatedReplicas: again } }),
+    )
   }
   await world.pass(60_000)
   expect(texts(world)).toEqual(['RolloutAborted of my-service'])
@@ -176,9 +204,15 @@ test('a limited Slack waits as told while other services go on [notifications 25
   world.vendor = ({ url }) => {
     if (limited || !url.includes('slack')) return undefined
     limited = true
-    return Response.json({ ok: false, error: 'ratelimited' }, { status: 429, headers: { 'Retry-After': '7' } })
+    return Response.json(
+      { ok: false, error: 'ratelimited' },
+      { status: 429, headers: { 'Retry-After': '7' } },
+    )
   }
-  await abort(world, subscribed({ 'on-rollout-aborted.slack': 'ops', 'on-rollout-aborted.hook': '' }))
+  await abort(
+    world,
+    subscribed({ 'on-rollout-aborted.slack': 'ops', 'on-rollout-aborted.hook': '' }),
+  )
   await world.pass(20_000)
   const slack = world.received.filter(({ url }) => url.includes('slack')).map(({ at }) => at)
   const hook = world.received.filter(({ url }) => url.includes('hook')).map(({ at }) => at)
@@ -207,7 +241,15 @@ test('old Rollouts are silent at the first start, and only a new one is added [n
     'on-rollout-aborted.slack': 'ops',
   })
   for (let n = 0; n < 50; n++) {
-    world.put(rollout({ ...facts, name: `old-${n}`, createdAt: startAt - 3_600_000, revision: 1, status: healthy }) as never)
+    world.put(
+      rollout({
+        ...facts,
+        name: `old-${n}`,
+        createdAt: startAt - 3_600_000,
+        revision: 1,
+        status: healthy,
+      }) as never,
+    )
   }
   await world.start()
   await world.pass(60_000)
@@ -231,7 +273,16 @@ test('a completed step is counted from its own index [notifications 28] [notific
     ...subscribed({ 'on-rollout-step-completed.slack': 'builtin', 'mine.slack': 'own' }),
     name: 'my-app',
     spec: {
-      strategy: { canary: { steps: [{ setWeight: 10 }, { pause: { duration: '10m' } }, { setWeight: 50 }, { pause: {} }] } },
+      strategy: {
+        canary: {
+          steps: [
+            { setWeight: 10 },
+            { pause: { duration: '10m' } },
+            { setWeight: 50 },
+            { pause: {} },
+          ],
+        },
+      },
     },
   }
   await world.store(rollout({ ...facts, revision: 1, status: { ...healthy, currentStepIndex: 4 } }))
@@ -247,19 +298,33 @@ test('a completed step is counted from its own index [notifications 28] [notific
 test('numbers of objects print as JSON has them [notifications 31]', async () => {
   const world = await begin({ 'template.short': 'message: "{{.rollout.metadata.generation}}"' })
   const facts = subscribed({ 'on-rollout-aborted.slack': 'ops' })
-  await world.store(rollout({ ...facts, revision: 1, generation: 1234567, status: { ...aborted, observedGeneration: '1234567' } }))
+  await world.store(
+    rollout({
+      ...facts,
+      revision: 1,
+      generation: 1234567,
+      status: { ...aborted, observedGeneration: '1234567' },
+    }),
+  )
   await world.pass(1000)
   expect(texts(world)).toEqual(['1234567'])
 })
 
 test('a condition of its own name fires when it becomes true, each time [notifications 32]', async () => {
   const world = await begin({
-    'trigger.on-purple': "- when: rollout.spec.template.spec.containers[0].image == 'argoproj/rollouts-demo:purple'\n  send: [short]",
+    'trigger.on-purple':
+      "- when: rollout.spec.template.spec.containers[0].image == 'argoproj/rollouts-demo:purple'\n  send: [short]",
   })
   const facts = subscribed({ 'on-purple.slack': 'ops' })
   const image = (color: string, revision: number, updatedReplicas = 1) =>
     world.store(
-      rollout({ ...facts, revision, generation: revision, image: `argoproj/rollouts-demo:${color}`, status: { ...updating, observedGeneration: String(revision), updatedReplicas } }),
+      rollout({
+        ...facts,
+        revision,
+        generation: revision,
+        image: `argoproj/rollouts-demo:${color}`,
+        status: { ...updating, observedGeneration: String(revision), updatedReplicas },
+      }),
     )
   await image('blue', 1)
   await image('purple', 2)
@@ -273,10 +338,14 @@ test('a condition of its own name fires when it becomes true, each time [notific
 
 test('a condition on an event filters it, and fires by itself only when it turns true [notifications 33]', async () => {
   const world = await begin({
-    'trigger.on-rollout-completed': "- when: rollout.metadata.namespace != 'staging'\n  send: [short]",
+    'trigger.on-rollout-completed':
+      "- when: rollout.metadata.namespace != 'staging'\n  send: [short]",
     'trigger.on-rollout-updated': "- when: rollout.status.phase == 'Healthy'\n  send: [short]",
   })
-  const facts = subscribed({ 'on-rollout-completed.slack': 'done', 'on-rollout-updated.slack': 'late' })
+  const facts = subscribed({
+    'on-rollout-completed.slack': 'done',
+    'on-rollout-updated.slack': 'late',
+  })
   const old = { ...facts, createdAt: startAt - 3_600_000 }
   await world.store(rollout({ ...old, revision: 1, status: healthy }))
   await world.pass(1000)
@@ -298,7 +367,8 @@ test('a condition on an event filters it, and fires by itself only when it turns
 
 test('oncePer suppresses further turns of the condition for one value [notifications 34]', async () => {
   const world = await begin({
-    'trigger.flip': '- when: rollout.status.updatedReplicas > 2\n  oncePer: rollout.status.currentPodHash\n  send: [short]',
+    'trigger.flip':
+      '- when: rollout.status.updatedReplicas > 2\n  oncePer: rollout.status.currentPodHash\n  send: [short]',
   })
   const facts = subscribed({ 'flip.slack': 'ops' })
   for (const updatedReplicas of [1, 3, 1, 4, 2, 3]) {
@@ -311,21 +381,26 @@ test('oncePer suppresses further turns of the condition for one value [notificat
 test.each([
   ['', ['trigger', 'resolve']],
   ['\nautoResolve: false', ['trigger']],
-])('an incident is resolved when a later update is healthy, unless %j [notifications 37]', async (option, actions) => {
-  const world = await begin({ 'service.pagerduty-v2': `serviceKeys: {production: $pd}${option}` })
-  const facts = subscribed({ 'on-rollout-aborted.pagerduty-v2': 'production' })
-  await abort(world, facts)
-  const third = { ...healthy, observedGeneration: '3', stableRS: 'ccc', currentPodHash: 'ccc' }
-  await world.store(rollout({ ...facts, revision: 3, generation: 3, status: third }))
-  await world.pass(5000)
-  expect(world.pagerduty().map((event) => event.event_action)).toEqual(actions)
-  expect(new Set(world.pagerduty().map((event) => event.dedup_key))).toEqual(
-    new Set(['argo-rollouts/my-team/my-service/2/on-rollout-aborted']),
-  )
-  await world.store(rollout({ ...facts, revision: 3, generation: 3, status: { ...third, updatedReplicas: 3 } }))
-  await world.pass(5000)
-  expect(world.pagerduty()).toHaveLength(actions.length)
-})
+])(
+  'an incident is resolved when a later update is healthy, unless %j [notifications 37]',
+  async (option, actions) => {
+    const world = await begin({ 'service.pagerduty-v2': `serviceKeys: {production: $pd}${option}` })
+    const facts = subscribed({ 'on-rollout-aborted.pagerduty-v2': 'production' })
+    await abort(world, facts)
+    const third = { ...healthy, observedGeneration: '3', stableRS: 'ccc', currentPodHash: 'ccc' }
+    await world.store(rollout({ ...facts, revision: 3, generation: 3, status: third }))
+    await world.pass(5000)
+    expect(world.pagerduty().map((event) => event.event_action)).toEqual(actions)
+    expect(new Set(world.pagerduty().map((event) => event.dedup_key))).toEqual(
+      new Set(['argo-rollouts/my-team/my-service/2/on-rollout-aborted']),
+    )
+    await world.store(
+      rollout({ ...facts, revision: 3, generation: 3, status: { ...third, updatedReplicas: 3 } }),
+    )
+    await world.pass(5000)
+    expect(world.pagerduty()).toHaveLength(actions.length)
+  },
+)
 
 test('a value with quotes does not break JSON blocks [notifications 44]', async () => {
   const world = await begin({
@@ -334,7 +409,9 @@ test('a value with quotes does not break JSON blocks [notifications 44]', async 
   await abort(world, subscribed({ 'on-rollout-aborted.slack': 'ops' }))
   const [form] = world.slack('ops')
   expect(JSON.parse(form?.['blocks'] ?? '')).toEqual([{ type: 'section', text: aborted.message }])
-  expect(world.events('NotificationConfigInvalid')[0]?.message).toContain('sent with its values escaped, use toJson')
+  expect(world.events('NotificationConfigInvalid')[0]?.message).toContain(
+    'sent with its values escaped, use toJson',
+  )
 })
 
 test('a block that fails gives way to the message with a note [notifications 45]', async () => {
@@ -343,7 +420,9 @@ test('a block that fails gives way to the message with a note [notifications 45]
   })
   await abort(world, subscribed({ 'on-rollout-aborted.slack': 'ops' }))
   expect(texts(world)).toHaveLength(1)
-  expect(texts(world)[0]).toMatch(/^short \(template 'short': slack\.blocks failed: .*can't evaluate field x/)
+  expect(texts(world)[0]).toMatch(
+    /^short \(template 'short': slack\.blocks failed: .*can't evaluate field x/,
+  )
 })
 
 test('an unknown template still alerts, by the event itself', async () => {
@@ -365,8 +444,14 @@ test('an inconclusive run is both completed and inconclusive, and started once [
     world.put(analysisRun(stored, { phase }) as never)
     await world.pass(1000)
   }
-  expect([texts(world, 'started'), texts(world, 'completed'), texts(world, 'inconclusive')].map((each) => each.length)).toEqual([1, 1, 1])
-  expect(texts(world, 'completed')).toEqual(['Rollout my-service analysis run has ended: Inconclusive.'])
+  expect(
+    [texts(world, 'started'), texts(world, 'completed'), texts(world, 'inconclusive')].map(
+      (each) => each.length,
+    ),
+  ).toEqual([1, 1, 1])
+  expect(texts(world, 'completed')).toEqual([
+    'Rollout my-service analysis run has ended: Inconclusive.',
+  ])
 })
 
 test('from the failure of a run to the first request no time passes but that of the work [notifications 54]', async () => {
@@ -401,15 +486,23 @@ test('a namespace with its own configuration uses it before the central one, as 
 
 test('a namespace may not make the controller call its own node', async () => {
   const world = await begin()
-  world.put(configMap({ 'service.webhook.local': 'url: http://169.254.169.254/latest' }, { namespace: 'my-team' }))
+  world.put(
+    configMap(
+      { 'service.webhook.local': 'url: http://169.254.169.254/latest' },
+      { namespace: 'my-team' },
+    ),
+  )
   await abort(world, subscribed({ 'on-rollout-aborted.local': '' }))
   expect(world.received).toEqual([])
-  expect(world.events('NotificationFailed')[0]?.message).toContain('169.254.169.254 may not be called')
+  expect(world.events('NotificationFailed')[0]?.message).toContain(
+    '169.254.169.254 may not be called',
+  )
 })
 
 test('what a template takes from the Secret is sent but not stored', async () => {
   const world = await begin({ 'template.short': 'message: \'{{printf "%s" .secrets.pd}}\'' })
-  world.vendor = ({ url }) => (url.includes('slack') ? new Response('', { status: 500 }) : undefined)
+  world.vendor = ({ url }) =>
+    url.includes('slack') ? new Response('', { status: 500 }) : undefined
   await abort(world, subscribed({ 'on-rollout-aborted.slack': 'ops' }))
   expect(texts(world)[0]).toBe('pd-key-1234')
   expect(JSON.stringify(world.outboxes())).not.toContain('pd-key-1234')
@@ -418,7 +511,10 @@ test('what a template takes from the Secret is sent but not stored', async () =>
 
 test('muted Rollouts keep their warnings', async () => {
   const world = await begin()
-  const facts = subscribed({ 'on-rollout-aborted.slack': 'bad', 'on-rollout-completed.slack': 'good' })
+  const facts = subscribed({
+    'on-rollout-aborted.slack': 'bad',
+    'on-rollout-completed.slack': 'good',
+  })
   facts.annotations['notifications.argoproj.io/muted-until'] = '2026-08-02T00:00:00Z'
   await abort(world, facts)
   expect(world.slack().map(({ channel }) => channel)).toEqual(['bad'])
@@ -426,9 +522,13 @@ test('muted Rollouts keep their warnings', async () => {
 
 test('replies of one group join the first message, also after a restart', async () => {
   const world = await begin({
-    'template.short': 'message: "{{.event.reason}}"\nslack: {groupingKey: "{{.rollout.metadata.name}}"}',
+    'template.short':
+      'message: "{{.event.reason}}"\nslack: {groupingKey: "{{.rollout.metadata.name}}"}',
   })
-  const facts = subscribed({ 'on-rollout-completed.slack': 'ops', 'on-rollout-aborted.slack': 'ops' })
+  const facts = subscribed({
+    'on-rollout-completed.slack': 'ops',
+    'on-rollout-aborted.slack': 'ops',
+  })
   await world.store(rollout({ ...facts, revision: 1, status: healthy }))
   await world.pass(1000)
   await world.stop()
@@ -436,6 +536,30 @@ test('replies of one group join the first message, also after a restart', async 
   await world.store(rollout({ ...facts, ...second, status: aborted }))
   await world.pass(1000)
   expect(world.slack('ops').map(({ thread_ts }) => thread_ts)).toEqual([undefined, '1.1'])
+})
+
+test('messages can compare with the state before and know why a Rollout waits', async () => {
+  const world = await begin({
+    'template.short':
+      'message: "{{.previousRollout.status.phase}} {{.pause.reason}} {{.pause.indefinite}} {{.event.pauseReason}}"',
+    'trigger.on-rollout-paused': '- when: pause.indefinite\n  send: [short]',
+  })
+  const facts = {
+    ...subscribed({ 'on-rollout-paused.slack': 'ops' }),
+    spec: { strategy: { canary: { steps: [{ pause: { duration: '10m' } }, { pause: {} }] } } },
+  }
+  const paused = (currentStepIndex: number, startTime: string) => ({
+    ...updating,
+    currentStepIndex,
+    phase: 'Paused' as const,
+    pauseConditions: [{ reason: 'CanaryPauseStep', startTime }],
+  })
+  await world.store(rollout({ ...facts, revision: 1, status: healthy }))
+  await world.store(rollout({ ...facts, ...second, status: paused(0, '2026-08-01T12:01:00Z') }))
+  await world.store(rollout({ ...facts, ...second, status: { ...updating, currentStepIndex: 1 } }))
+  await world.store(rollout({ ...facts, ...second, status: paused(1, '2026-08-01T12:11:00Z') }))
+  await world.pass(1000)
+  expect(texts(world)).toEqual(['Progressing CanaryPauseStep true CanaryPauseStep'])
 })
 
 test('the end of a Rollout is told and its outbox goes with it', async () => {
@@ -452,7 +576,14 @@ test('the end of a Rollout is told and its outbox goes with it', async () => {
 test('a limit of one message a second and three at once holds per channel', async () => {
   const world = await begin()
   for (let n = 0; n < 10; n++) {
-    await world.store(rollout({ ...subscribed({ 'on-rollout-aborted.slack': 'ops' }), name: `r${n}`, ...second, status: aborted }))
+    await world.store(
+      rollout({
+        ...subscribed({ 'on-rollout-aborted.slack': 'ops' }),
+        name: `r${n}`,
+        ...second,
+        status: aborted,
+      }),
+    )
   }
   await world.pass(60_000)
   const times = world.received.map(({ at }) => at - startAt)

@@ -192,7 +192,11 @@ class RunningNotifier implements Notifier {
     const named = (name: string) => ({ fieldSelector: `metadata.name=${name}`, seed: name })
     const { configMaps, secrets } = resources
     return {
-      proper: startInformer<ConfigMap>({ ...common, ...named(configMapName), resource: configMaps }),
+      proper: startInformer<ConfigMap>({
+        ...common,
+        ...named(configMapName),
+        resource: configMaps,
+      }),
       alias: startInformer<ConfigMap>({ ...common, ...named(aliasName), resource: configMaps }),
       secrets: startInformer<Secret>({ ...common, ...named(secretName), resource: secrets }),
     }
@@ -304,6 +308,7 @@ class RunningNotifier implements Notifier {
     await this.#plan(tracked, { layers, state, subscriptions })
     if (!tracked.isGone) return
     this.#tracked.delete(uid)
+    this.#told.delete(uid)
     await this.#removeIfDone(uid)
   }
 
@@ -345,7 +350,8 @@ class RunningNotifier implements Notifier {
 
   #layersFor(namespace: string): Layers {
     const { controllerNamespace } = this.#options
-    const central = this.#configs.get(controllerNamespace) ?? parseConfig(undefined, undefined).config
+    const central =
+      this.#configs.get(controllerNamespace) ?? parseConfig(undefined, undefined).config
     const own = namespace === controllerNamespace ? null : (this.#configs.get(namespace) ?? null)
     return { own, central }
   }
@@ -552,4 +558,3 @@ function asObject(object: KubeObject | Rollout): KubeObject {
   const { apiVersion, kind, metadata } = object
   return { apiVersion, kind, metadata: metadata as KubeObject['metadata'] }
 }
-

@@ -1,4 +1,11 @@
-import { ApiError, type Clock, type KubeClient, resources, type SeededRandom, sleep } from '@serinus/kube'
+import {
+  ApiError,
+  type Clock,
+  type KubeClient,
+  resources,
+  type SeededRandom,
+  sleep,
+} from '@serinus/kube'
 import type { ConfigMap } from './config.ts'
 import {
   type Change,

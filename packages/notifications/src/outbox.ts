@@ -31,7 +31,7 @@ export interface Entry {
   readonly error?: string
 }
 
-export interface DeadLetter {
+interface DeadLetter {
   readonly entry: Entry
   readonly at: number
   readonly cause: 'config' | 'refused'
@@ -160,7 +160,10 @@ export function deliver(
           ? { ...state.incidents, [incident.key]: incident.incident }
           : state.incidents,
       threads: thread
-        ? newest({ ...without(state.threads, [thread.key]), [thread.key]: thread.thread }, threadsSize)
+        ? newest(
+            { ...without(state.threads, [thread.key]), [thread.key]: thread.thread },
+            threadsSize,
+          )
         : state.threads,
     }
   }
@@ -301,7 +304,10 @@ export function decodeOutbox(configMap: ConfigMap): OutboxState | undefined {
     const state: unknown = JSON.parse(text)
     if (!isObject(state) || !isObject(state['object'])) return undefined
     // Written by `encodeOutbox` alone; a field that an older version did not have gets its beginning.
-    return { ...emptyOutbox(state['object'] as OutboxState['object']), ...(state as Partial<OutboxState>) }
+    return {
+      ...emptyOutbox(state['object'] as OutboxState['object']),
+      ...(state as Partial<OutboxState>),
+    }
   } catch {
     return undefined
   }

@@ -192,7 +192,10 @@ class Draft {
     const { trigger, service, recipient } = subscription
     const { condition, config, subject, key } = fired
     if (subject.event.type === 'Normal' && isMuted(subject.rollout, subject.now)) return
-    const id = digest(key, trigger, condition.index, config.namespace, service, recipient).slice(0, 22)
+    const id = digest(key, trigger, condition.index, config.namespace, service, recipient).slice(
+      0,
+      22,
+    )
     const { state, layers, random, now, holder } = this.#request
     if (state && isKnown(state, id)) return
     if (this.#entries.some((entry) => entry.id === id)) return
@@ -215,7 +218,17 @@ class Draft {
         payload = null
       }
     }
-    this.#push({ id, event: subject.event, trigger, templates: condition.send, service, recipient, payload, now, holder })
+    this.#push({
+      id,
+      event: subject.event,
+      trigger,
+      templates: condition.send,
+      service,
+      recipient,
+      payload,
+      now,
+      holder,
+    })
   }
 
   /** Closes what stays open at vendors; also what is still on its way there, since its alert goes first. */
@@ -233,11 +246,25 @@ class Draft {
       if (this.#closed.includes(key) || (state && isKnown(state, id))) continue
       this.#closed.push(key)
       const { service, recipient, payload } = incident
-      this.#push({ id, event, trigger: 'resolve', templates: [], service, recipient, payload, now, holder })
+      this.#push({
+        id,
+        event,
+        trigger: 'resolve',
+        templates: [],
+        service,
+        recipient,
+        payload,
+        now,
+        holder,
+      })
     }
   }
 
-  #push(facts: Omit<Entry, 'seq' | 'at' | 'state' | 'attempt' | 'next' | 'since'> & { readonly now: number }): void {
+  #push(
+    facts: Omit<Entry, 'seq' | 'at' | 'state' | 'attempt' | 'next' | 'since'> & {
+      readonly now: number
+    },
+  ): void {
     const { now, ...entry } = facts
     const isHead = ![...(this.#request.state?.pending ?? []), ...this.#entries].some(
       (other) => other.service === entry.service && other.recipient === entry.recipient,

@@ -1,6 +1,15 @@
 import { kinds, type Rollout } from '@serinus/api'
 import { describe, expect, test } from 'vitest'
-import { aborted, configMap, healthy, type Received, rollout, secret, updating, World } from './test-world.ts'
+import {
+  aborted,
+  configMap,
+  healthy,
+  type Received,
+  rollout,
+  secret,
+  updating,
+  World,
+} from './test-world.ts'
 
 const config = configMap({
   'service.slack': 'token: $slack-token',
@@ -34,7 +43,12 @@ const states = (facts: Parameters<typeof rollout>[0] = {}): readonly Rollout[] =
 ]
 
 const texts = (world: World) => world.slack('ops').map(({ text }) => text)
-const keys = (world: World) => new Set(world.received.filter(({ url }) => url.includes('hook')).map(({ headers }) => headers.get('Idempotency-Key')))
+const keys = (world: World) =>
+  new Set(
+    world.received
+      .filter(({ url }) => url.includes('hook'))
+      .map(({ headers }) => headers.get('Idempotency-Key')),
+  )
 
 /** Slack with a readable history: what it accepted, with metadata. */
 function slackWithHistory(world: World, onPost: (count: number) => void = () => {}) {
@@ -143,35 +157,38 @@ test('killed after Slack accepted and without its history, a warning is repeated
 })
 
 describe.each(['before', 'after'] as const)('killed %s a write takes effect', (moment) => {
-  test.each([1, 2, 3, 4, 5, 6, 7, 8])('number %i, nothing is lost and nothing doubled', async (write) => {
-    const world = await begin((access) => {
-      if (moment === 'before') access.killBeforeWrite = write
-      else access.killAfterWrites = write
-    })
-    const slack = slackWithHistory(world)
-    world.vendor = slack.vendor
-    for (const state of states()) {
-      if (world.access.isKilled) world.cluster.put(kinds.rollouts, state)
-      else await world.store(state)
-      await world.pass(2000)
-      if (world.access.isKilled) {
-        await world.start()
+  test.each([1, 2, 3, 4, 5, 6, 7, 8])(
+    'number %i, nothing is lost and nothing doubled',
+    async (write) => {
+      const world = await begin((access) => {
+        if (moment === 'before') access.killBeforeWrite = write
+        else access.killAfterWrites = write
+      })
+      const slack = slackWithHistory(world)
+      world.vendor = slack.vendor
+      for (const state of states()) {
+        if (world.access.isKilled) world.cluster.put(kinds.rollouts, state)
+        else await world.store(state)
         await world.pass(2000)
+        if (world.access.isKilled) {
+          await world.start()
+          await world.pass(2000)
+        }
       }
-    }
-    await world.pass(60_000)
-    expect(slack.messages.map(({ text }) => text)).toEqual([
-      'RolloutCompleted of my-service',
-      'RolloutAborted of my-service',
-    ])
-    expect(new Set(world.pagerduty().map(({ dedup_key }) => dedup_key)).size).toBe(1)
-    expect(keys(world).size).toBe(1)
-    expect(world.outboxes()[0]?.data?.['outbox.json']).toContain('"pending":[]')
-    await world.notifier.idle()
-  })
+      await world.pass(60_000)
+      expect(slack.messages.map(({ text }) => text)).toEqual([
+        'RolloutCompleted of my-service',
+        'RolloutAborted of my-service',
+      ])
+      expect(new Set(world.pagerduty().map(({ dedup_key }) => dedup_key)).size).toBe(1)
+      expect(keys(world).size).toBe(1)
+      expect(world.outboxes()[0]?.data?.['outbox.json']).toContain('"pending":[]')
+      await world.notifier.idle()
+    },
+  )
 })
 
-test('a new leader in the middle of 100 aborts leaves each destination with 100 messages in order [notifications 22]', async () => {
+test('a new leader in the middle of 100 aborts leaves each destination with 100 messages [notifications 22]', async () => {
   const world = await begin()
   const name = (n: number) => `r${n}`
   for (let n = 0; n < 100; n++) {
@@ -201,12 +218,18 @@ test('two writers of one outbox join what they know', async () => {
   const other = world.access
   await world.start()
   await world.pass(1000)
-  const again = rollout({ annotations, ...second, status: { ...aborted, abortedAt: '2026-08-01T12:40:00Z' } })
+  const again = rollout({
+    annotations,
+    ...second,
+    status: { ...aborted, abortedAt: '2026-08-01T12:40:00Z' },
+  })
   const stored = await world.store(again)
   await world.pass(60_000)
   expect(other.isKilled).toBe(false)
   // The first notifier has seen the change in its cache as well; ids are the same, so PagerDuty joins them.
   expect(new Set(world.pagerduty().map(({ dedup_key }) => dedup_key)).size).toBe(1)
-  expect(world.outboxes().filter(({ metadata }) => metadata.name.endsWith(stored.metadata.uid ?? ''))).toHaveLength(1)
+  expect(
+    world.outboxes().filter(({ metadata }) => metadata.name.endsWith(stored.metadata.uid ?? '')),
+  ).toHaveLength(1)
   expect(world.outboxes()[0]?.data?.['outbox.json']).toContain('"pending":[]')
 })

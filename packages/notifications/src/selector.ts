@@ -4,15 +4,21 @@ export type Selector = (labels: Readonly<Record<string, string>>) => boolean
 /** Reads Kubernetes' label selector text, such as `tier=gold,env in (a, b),!legacy`; empty text means everything. */
 export function parseSelector(
   text: string,
-): { readonly ok: true; readonly selector: Selector } | { readonly ok: false; readonly problem: string } {
+):
+  | { readonly ok: true; readonly selector: Selector }
+  | { readonly ok: false; readonly problem: string } {
   const requirements: Selector[] = []
   for (const part of text.split(/,(?![^(]*\))/).map((each) => each.trim())) {
     if (part === '') continue
     const requirement = requirementOf(part)
-    if (!requirement) return { ok: false, problem: `cannot read the label selector ${JSON.stringify(part)}` }
+    if (!requirement)
+      return { ok: false, problem: `cannot read the label selector ${JSON.stringify(part)}` }
     requirements.push(requirement)
   }
-  return { ok: true, selector: (labels) => requirements.every((requirement) => requirement(labels)) }
+  return {
+    ok: true,
+    selector: (labels) => requirements.every((requirement) => requirement(labels)),
+  }
 }
 
 function requirementOf(part: string): Selector | undefined {

@@ -1,9 +1,17 @@
 import { type Clock, type SeededRandom, WorkQueue } from '@serinus/kube'
 import type { ServiceEntry } from './config.ts'
-import type { Found } from './layers.ts'
 import { exchange } from './http.ts'
 import { isObject, textOf } from './json.ts'
-import { bury, deliver, drop, type Entry, type OutboxState, retryLater, startSending } from './outbox.ts'
+import type { Found } from './layers.ts'
+import {
+  bury,
+  deliver,
+  drop,
+  type Entry,
+  type OutboxState,
+  retryLater,
+  startSending,
+} from './outbox.ts'
 import type { OutboxStore } from './outbox-store.ts'
 import { redact } from './secret-references.ts'
 import type { Delivery, Outcome } from './services/service.ts'
@@ -82,9 +90,7 @@ export class Sender {
 
   /** Something may be due in this outbox. */
   wake(state: OutboxState): void {
-    const warningsFirst = [...state.pending].sort(
-      (a, b) => rank(a) - rank(b) || a.seq - b.seq,
-    )
+    const warningsFirst = [...state.pending].sort((a, b) => rank(a) - rank(b) || a.seq - b.seq)
     for (const { service, recipient } of warningsFirst) {
       this.#queue.add(JSON.stringify([state.object.uid, service, recipient]))
     }
@@ -142,15 +148,18 @@ export class Sender {
 
   /** What happened to an attempt that another process began (spec notifications 11.4, uncertain entries). */
   async #fateOf(state: OutboxState, entry: Entry, target: Target): Promise<'open' | 'settled'> {
-    if (entry.state !== 'sending' || this.#own.has(entry.id) || target.type.idempotent) return 'open'
+    if (entry.state !== 'sending' || this.#own.has(entry.id) || target.type.idempotent)
+      return 'open'
     const found = (await target.service.find?.(this.#delivery(entry, target, state))) ?? 'unknown'
     if (found === 'absent') return 'open'
     if (found === 'arrived') {
-      await this.#settle(state, entry, target, { kind: 'delivered', receipt: 'found at the vendor' })
+      await this.#settle(state, entry, target, {
+        kind: 'delivered',
+        receipt: 'found at the vendor',
+      })
       return 'settled'
     }
-    const policy =
-      target.policy.onUncertain ?? (entry.event.type === 'Warning' ? 'resend' : 'drop')
+    const policy = target.policy.onUncertain ?? (entry.event.type === 'Warning' ? 'resend' : 'drop')
     if (policy === 'resend') return 'open'
     await this.#drop(state, entry, 'it may have arrived before the controller stopped')
     return 'settled'

@@ -14,20 +14,32 @@ function layers(data: Readonly<Record<string, string>> = {}): Layers {
   return { own: null, central: parseConfig(configMap({ ...services, ...data }), undefined).config }
 }
 
-function resolve(annotations: Readonly<Record<string, string>>, data: Readonly<Record<string, string>> = {}) {
+function resolve(
+  annotations: Readonly<Record<string, string>>,
+  data: Readonly<Record<string, string>> = {},
+) {
   const prefixed = Object.fromEntries(
     Object.entries(annotations).map(([key, value]) => [`notifications.argoproj.io/${key}`, value]),
   )
-  const { subscriptions, findings } = resolveSubscriptions(rollout({ annotations: prefixed }), layers(data))
+  const { subscriptions, findings } = resolveSubscriptions(
+    rollout({ annotations: prefixed }),
+    layers(data),
+  )
   return {
-    pairs: subscriptions.map(({ trigger, service, recipient }) => `${trigger} ${service}:${recipient}`),
+    pairs: subscriptions.map(
+      ({ trigger, service, recipient }) => `${trigger} ${service}:${recipient}`,
+    ),
     findings,
   }
 }
 
 test.each([
   ['subscribe.on-rollout-completed.slack', 'a; b;;a', ['slack:a', 'slack:b']],
-  ['subscribe.on-rollout-completed.slack', 'incidents,deploy-failures', ['slack:incidents', 'slack:deploy-failures']],
+  [
+    'subscribe.on-rollout-completed.slack',
+    'incidents,deploy-failures',
+    ['slack:incidents', 'slack:deploy-failures'],
+  ],
   ['subscribe.on-rollout-completed.pagerdutyv2', 'production', ['pagerduty-v2:production']],
   ['subscribe.on-rollout-completed.pagerduty-v2', 'a,b', ['pagerduty-v2:a,b']],
   ['subscribe.on-rollout-completed.webhook', '', ['webhook:']],
@@ -61,7 +73,10 @@ test('the YAML form subscribes every trigger to every recipient [notifications 1
 
 test('other annotations subscribe nothing [notifications 14]', () => {
   const subject = rollout({ annotations: { 'example.org/owner': 'me', 'subscribe.slack': 'x' } })
-  const resolved = resolveSubscriptions(subject, layers({ defaultTriggers: '[on-rollout-completed]' }))
+  const resolved = resolveSubscriptions(
+    subject,
+    layers({ defaultTriggers: '[on-rollout-completed]' }),
+  )
   expect(resolved.subscriptions).toEqual([])
 })
 
@@ -74,9 +89,19 @@ test('names with dots are split where trigger and service are known', () => {
 })
 
 test.each([
-  ['subscribe.on-analysis-run-faild.slack', 'ops', 'SubscriptionUnknownTrigger', 'on-analysis-run-failed'],
+  [
+    'subscribe.on-analysis-run-faild.slack',
+    'ops',
+    'SubscriptionUnknownTrigger',
+    'on-analysis-run-failed',
+  ],
   ['subscribe.on-rollout-aborted.slak', 'ops', 'SubscriptionUnknownService', 'slack'],
-  ['subscribe.on-rollout-aborted.pagerduty-v2', 'producton', 'SubscriptionUnknownRecipient', 'production'],
+  [
+    'subscribe.on-rollout-aborted.pagerduty-v2',
+    'producton',
+    'SubscriptionUnknownRecipient',
+    'production',
+  ],
   ['subscriptions', 'not a list', 'SubscriptionUnparsable', undefined],
 ])('%s: %j is found as %s, meant is %s', (key, value, code, suggestion) => {
   const { findings } = resolve({ [key]: value })

@@ -245,4 +245,3 @@ function listOf(value: unknown): readonly string[] | undefined {
   const texts = value.map(textOf)
   return texts.every((text) => text !== undefined) ? texts : undefined
 }
-

@@ -119,8 +119,14 @@ export class TestCluster {
           }
           return cluster.put(resource, object)
         }),
-      patch: async <T extends KubeObject>(resource: Resource, key: ObjectKey, patch: { body: unknown }) =>
-        write(resource, () => cluster.put(resource, { ...cluster.#get<T>(resource, key), ...(patch.body as object) })),
+      patch: async <T extends KubeObject>(
+        resource: Resource,
+        key: ObjectKey,
+        patch: { body: unknown },
+      ) =>
+        write(resource, () =>
+          cluster.put(resource, { ...cluster.#get<T>(resource, key), ...(patch.body as object) }),
+        ),
       delete: (resource, key) =>
         write(resource, () => cluster.remove(resource, keyOf({ metadata: key }))),
       raw: async () => new Response(),

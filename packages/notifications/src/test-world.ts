@@ -179,7 +179,11 @@ export function manifests(name: string): readonly KubeObject[] {
   })
 }
 
-export function secret(name: string, texts: Readonly<Record<string, string>>, namespace = 'argo-rollouts'): Secret {
+export function secret(
+  name: string,
+  texts: Readonly<Record<string, string>>,
+  namespace = 'argo-rollouts',
+): Secret {
   return {
     apiVersion: 'v1',
     kind: 'Secret',
@@ -284,7 +288,10 @@ export const aborted: NonNullable<Rollout['status']> = {
 }
 
 /** A run of the Rollout's present revision. */
-export function analysisRun(of: Rollout, facts: { readonly phase: string; readonly metric?: string; readonly name?: string }): AnalysisRun {
+export function analysisRun(
+  of: Rollout,
+  facts: { readonly phase: string; readonly metric?: string; readonly name?: string },
+): AnalysisRun {
   const phase = facts.phase as NonNullable<AnalysisRun['status']>['phase']
   const { name, namespace = '', uid = '', annotations } = of.metadata
   return {

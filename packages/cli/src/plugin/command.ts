@@ -122,7 +122,7 @@ export function isShown(command: Command): boolean {
   return !command.name().startsWith('__')
 }
 
-export function pathOf(command: Command): string {
+function pathOf(command: Command): string {
   return command.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name()
 }
 
@@ -131,7 +131,7 @@ function rootOf(command: Command): Command {
 }
 
 /** As pflag names a flag in its errors: `-t, --timeout`. */
-export function flagNames(option: Pick<Option, 'short' | 'long'>): string {
+function flagNames(option: Pick<Option, 'short' | 'long'>): string {
   return [option.short, option.long].filter(Boolean).join(', ')
 }
 

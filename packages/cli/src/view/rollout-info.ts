@@ -49,7 +49,7 @@ export interface ReplicaSetInfo {
   readonly pods: readonly PodInfo[]
 }
 
-export interface PodInfo extends PodStatus {
+interface PodInfo extends PodStatus {
   readonly name: string
   readonly createdAt: number
 }
@@ -97,7 +97,7 @@ const phaseIcons: Readonly<Record<string, string>> = {
   Pending: '◷',
 }
 
-export function iconOf(status: string): string {
+function iconOf(status: string): string {
   return phaseIcons[status] ?? ' '
 }
 

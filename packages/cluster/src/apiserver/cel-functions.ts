@@ -251,3 +251,34 @@ function registerQuantities(env: Environment): void {
     (a: CelQuantity, b: CelQuantity) => (a.nanos < b.nanos ? -1n : a.nanos > b.nanos ? 1n : 0n),
   )
 }
+
+/**
+ * Writes `has(self[0].path)` as `(self[0].?path.hasValue())`, which means the same: the parser
+ * takes plain field paths in `has()` only, the Gateway API's rules look into list items.
+ */
+export function withIndexedHas(rule: string): string {
+  let result = ''
+  let position = 0
+  const start = /\bhas\(/g
+  for (let found = start.exec(rule); found; found = start.exec(rule)) {
+    const open = found.index + found[0].length
+    const close = closingParenthesis(rule, open)
+    const argument = rule.slice(open, close)
+    const dot = argument.lastIndexOf('.')
+    if (close < 0 || dot < 0 || !argument.includes('[')) continue
+    const optional = `(${argument.slice(0, dot)}.?${argument.slice(dot + 1).trim()}.hasValue())`
+    result += rule.slice(position, found.index) + optional
+    position = close + 1
+    start.lastIndex = position
+  }
+  return result + rule.slice(position)
+}
+
+function closingParenthesis(text: string, from: number): number {
+  let depth = 1
+  for (let index = from; index < text.length; index++) {
+    if (text[index] === '(') depth++
+    else if (text[index] === ')' && --depth === 0) return index
+  }
+  return -1
+}

@@ -1,5 +1,5 @@
 import type { Environment } from '@marcbachmann/cel-js'
-import { kubernetesCel } from './cel-functions.ts'
+import { kubernetesCel, withIndexedHas } from './cel-functions.ts'
 import type { CustomSchema, ValidationRule } from './custom-schema.ts'
 import {
   duplicate,
@@ -48,7 +48,7 @@ export class CelRules {
     if (!this.has(schema)) return []
     const found: string[] = []
     for (const rule of schema['x-kubernetes-validations'] ?? []) {
-      const checked = this.#env.check(rule.rule)
+      const checked = this.#env.check(withIndexedHas(rule.rule))
       if (!checked.valid) {
         const why = checked.error?.message.split('\n')[0] ?? 'cannot be compiled'
         found.push(`${path === '' ? '<root>' : path}: rule ${JSON.stringify(rule.rule)}: ${why}`)
@@ -170,7 +170,7 @@ export class CelRules {
         compiled.push({
           rule,
           transition: /\boldSelf\b/.test(rule.rule),
-          evaluate: this.#env.parse(rule.rule) as CompiledRule['evaluate'],
+          evaluate: this.#env.parse(withIndexedHas(rule.rule)) as CompiledRule['evaluate'],
           message: rule.messageExpression
             ? (this.#env.parse(rule.messageExpression) as CompiledRule['evaluate'])
             : undefined,

@@ -16,6 +16,7 @@ import type { Journal } from './journal.ts'
 import type { Lists } from './lists.ts'
 import type { OpenApi } from './open-api.ts'
 import { bindPod, evictPod } from './pod-doors.ts'
+import { decodeProtobuf } from './protobuf.ts'
 import type { Attributes, Authorizer } from './rbac.ts'
 import type { Registry, Target, WriteContext } from './registry.ts'
 import { isReview, review } from './reviews.ts'
@@ -763,8 +764,12 @@ function aggregatedVersion(request: Request): string | undefined {
 }
 
 async function readBody(request: Request): Promise<Body> {
-  const text = await request.text()
   const contentType = request.headers.get('content-type') ?? ''
+  if (contentType.startsWith('application/vnd.kubernetes.protobuf')) {
+    return { value: decodeProtobuf(new Uint8Array(await request.arrayBuffer())), problems: [] }
+  }
+  const text = await request.text()
+  // `fetch` calls a string body plain text; nobody else sends that type.
   return parseBody(text, contentType.startsWith('text/plain') ? 'application/json' : contentType)
 }
 
@@ -775,9 +780,10 @@ function objectBody(body: Body): JsonObject {
 
 async function deleteOptions(exchange: Exchange): Promise<DeleteOptions & { dryRun: boolean }> {
   const { request, query } = exchange
-  const text = await request.text()
   const body =
-    text.trim() === '' ? {} : objectBody(parseBody(text, request.headers.get('content-type') ?? ''))
+    request.headers.get('content-length') === '0' || request.body === null
+      ? {}
+      : await optionalBody(request)
   const grace = query.get('gracePeriodSeconds')
   const policy = query.get('propagationPolicy')
   const orphan = query.get('orphanDependents') ?? at(body, 'orphanDependents')
@@ -799,6 +805,15 @@ async function deleteOptions(exchange: Exchange): Promise<DeleteOptions & { dryR
     ...(chosen && { propagationPolicy: chosen }),
     dryRun: isDryRun([...query.getAll('dryRun'), ...(given.dryRun ?? [])]),
   }
+}
+
+async function optionalBody(request: Request): Promise<JsonObject> {
+  const contentType = request.headers.get('content-type') ?? ''
+  if (contentType.startsWith('application/vnd.kubernetes.protobuf')) {
+    return objectBody(await readBody(request))
+  }
+  const text = await request.text()
+  return text.trim() === '' ? {} : objectBody(parseBody(text, 'application/yaml'))
 }
 
 function listOf(served: ServedResource, metadata: object, items: readonly UnknownObject[]): object {

@@ -41,6 +41,8 @@ export class SqliteJournal implements Journal {
 
   append(write: JournalWrite): void {
     this.#pending.push(write)
+    // A write that nobody waits for is kept all the same; who waits hears of a failure.
+    this.durable().catch(() => undefined)
   }
 
   durable(): Promise<void> {

@@ -2,7 +2,7 @@ import type { Container, Pod } from './pod.ts'
 import { durationMs, durationWish, wishOf } from './wishes.ts'
 
 /** What the process of a container will do by itself. Nothing is ever executed. */
-export type Process =
+type Process =
   /** Serves until it is told to stop. */
   | { readonly kind: 'service' }
   /** Ends by itself after `runsMs`. */

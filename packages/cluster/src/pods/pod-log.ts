@@ -114,15 +114,15 @@ function body(
   log: ContainerLog,
   query: LogQuery,
   signal: AbortSignal | undefined,
-): string | ReadableStream<Uint8Array> {
+): Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> {
   const past = log.lines({
     ...(query.tail !== undefined && { tail: query.tail }),
     ...(query.since !== undefined && { since: query.since }),
   })
   const text = past.map((line) => rendered(line, query.timestamps)).join('')
-  if (!query.follow) return text.slice(0, query.limitBytes)
-
   const encoder = new TextEncoder()
+  if (!query.follow) return encoder.encode(text).slice(0, query.limitBytes)
+
   let following: Disposable | undefined
   return new ReadableStream({
     start(controller) {

@@ -33,7 +33,7 @@ export interface ContainerRun {
   crashBackoff: { readonly waitMs: number; readonly updatedAt: number } | null
 }
 
-export type ContainerState =
+type ContainerState =
   | { readonly kind: 'waiting' }
   | { readonly kind: 'pulling'; readonly since: number; readonly until: number }
   | { readonly kind: 'starting'; readonly until: number }

@@ -82,7 +82,7 @@ function containerStatus(
   }
 }
 
-export function isContainerReady(entry: ContainerRun, now: number): boolean {
+function isContainerReady(entry: ContainerRun, now: number): boolean {
   const { state } = entry
   if (entry.role === 'init') return state.kind === 'ended' && state.exitCode === 0
   return state.kind === 'running' && state.readyFrom !== null && state.readyFrom <= now

@@ -41,7 +41,7 @@ export interface PodUsage {
   readonly memoryBytes: number
 }
 
-export interface PodsOptions {
+interface PodsOptions {
   readonly client: KubeClient
   readonly clock: Clock
   readonly random: SeededRandom

@@ -1,7 +1,7 @@
 import type { Container, Pod } from './pod.ts'
 
 /** What manifests may wish for (spec embedded-cluster 4): the part after `sim.serinus.dev/`. */
-export type Wish =
+type Wish =
   | 'error-rate'
   | 'error-status'
   | 'error-rate-after'

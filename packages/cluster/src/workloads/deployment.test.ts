@@ -177,7 +177,7 @@ test('a rolling update moves pod by pod within surge and unavailability', () => 
   expect(world.deployment.metadata.annotations?.['deployment.kubernetes.io/revision']).toBe('2')
 })
 
-test('a rolling update with a bad image stops at maxUnavailable and says ProgressDeadlineExceeded in time [embedded-cluster 8]', () => {
+test('a rolling update with a bad image stops at maxUnavailable and says ProgressDeadlineExceeded in time', () => {
   const world = new World({ replicas: 10, progressDeadlineSeconds: 60 })
   world.settle()
   world.change({

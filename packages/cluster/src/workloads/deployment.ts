@@ -26,7 +26,7 @@ export interface DeploymentPlan {
   readonly checkAt: number | null
 }
 
-export interface DeploymentFacts {
+interface DeploymentFacts {
   readonly deployment: Deployment
   /** Owned ones. */
   readonly replicaSets: readonly ReplicaSet[]

@@ -19,7 +19,7 @@ const endpointsManagedBy = 'endpoints.kubernetes.io/managed-by'
 /** Most endpoints of one slice (kubernetes: --max-endpoints-per-slice). */
 const fullSlice = 100
 
-export interface SlicePlan {
+interface SlicePlan {
   readonly creates: readonly EndpointSlice[]
   readonly updates: readonly EndpointSlice[]
   readonly deletes: readonly EndpointSlice[]

@@ -12,7 +12,7 @@ const foreground = 'foregroundDeletion'
 const orphan = 'orphan'
 
 /** What becomes of an object because of its owners. */
-export type OwnershipVerdict =
+type OwnershipVerdict =
   | { readonly kind: 'keep' }
   /** Some owners live on: the references to the others go. */
   | { readonly kind: 'drop-references'; readonly uids: readonly string[] }

@@ -16,7 +16,7 @@ export const trackingFinalizer = 'batch.kubernetes.io/job-tracking'
 const indexAnnotation = 'batch.kubernetes.io/job-completion-index'
 
 /** What one pass over a Job wants to happen. Status and finalizers come last, in this order. */
-export interface JobPlan {
+interface JobPlan {
   readonly creates: readonly PodTemplate[]
   readonly deletes: readonly Pod[]
   /** Deleted without being counted as failed: their finalizers go first. */
@@ -43,7 +43,7 @@ export interface Backoff {
   readonly lastFailureAt: number | null
 }
 
-export interface JobFacts {
+interface JobFacts {
   readonly job: Job
   /** Owned pods, also finished ones. */
   readonly pods: readonly Pod[]
@@ -372,7 +372,7 @@ function manage(
 
 function backoffEnd(backoff: Backoff): number | null {
   if (backoff.failures === 0 || backoff.lastFailureAt === null) return null
-  const waitMs = Math.min(firstBackoffMs * 2 ** (backoff.failures - 1), longestBackoffMs)
+  const waitMs = Math.min(firstBackoffMs, longestBackoffMs)
   return backoff.lastFailureAt + waitMs
 }
 

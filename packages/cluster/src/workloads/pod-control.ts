@@ -5,7 +5,7 @@ import type { Expectations } from './expectations.ts'
 import { controllerReference } from './objects.ts'
 
 /** Creates and deletes the pods of one controller, with its events (kubernetes: RealPodControl). */
-export interface PodControl {
+interface PodControl {
   /** Creates up to `count` pods in growing batches, so that a refusal is met once and not `count` times. */
   create(
     owner: KubeObject,

@@ -52,7 +52,7 @@ function isEnded(pod: Pod): boolean {
 }
 
 /** What must happen to reach the wanted count. */
-export type Scaling =
+type Scaling =
   | { readonly kind: 'none' }
   | { readonly kind: 'create'; readonly count: number }
   | { readonly kind: 'delete'; readonly pods: readonly Pod[] }

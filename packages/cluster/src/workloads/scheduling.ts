@@ -3,7 +3,7 @@ import { matchesLabelSelector } from '../apiserver/selectors.ts'
 import type { NodeSelectorTerm, Pod, PodAffinityTerm, Toleration } from '../pods/pod.ts'
 import { controllerOf, type Node, type Taint } from './objects.ts'
 
-export type Placement =
+type Placement =
   | { readonly kind: 'bound'; readonly node: string }
   /** `message`: as the event and the PodScheduled condition of a real cluster say it. */
   | { readonly kind: 'unschedulable'; readonly message: string }
@@ -14,7 +14,7 @@ export interface NodeLoad {
   readonly pods: readonly Pod[]
 }
 
-export interface ClusterLoad {
+interface ClusterLoad {
   readonly nodes: readonly NodeLoad[]
   readonly namespaceLabels: (namespace: string) => Readonly<Record<string, string>>
 }

@@ -52,8 +52,13 @@ export class TestCluster implements Disposable {
     return cluster
   }
 
-  [Symbol.dispose](): void {
+  /** Ends the controllers and kubelets; the API server stays. */
+  stop(): void {
     this.#ended.abort()
+  }
+
+  [Symbol.dispose](): void {
+    this.stop()
     this.server[Symbol.dispose]()
   }
 

@@ -198,7 +198,7 @@ function bare(name: string, template: Deployment['spec']['template']): Pod {
   }
 }
 
-test('deleting an owner removes what it owns, orphaning keeps it [embedded-cluster 9]', async () => {
+test('deleting an owner removes what it owns, orphaning keeps it', async () => {
   using cluster = await TestCluster.start()
   await cluster.create(resources.deployments, deployment('gone'))
   await cluster.create(resources.deployments, deployment('kept'))
@@ -229,7 +229,7 @@ test('an owner deleted in the foreground goes last', async () => {
   expect(await cluster.list(resources.deployments)).toEqual([])
 })
 
-test('a custom resource owns objects like any other, as soon as its kind exists [embedded-cluster 9]', async () => {
+test('deleting a Rollout removes its ReplicaSets and pods, orphaning keeps them [embedded-cluster 9]', async () => {
   using cluster = await TestCluster.start()
   await cluster.create(resources.customResourceDefinitions, {
     apiVersion: 'apiextensions.k8s.io/v1',
@@ -424,4 +424,74 @@ test('a pod bound to a bad version fails the share of requests that its tag says
   expect(failed).toBeGreaterThan(240)
   expect(failed).toBeLessThan(360)
   expect(pods.usage('default/web')).toMatchObject({ requests: 2_000, errors: failed })
+})
+
+test('a ReplicaSet whose pods are refused says so, and recovers by itself', async () => {
+  using cluster = await TestCluster.start()
+  using refusal = cluster.server.addAdmission(({ object }) => {
+    if (object.kind !== 'Pod') return object
+    throw new ApiError({
+      code: 403,
+      reason: 'Forbidden',
+      message: 'pods "web-" is forbidden: exceeded quota: small',
+    })
+  })
+  await cluster.create(resources.deployments, deployment('web'))
+  await cluster.pass(1)
+  const [set] = await cluster.list<ReplicaSet>(resources.replicaSets)
+  expect(set?.status?.conditions).toMatchObject([
+    {
+      type: 'ReplicaFailure',
+      status: 'True',
+      reason: 'FailedCreate',
+      message: 'pods "web-" is forbidden: exceeded quota: small',
+    },
+  ])
+  expect((await cluster.told(set?.metadata.name ?? '', 'FailedCreate'))[0]).toBe(
+    'Error creating: pods "web-" is forbidden: exceeded quota: small',
+  )
+  const failed = await cluster.get<Deployment>(resources.deployments, 'web')
+  expect(failed.status?.conditions?.map(({ type }) => type)).toContain('ReplicaFailure')
+
+  refusal[Symbol.dispose]()
+  await cluster.pass(60)
+  const healed = await cluster.get<Deployment>(resources.deployments, 'web')
+  expect(healed.status).toMatchObject({ availableReplicas: 3 })
+  expect(healed.status?.conditions?.map(({ type }) => type)).not.toContain('ReplicaFailure')
+})
+
+test('a pod without an owner that matches is adopted, one that is relabelled is let go and replaced', async () => {
+  using cluster = await TestCluster.start()
+  await cluster.create(resources.pods, bare('early', podTemplate('web')))
+  await cluster.pass(2)
+  await cluster.create(resources.replicaSets, replicaSet('web', 2))
+  await cluster.pass(3)
+  const adopted = await cluster.get<Pod>(resources.pods, 'early')
+  expect(adopted.metadata.ownerReferences?.[0]).toMatchObject({ name: 'web', controller: true })
+  expect(await cluster.pods()).toHaveLength(2)
+
+  await cluster.merge(resources.pods, 'early', { metadata: { labels: { app: 'debug' } } })
+  await cluster.pass(3)
+  const released = await cluster.get<Pod>(resources.pods, 'early')
+  expect(released.metadata.ownerReferences ?? []).toEqual([])
+  expect(await cluster.pods()).toHaveLength(3)
+})
+
+test('after a restart of the process the same pods run on and serve', async () => {
+  const clock = new VirtualClock(Date.parse('2026-01-01T00:00:00Z'))
+  using server = new ApiServer({ clock, random: new SeededRandom('test') })
+  const parts = { clock, server, client: server.client }
+  const first = await TestCluster.start({}, parts)
+  await first.create(resources.deployments, deployment('web'))
+  await first.pass(5)
+  const before = await first.pods()
+  first.stop()
+  await clock.advance(60_000)
+
+  const second = await TestCluster.start({}, parts)
+  await second.pass(5)
+  expect(await second.pods()).toEqual(before)
+  const { name } = before[0]?.metadata ?? { name: '' }
+  expect(second.workloads.pods.canServe(`default/${name}`, clock.now())).toBe(true)
+  second.stop()
 })

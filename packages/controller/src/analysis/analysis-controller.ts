@@ -108,7 +108,9 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
     const run = parseAnalysisRun(own.latest(kinds.analysisRuns.plural, cached)).value
     const memory = memoryOf(key, run.metadata.uid)
     // A finished run is measured no more: its secrets may be gone.
-    const secrets = finalPhases.has(run.status?.phase ?? '') ? noSecrets : await secretsOf(client, run)
+    const secrets = finalPhases.has(run.status?.phase ?? '')
+      ? noSecrets
+      : await secretsOf(client, run)
     const { answers } = memory
     const awake = [...memory.awake]
     const plan = planAnalysisRun(
@@ -266,13 +268,15 @@ function stored(
     readonly now: number
     readonly masked: (text: string) => string
   },
-): Omit<Answer, 'metric'> {
+): Omit<Answer, 'metric' | 'serial'> {
   const { measured } = answer
   const { masked } = facts
   const maskedMap = (map: Readonly<Record<string, string>>) =>
     Object.fromEntries(Object.entries(map).map(([key, value]) => [key, masked(value)]))
   const metadata = measured.metadata ? { metadata: maskedMap(measured.metadata) } : {}
-  const ofMetric: Pick<Answer, 'metadata'> = answer.metadata ? { metadata: maskedMap(answer.metadata) } : {}
+  const ofMetric: Pick<Answer, 'metadata'> = answer.metadata
+    ? { metadata: maskedMap(answer.metadata) }
+    : {}
   if (measured.kind === 'running') {
     return {
       ...ofMetric,

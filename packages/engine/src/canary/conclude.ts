@@ -111,14 +111,24 @@ export function conclude(facts: CanaryFacts, draft: Draft, timedOut: boolean): v
   setConditions(facts, draft, timedOut)
   pauseTransitions(draft, before)
   recordDuration(facts, draft)
-  const { phase, message } = rolloutPhase({ ...rollout, status: compact(draft.status) })
+  const failure = createFailureOf(facts)
+  const { phase, message } = failure
+    ? { phase: 'Degraded' as const, message: `ReplicaSetCreateError: ${failure}` }
+    : rolloutPhase({ ...rollout, status: compact(draft.status) })
   draft.status.phase = phase
   draft.status.message = message || undefined
   writeStatus(facts, draft)
 }
 
+/** Why the new ReplicaSet could not be created; null when it is there or was not tried (falls short 11). */
+function createFailureOf(facts: CanaryFacts): string | null {
+  const failure = facts.snapshot.failures.find(({ id }) => id === createId(facts.newSet))
+  if (!failure || !facts.missing) return null
+  return `Failed to create new replica set "${facts.newSet.name}": ${failure.message}`
+}
+
 function setConditions(facts: CanaryFacts, draft: Draft, timedOut: boolean): void {
-  const { rollout, failures } = facts.snapshot
+  const { rollout } = facts.snapshot
   const { now } = facts
   const status = draft.status
   const before = rollout.status ?? {}
@@ -154,7 +164,7 @@ function setConditions(facts: CanaryFacts, draft: Draft, timedOut: boolean): voi
   if (failure) set('ReplicaFailure', failure.status, failure.reason ?? '', failure.message ?? '')
   else conditions = withoutCondition(conditions, 'ReplicaFailure')
 
-  const createFailure = failures.find((f) => f.id === createId(facts.newSet))
+  const createFailure = createFailureOf(facts)
   const moved = madeProgress(before, status)
   if (status.abort) {
     const cause = draft.abortCause ? `: ${draft.abortCause}` : ''
@@ -168,22 +178,21 @@ function setConditions(facts: CanaryFacts, draft: Draft, timedOut: boolean): voi
       })
       set('Progressing', 'False', 'RolloutAborted', message)
     }
-  } else if (createFailure && facts.missing) {
-    const message = `Failed to create new replica set "${facts.newSet.name}": ${createFailure.message}`
+  } else if (createFailure) {
     if (progressing?.reason !== 'ReplicaSetCreateError') {
       draft.transitions.push({
         type: 'Warning',
         reason: 'ReplicaSetCreateError',
-        message,
+        message: createFailure,
         after: 'status',
       })
     }
-    set('Progressing', 'False', 'ReplicaSetCreateError', message)
+    set('Progressing', 'False', 'ReplicaSetCreateError', createFailure)
   } else if (progressing?.reason === 'RolloutAborted' && !draft.wasReset && !promoted) {
     set('Progressing', 'Unknown', 'RolloutRetry', 'Retrying Rollout after abort')
   } else if (isPaused && !promoted) {
     set('Progressing', 'Unknown', 'RolloutPaused', 'Rollout is paused')
-  } else if (draft.createdReplicaSet) {
+  } else if (draft.createdReplicaSet || progressing?.reason === 'ReplicaSetCreateError') {
     set(
       'Progressing',
       'True',
@@ -310,7 +319,10 @@ function writeStatus(facts: CanaryFacts, draft: Draft): void {
         status: body,
       },
     },
-    ...(facts.missing ? { requires: [createId(facts.newSet)] } : {}),
+    // An update is on record only where its ReplicaSet is; that it could not be created is told regardless.
+    ...(facts.missing && createFailureOf(facts) === null
+      ? { requires: [createId(facts.newSet)] }
+      : {}),
   })
 }
 

@@ -1,19 +1,18 @@
 import { defaults } from '@serinus/api'
 import { resources } from '@serinus/kube'
 import type { Draft } from '../draft.ts'
+import type { Sized } from '../replica-sets.ts'
 import type { CanaryFacts } from './facts.ts'
 import { keyOfSet } from './scale.ts'
 
-/** Removes drained old ReplicaSets beyond `revisionHistoryLimit`, oldest first (spec rollout-controller 2.7, falls short 44). */
+/**
+ * Removes drained old ReplicaSets beyond `revisionHistoryLimit`, oldest first (spec rollout-controller 2.7). One that
+ * still has pods neither counts nor keeps the others from being removed (falls short 44).
+ */
 export function cleanHistory(facts: CanaryFacts, draft: Draft): void {
   const limit = defaults.revisionHistoryLimit(facts.snapshot.rollout)
-  let surplus = facts.others.length - limit
-  for (const set of facts.others) {
-    if (surplus <= 0) return
-    const observed = set.object?.status?.observedGeneration ?? 0
-    const current = observed >= (set.object?.metadata.generation ?? 0)
-    if (set.spec > 0 || set.pods > 0 || !current || set.object?.metadata.deletionTimestamp) continue
-    surplus--
+  const drained = facts.others.filter(isDrained)
+  for (const set of drained.slice(0, Math.max(0, drained.length - limit))) {
     draft.writes.push({
       kind: 'delete',
       id: `delete/${set.name}`,
@@ -22,4 +21,10 @@ export function cleanHistory(facts: CanaryFacts, draft: Draft): void {
       ...(set.object?.metadata.uid ? { uid: set.object.metadata.uid } : {}),
     })
   }
+}
+
+function isDrained(set: Sized): boolean {
+  const observed = set.object?.status?.observedGeneration ?? 0
+  const isCurrent = observed >= (set.object?.metadata.generation ?? 0)
+  return set.spec === 0 && set.pods === 0 && isCurrent && !set.object?.metadata.deletionTimestamp
 }

@@ -98,7 +98,7 @@ function restartOnChange(facts: CanaryFacts, draft: Draft): void {
   }
   if (status.stableRS && facts.newSet.hash === status.stableRS)
     skip('Rollback to stable ReplicaSets')
-  else if (isWithinRollbackWindow(facts) && facts.newSet.spec > 0) {
+  else if (isWithinRollbackWindow(facts)) {
     skip('Rollback to active ReplicaSets within RollbackWindow')
   }
 }

@@ -38,7 +38,11 @@ function wantedWeight(facts: CanaryFacts, position: Position): number {
   if (facts.newSet.available === 0) return 0
   if (position.promoteFull) return effective
   if (steps.length === 0) return 0
-  if (!atDesired(facts, position)) return weightAt(steps, position.index - 1)
+  if (!atDesired(facts, position)) {
+    // Pods that are still to come carry nothing: until then the share may only stay or fall.
+    const previous = weightAt(steps, position.index - 1)
+    return Math.min(previous, facts.effectiveWeight ?? previous)
+  }
   return position.index >= steps.length ? facts.max : weightAt(steps, position.index)
 }
 

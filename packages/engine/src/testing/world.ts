@@ -32,6 +32,10 @@ export class World {
   readyAfterMs = 5_000
   /** Images whose pods never become ready. */
   broken = new Set<string>()
+  /** How many pods of an image become ready at most. */
+  mostReady = new Map<string, number>()
+  /** Names that somebody else's ReplicaSets have. */
+  takenNames: readonly string[] = []
   /** Effects that never happen, by write id or `routes`; the planner is told of them as by the real shell. */
   fails: (id: string) => boolean = () => false
   /** Whether the process dies right after its n-th effect, from 1: the rest of its plan and its memory are lost. */
@@ -92,7 +96,7 @@ export class World {
       clusterAnalysisTemplates: this.clusterAnalysisTemplates,
       routers: this.weight === null ? [] : [{ type: 'Nginx', weight: this.weight, verified: null }],
       failures: this.#failures,
-      takenNames: [],
+      takenNames: this.takenNames,
       statusDeferredSince: this.#statusDeferredSince,
       options: this.options,
     }
@@ -329,7 +333,10 @@ export class World {
       const image = set.spec.template.spec?.containers?.[0]?.image ?? ''
       const ready = this.broken.has(image)
         ? 0
-        : pods.filter((at) => at + this.readyAfterMs <= this.now).length
+        : Math.min(
+            pods.filter((at) => at + this.readyAfterMs <= this.now).length,
+            this.mostReady.get(image) ?? pods.length,
+          )
       const status = {
         replicas: pods.length,
         readyReplicas: ready,

@@ -135,7 +135,9 @@ function firstLine({ message, event }: Content): string {
 
 function parseJson(
   text: string,
-): { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly detail: string } {
+):
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly detail: string } {
   try {
     return { ok: true, value: JSON.parse(text) }
   } catch (error) {

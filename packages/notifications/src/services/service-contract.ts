@@ -31,7 +31,10 @@ export async function sendOnce(
   service: Service,
   answer: ((request: Request) => Response | Promise<Response>) | null,
   more: Partial<Delivery> = {},
-): Promise<{ readonly outcome: Awaited<ReturnType<Service['send']>>; readonly requests: readonly Request[] }> {
+): Promise<{
+  readonly outcome: Awaited<ReturnType<Service['send']>>
+  readonly requests: readonly Request[]
+}> {
   const clock = new VirtualClock(Date.parse('2026-08-01T12:00:00Z'))
   const requests: Request[] = []
   const rendered = service.render(content)
@@ -79,10 +82,13 @@ export function serviceContract(
     expect(requests[0]?.headers.get('User-Agent')).toContain('argo-rollouts-notifications')
   })
 
-  test.each([500, 502, 503, 408, 425])(`${type.type}: HTTP %i is worth another try`, async (status) => {
-    const { outcome } = await sendOnce(service(), () => new Response('oops', { status }))
-    expect(outcome.kind).toBe('retryable')
-  })
+  test.each([500, 502, 503, 408, 425])(
+    `${type.type}: HTTP %i is worth another try`,
+    async (status) => {
+      const { outcome } = await sendOnce(service(), () => new Response('oops', { status }))
+      expect(outcome.kind).toBe('retryable')
+    },
+  )
 
   test(`${type.type}: a limited vendor says how long to wait`, async () => {
     const { outcome } = await sendOnce(service(), setup.limited)
@@ -125,4 +131,3 @@ export function serviceContract(
     expect(result.ok ? [] : result.problems.map(({ path }) => path[0])).toContain('.')
   })
 }
-

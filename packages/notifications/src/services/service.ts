@@ -66,7 +66,11 @@ export interface Service {
   /** Where requests go; tenants may not choose every address. */
   readonly urls: readonly string[]
   /** Retry settings of the service's own options; absent: the common ones. */
-  readonly retry?: { readonly attempts?: number; readonly firstMs?: number; readonly maxMs?: number }
+  readonly retry?: {
+    readonly attempts?: number
+    readonly firstMs?: number
+    readonly maxMs?: number
+  }
   /** Whether the vendor takes back what was opened when the Rollout is healthy again. */
   readonly autoResolve?: boolean | undefined
   render(content: Content): Rendered

@@ -11,7 +11,10 @@ serviceContract(slack, {
   credential: 'xoxb-secret-token',
   accepted,
   limited: () =>
-    Response.json({ ok: false, error: 'ratelimited' }, { status: 429, headers: { 'Retry-After': '7' } }),
+    Response.json(
+      { ok: false, error: 'ratelimited' },
+      { status: 429, headers: { 'Retry-After': '7' } },
+    ),
   refused: no('channel_not_found'),
 })
 
@@ -27,7 +30,8 @@ test('a message is posted with token, channel, text and the id by which it is fo
     token: 'xoxb-secret-token',
     channel: 'ops',
     text: content.message,
-    metadata: '{"event_type":"argo_rollouts_notification","event_payload":{"delivery_id":"delivery-1"}}',
+    metadata:
+      '{"event_type":"argo_rollouts_notification","event_payload":{"delivery_id":"delivery-1"}}',
   })
   expect(outcome).toMatchObject({ receipt: '17.5', thread: { channel: 'C123', ts: '17.5' } })
 })
@@ -39,8 +43,16 @@ test('an apiURL without its last slash works', async () => {
 })
 
 test('icon, user name and unfurling follow the options, and the template wins', async () => {
-  const service = configured(slack, { ...options, username: 'bot', icon: ':robot:', disableUnfurl: true })
-  const own = service.render({ ...content, block: { icon: 'https://x.example/i.png', username: 'me' } })
+  const service = configured(slack, {
+    ...options,
+    username: 'bot',
+    icon: ':robot:',
+    disableUnfurl: true,
+  })
+  const own = service.render({
+    ...content,
+    block: { icon: 'https://x.example/i.png', username: 'me' },
+  })
   const { requests } = await sendOnce(service, accepted, { payload: own.ok ? own.payload : {} })
   expect(await form(requests[0])).toMatchObject({
     username: 'me',
@@ -56,16 +68,22 @@ test('blocks keep fields that no SDK knows, and bad JSON names its field', () =>
   const service = configured(slack, options)
   const good = service.render({ ...content, block: { blocks: '[{"type":"new","x":{"y":1}}]' } })
   expect(good).toMatchObject({ ok: true, payload: { blocks: [{ type: 'new', x: { y: 1 } }] } })
-  expect(service.render({ ...content, block: { blocks: '[{' } })).toMatchObject({ ok: false, field: 'blocks' })
+  expect(service.render({ ...content, block: { blocks: '[{' } })).toMatchObject({
+    ok: false,
+    field: 'blocks',
+  })
 })
 
-test.each(['ratelimited', 'internal_error', 'fatal_error', 'service_unavailable', 'request_timeout'])(
-  'the code %s is worth another try',
-  async (code) => {
-    const { outcome } = await sendOnce(configured(slack, options), no(code))
-    expect(outcome).toMatchObject({ kind: 'retryable', error: `slack: ${code}` })
-  },
-)
+test.each([
+  'ratelimited',
+  'internal_error',
+  'fatal_error',
+  'service_unavailable',
+  'request_timeout',
+])('the code %s is worth another try', async (code) => {
+  const { outcome } = await sendOnce(configured(slack, options), no(code))
+  expect(outcome).toMatchObject({ kind: 'retryable', error: `slack: ${code}` })
+})
 
 test.each([
   ['channel_not_found', 'config'],
@@ -84,19 +102,31 @@ test.each([
   ['Post', ['chat.postMessage'], '17.1'],
   ['PostAndUpdate', ['chat.postMessage', 'chat.update'], '17.1'],
   ['Update', ['chat.update'], undefined],
-])('policy %s of a group with a first message calls %j', async (deliveryPolicy, methods, parent) => {
-  const payload = { text: 'more', groupingKey: 'k', deliveryPolicy }
-  const { requests, outcome } = await sendOnce(configured(slack, options), accepted, { payload, thread })
-  expect(requests.map(({ url }) => url.split('/').at(-1))).toEqual(methods)
-  expect((await form(requests[0]))['thread_ts']).toBe(parent)
-  expect(outcome).toMatchObject({ thread })
-})
+])(
+  'policy %s of a group with a first message calls %j',
+  async (deliveryPolicy, methods, parent) => {
+    const payload = { text: 'more', groupingKey: 'k', deliveryPolicy }
+    const { requests, outcome } = await sendOnce(configured(slack, options), accepted, {
+      payload,
+      thread,
+    })
+    expect(requests.map(({ url }) => url.split('/').at(-1))).toEqual(methods)
+    expect((await form(requests[0]))['thread_ts']).toBe(parent)
+    expect(outcome).toMatchObject({ thread })
+  },
+)
 
 test('a first message that can no longer be changed is posted anew and remembered [notifications 40]', async () => {
   const payload = { text: 'more', groupingKey: 'k', deliveryPolicy: 'Update' }
   const answer = (request: Request) =>
     request.url.endsWith('chat.update') ? no('message_not_found')() : accepted()
-  const { requests, outcome } = await sendOnce(configured(slack, options), answer, { payload, thread })
-  expect(requests.map(({ url }) => url.split('/').at(-1))).toEqual(['chat.update', 'chat.postMessage'])
+  const { requests, outcome } = await sendOnce(configured(slack, options), answer, {
+    payload,
+    thread,
+  })
+  expect(requests.map(({ url }) => url.split('/').at(-1))).toEqual([
+    'chat.update',
+    'chat.postMessage',
+  ])
   expect(outcome).toMatchObject({ kind: 'delivered', thread: { channel: 'C123', ts: '17.5' } })
 })

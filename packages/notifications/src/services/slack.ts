@@ -125,7 +125,9 @@ async function send(delivery: Delivery, defaults: Defaults, call: Call): Promise
   if (posted.kind !== 'delivered' || !thread || policy !== 'PostAndUpdate') return posted
   const updated = await update(delivery, thread, { defaults, call })
   // The reply has arrived; a failed change of the first message must not send it again.
-  return updated.kind === 'delivered' && updated.thread ? { ...posted, thread: updated.thread } : posted
+  return updated.kind === 'delivered' && updated.thread
+    ? { ...posted, thread: updated.thread }
+    : posted
 }
 
 interface Ways {

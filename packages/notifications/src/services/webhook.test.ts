@@ -29,11 +29,14 @@ async function sent(more: Record<string, unknown>, block: Record<string, unknown
 
 test('method, path, body, headers and basic auth follow configuration and template', async () => {
   const basicAuth = { username: 'u', password: 'p' }
-  const { request, body } = await sent({ url: 'https://hook.example/in/', basicAuth }, {
-    method: 'PUT',
-    path: '/a/b',
-    body: '{"x":1}',
-  })
+  const { request, body } = await sent(
+    { url: 'https://hook.example/in/', basicAuth },
+    {
+      method: 'PUT',
+      path: '/a/b',
+      body: '{"x":1}',
+    },
+  )
   expect(request.method).toBe('PUT')
   expect(request.url).toBe('https://hook.example/in/a/b')
   expect(body).toBe('{"x":1}')
@@ -43,7 +46,10 @@ test('method, path, body, headers and basic auth follow configuration and templa
 })
 
 test('a repetition carries the same idempotency key and a signature proves the sender', async () => {
-  const { request, body } = await sent({ signingSecret: 's3cret' }, { method: 'POST', body: 'text' })
+  const { request, body } = await sent(
+    { signingSecret: 's3cret' },
+    { method: 'POST', body: 'text' },
+  )
   expect(request.headers.get('Idempotency-Key')).toBe('delivery-1')
   expect(request.headers.get('X-Argo-Rollouts-Delivery')).toBe('delivery-1')
   const signature = createHmac('sha256', 's3cret').update(body).digest('hex')

@@ -1,0 +1,159 @@
+import { expect, test } from 'vitest'
+import { decisionFor, nginxRoutes, routeFor } from './nginx-plane.ts'
+import type { Ingress } from './objects.ts'
+import { canaryIngress, ingress } from './test-world.ts'
+
+function canaryWith(keys: Readonly<Record<string, string>>) {
+  const [route] = nginxRoutes([ingress('web', 'my-app-stable'), canaryIngress(keys)])
+  if (!route?.canary) throw new Error('the route has no canary')
+  return route.canary
+}
+
+test.each<[Record<string, string>, number]>([
+  [{ 'canary-weight': '20' }, 0.2],
+  [{ 'canary-weight': '15', 'canary-weight-total': '1000' }, 0.015],
+  // ingress-nginx takes a total for one only above 100.
+  [{ 'canary-weight': '5', 'canary-weight-total': '10' }, 0.05],
+  [{ 'canary-weight': '150' }, 1],
+  [{ 'canary-weight': '-3' }, 0],
+  [{ 'canary-weight': 'half' }, 0],
+  [{}, 0],
+])('the annotations %o send a share of %f to the canary', (keys, share) => {
+  expect(canaryWith(keys).share).toBeCloseTo(share, 10)
+})
+
+const byHeader = { 'canary-by-header': 'X-Canary' }
+const byValue = { ...byHeader, 'canary-by-header-value': 'yes' }
+const byPattern = { ...byHeader, 'canary-by-header-pattern': '^(yes|true)$' }
+const byCookie = { 'canary-by-cookie': 'beta' }
+
+test.each<[string, Record<string, string>, Record<string, string>, string]>([
+  ['a header of always', byHeader, { 'x-canary': 'always' }, 'canary'],
+  ['a header of never', byHeader, { 'x-canary': 'never' }, 'stable'],
+  ['a header of something else', byHeader, { 'x-canary': 'yes' }, 'weight'],
+  ['no header', byHeader, {}, 'weight'],
+  ['the header value asked for', byValue, { 'x-canary': 'yes' }, 'canary'],
+  ['another header value', byValue, { 'x-canary': 'no' }, 'weight'],
+  ['always where a value is asked for', byValue, { 'x-canary': 'always' }, 'weight'],
+  ['a header that fits the pattern', byPattern, { 'x-canary': 'true' }, 'canary'],
+  ['a header that does not fit the pattern', byPattern, { 'x-canary': 'truer' }, 'weight'],
+  ['value before pattern', { ...byPattern, ...byValue }, { 'x-canary': 'true' }, 'weight'],
+  [
+    'a pattern that cannot be read',
+    { ...byHeader, 'canary-by-header-pattern': '(' },
+    { 'x-canary': '(' },
+    'weight',
+  ],
+  ['a cookie of always', byCookie, { cookie: 'a=b; beta=always' }, 'canary'],
+  ['a cookie of never', byCookie, { cookie: 'beta=never; a=b' }, 'stable'],
+  ['a cookie of something else', byCookie, { cookie: 'beta=1' }, 'weight'],
+  ['a cookie whose name only ends alike', byCookie, { cookie: 'alphabeta=always' }, 'weight'],
+  [
+    'a cookie name with signs of its own',
+    { 'canary-by-cookie': 'a.b' },
+    { cookie: 'axb=always' },
+    'weight',
+  ],
+  [
+    'the header before the cookie',
+    { ...byHeader, ...byCookie },
+    { 'x-canary': 'never', cookie: 'beta=always' },
+    'stable',
+  ],
+  [
+    'the cookie where the header says nothing',
+    { ...byValue, ...byCookie },
+    { 'x-canary': 'no', cookie: 'beta=always' },
+    'canary',
+  ],
+])('%s decides as in ingress-nginx', (_, keys, headers, decision) => {
+  expect(decisionFor(canaryWith(keys), new Headers(headers))).toBe(decision)
+})
+
+test('the canary of a path is the one of its own namespace, host and path', () => {
+  const canary = canaryIngress({ 'canary-weight': '20' })
+  const elsewhere = {
+    ...canary,
+    metadata: { ...canary.metadata, namespace: 'other' },
+  }
+  expect(nginxRoutes([ingress('web', 'my-app-stable'), elsewhere])[0]?.canary).toBeNull()
+  expect(nginxRoutes([ingress('web', 'my-app-stable'), canary])[0]?.canary).toMatchObject({
+    service: 'my-app-canary',
+    upstream: 'default-my-app-canary-80',
+  })
+})
+
+test('a canary Ingress alone serves nothing', () => {
+  expect(nginxRoutes([canaryIngress({ 'canary-weight': '100' })])).toEqual([])
+})
+
+function routed(rules: readonly (readonly [host: string, path: string, type: string])[]) {
+  const made = rules.map(([host, path, pathType]) => ({
+    ...(host && { host }),
+    http: {
+      paths: [{ path, pathType, backend: { service: { name: `${host} ${path} ${pathType}` } } }],
+    },
+  }))
+  const web: Ingress = { ...ingress('web', 'x'), spec: { rules: made } }
+  return (host: string, path: string) => routeFor(nginxRoutes([web]), { host, path })?.service
+}
+
+test.each([
+  ['/foo', 'Prefix', '/foo', true],
+  ['/foo', 'Prefix', '/foo/', true],
+  ['/foo', 'Prefix', '/foo/bar', true],
+  ['/foo', 'Prefix', '/foobar', false],
+  ['/foo/', 'Prefix', '/foo', true],
+  ['/foo/', 'Prefix', '/foo/bar', true],
+  ['/', 'Prefix', '/anything', true],
+  ['/foo', 'Exact', '/foo', true],
+  ['/foo', 'Exact', '/foo/', false],
+  ['/foo', 'ImplementationSpecific', '/foobar', true],
+  ['/foo', 'ImplementationSpecific', '/fo', false],
+])('path %s of type %s for a request to %s: %s', (path, type, asked, fits) => {
+  expect(routed([['a.example.com', path, type]])('a.example.com', asked) !== undefined).toBe(fits)
+})
+
+test('the longest path wins, an exact one before it, and a host before a wildcard before none', () => {
+  const service = routed([
+    ['', '/', 'Prefix'],
+    ['*.example.com', '/', 'Prefix'],
+    ['a.example.com', '/', 'Prefix'],
+    ['a.example.com', '/api', 'Prefix'],
+    ['a.example.com', '/api', 'Exact'],
+  ])
+  expect(service('a.example.com', '/x')).toBe('a.example.com / Prefix')
+  expect(service('A.example.com', '/api/x')).toBe('a.example.com /api Prefix')
+  expect(service('a.example.com', '/api')).toBe('a.example.com /api Exact')
+  expect(service('b.example.com', '/api')).toBe('*.example.com / Prefix')
+  expect(service('b.c.example.com', '/')).toBe(' / Prefix')
+})
+
+test('a host with routes of its own does not fall back to those of any host', () => {
+  const service = routed([
+    ['', '/', 'Prefix'],
+    ['a.example.com', '/api', 'Prefix'],
+  ])
+  expect(service('a.example.com', '/other')).toBeUndefined()
+})
+
+test('the default backend answers hosts that no rule names', () => {
+  const web: Ingress = {
+    ...ingress('web', 'my-app-stable'),
+    spec: {
+      ...ingress('web', 'my-app-stable').spec,
+      defaultBackend: { service: { name: 'rest' } },
+    },
+  }
+  const service = (host: string) => routeFor(nginxRoutes([web]), { host, path: '/' })?.service
+  expect(service('unknown.example.com')).toBe('rest')
+  expect(service('my-app.example.com')).toBe('my-app-stable')
+})
+
+test('backends that are no Service and rules without http are passed over', () => {
+  const web: Ingress = {
+    ...ingress('web', 'x'),
+    spec: { rules: [{ host: 'a' }, { host: 'b', http: { paths: [{ path: '/' }] } }] },
+  }
+  expect(nginxRoutes([web])).toEqual([])
+})
