@@ -56,7 +56,6 @@ export function startCluster(options: ClusterOptions): Cluster {
     ...onError,
   })
   api.setSubresourceHandler('pods/log', workloads.answerLog)
-  api.setSubresourceHandler('pods/eviction', workloads.answerEviction)
   const traffic = startTraffic({
     client: api.client,
     clock,

@@ -35,6 +35,7 @@ export interface DeliveryPolicy {
   readonly onUncertain: 'resend' | 'drop' | null
 }
 
+/** A configured service, or why it cannot be used. */
 export type ServiceEntry =
   | {
       readonly kind: 'ready'
@@ -52,6 +53,7 @@ export type Field =
   | { readonly kind: 'broken'; readonly detail: string }
   | { readonly kind: 'map'; readonly fields: ReadonlyMap<string, Field> }
 
+/** A named message; absent parts were not written. */
 export interface NotificationTemplate {
   readonly name: string
   readonly message: Field | null
@@ -59,6 +61,7 @@ export interface NotificationTemplate {
   readonly blocks: ReadonlyMap<string, ReadonlyMap<string, Field>>
 }
 
+/** One condition of a trigger (spec notifications 4.1). */
 export interface Condition {
   readonly index: number
   readonly when: { readonly source: string; readonly program: Program } | null

@@ -35,6 +35,7 @@ export interface DerivedEvent {
   readonly failedMetrics: readonly FailedMetric[]
 }
 
+/** A metric that did not succeed, with its last measurement. */
 export interface FailedMetric {
   readonly name: string
   readonly phase: string

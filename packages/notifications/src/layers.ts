@@ -32,10 +32,12 @@ function all({ own, central }: Layers): readonly NotificationConfig[] {
   return own ? [own, central, builtinConfig] : [central, builtinConfig]
 }
 
+/** The conditions of a trigger from the nearest layer that has it, with that layer. */
 export function findTrigger(layers: Layers, name: string): Found<readonly Condition[]> | undefined {
   return find(layers, (config) => config.triggers.get(name))
 }
 
+/** The template of that name from the nearest layer that has it. */
 export function findTemplate(layers: Layers, name: string): NotificationTemplate | undefined {
   return find(layers, (config) => config.templates.get(name))?.value
 }

@@ -33,6 +33,7 @@ import { redact } from './secret-references.ts'
 import { type DeliveryReport, Sender } from './sender.ts'
 import { hasSubscriptionAnnotation, resolveSubscriptions } from './subscriptions.ts'
 
+/** What the notifier works with. */
 export interface NotifierOptions {
   readonly client: KubeClient
   readonly clock: Clock
@@ -62,8 +63,11 @@ export interface Notifier {
   idle(): Promise<void>
 }
 
+/** Name of the ConfigMap with the configuration, in the controller's namespace (spec notifications 2.1). */
 export const configMapName = 'argo-rollouts-notification-configmap'
+/** A second name under which it is read, with a Warning (spec notifications 2.5). */
 export const aliasName = 'argo-rollouts-notification-cm'
+/** Name of the Secret that services refer to, in the namespace of their ConfigMap (spec notifications 2.1). */
 export const secretName = 'argo-rollouts-notification-secret'
 
 /** A Rollout that is older than this at first sight existed before us (spec notifications 11.4). */
@@ -336,10 +340,8 @@ class RunningNotifier implements Notifier {
     if (planned.problems.size > 0) this.#tellTemplates(rollout, planned.problems)
     if (planned.isNews || !facts.state) {
       for (const [id, payload] of planned.unstored) this.#unstored.set(id, payload)
-      this.#sender.claim(
-        planned.entries.filter((entry) => entry.state === 'sending').map((entry) => entry.id),
-      )
-      await this.#store.apply(objectOf(rollout), append(planned))
+      const entries = this.#sender.claim(rollout.metadata.namespace ?? '', planned.entries)
+      await this.#store.apply(objectOf(rollout), append({ ...planned, entries }))
     }
     // Only now: had the write failed, the same states would have to be looked at again.
     tracked.snapshots.splice(0, taken)

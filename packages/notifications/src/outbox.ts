@@ -125,6 +125,11 @@ export function startSending(
   return changeEntry(id, (entry) => ({ ...entry, state: 'sending', holder, since: now }))
 }
 
+/** An attempt that was stored and not begun. */
+export function release(id: string): Change {
+  return changeEntry(id, (entry) => ({ ...entry, state: 'pending' }))
+}
+
 export function retryLater(
   id: string,
   facts: { readonly attempt: number; readonly next: number; readonly error: string },

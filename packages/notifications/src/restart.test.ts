@@ -212,6 +212,37 @@ test('a new leader in the middle of 100 aborts leaves each destination with 100 
   expect(new Set(texts(world)).size).toBe(100)
 })
 
+test('a message that waits for the limit of its channel is not in doubt after a crash', async () => {
+  const world = await begin()
+  world.vendor = ({ url }) =>
+    url.includes('conversations') ? Response.json({ ok: false, error: 'missing_scope' }) : undefined
+  for (let n = 0; n < 10; n++) await world.store(states({ name: `r${n}` })[0] as Rollout)
+  expect(texts(world)).toHaveLength(3)
+  world.access.kill()
+  await world.start()
+  await world.pass(60_000)
+  expect(new Set(texts(world)).size).toBe(10)
+  expect(texts(world)).toHaveLength(10)
+  expect(world.events('NotificationUncertain')).toEqual([])
+})
+
+test('an orderly stop leaves nothing in doubt', async () => {
+  const world = await begin()
+  world.vendor = ({ url }) => {
+    if (url.includes('hook')) void world.stop()
+    return undefined
+  }
+  const facts = {
+    'notifications.argoproj.io/subscribe.on-rollout-completed.hook': 'first',
+    ...annotations,
+  }
+  await world.store(rollout({ annotations: facts, revision: 1, status: healthy }))
+  await world.pass(1000)
+  for (const outbox of world.outboxes()) {
+    expect(outbox.data?.['outbox.json']).not.toContain('"state":"sending"')
+  }
+})
+
 test('two writers of one outbox join what they know', async () => {
   const world = await begin()
   for (const state of states()) await world.store(state)

@@ -9,6 +9,7 @@ import {
   drop,
   type Entry,
   type OutboxState,
+  release,
   retryLater,
   startSending,
 } from './outbox.ts'
@@ -75,17 +76,35 @@ export class Sender {
     })
   }
 
-  run(signal: AbortSignal): Promise<void> {
-    return this.#queue.run(signal)
+  /** Resolves once the signal has aborted, what was under way is stored and what was not begun is free again. */
+  async run(signal: AbortSignal): Promise<void> {
+    await this.#queue.run(signal)
+    const { store } = this.#options
+    const releases = store
+      .all()
+      .flatMap((state) =>
+        state.pending
+          .filter((entry) => entry.state === 'sending' && this.#own.has(entry.id))
+          .map((entry) => store.apply(state.object, release(entry.id))),
+      )
+    // A failed release costs certainty, no message.
+    for (const { status, ...rest } of await Promise.allSettled(releases)) {
+      if (status === 'rejected') this.#options.onError(rest)
+    }
   }
 
-  get isBusy(): boolean {
-    return this.#queue.length + this.#queue.processing > 0
-  }
-
-  /** These entries were stored as `sending` by this process. */
-  claim(ids: readonly string[]): void {
-    for (const id of ids) this.#own.add(id)
+  /**
+   * Takes a turn of the recipient's limit for each entry that can go at once; those may be stored as `sending`.
+   * The others come back as `pending`: stored otherwise, a crash would leave them in doubt although nothing was sent.
+   */
+  claim(namespace: string, entries: readonly Entry[]): readonly Entry[] {
+    const now = this.#options.clock.now()
+    return entries.map((entry) => {
+      if (entry.state !== 'sending') return entry
+      if (this.#readyAt(entry, namespace) > now) return { ...entry, state: 'pending' }
+      this.#own.add(entry.id)
+      return entry
+    })
   }
 
   /** Something may be due in this outbox. */
@@ -104,7 +123,8 @@ export class Sender {
       const turn = state ? nextTurn(state, { service, recipient, now }) : null
       if (!state || !turn) return
       if (turn.at > now) return this.#queue.addAt(key, turn.at)
-      const readyAt = this.#readyAt(turn.entry, state.object.namespace)
+      const isClaimed = turn.entry.state === 'sending' && this.#own.has(turn.entry.id)
+      const readyAt = isClaimed ? now : this.#readyAt(turn.entry, state.object.namespace)
       if (readyAt > now) return this.#queue.addAt(key, readyAt)
       await this.#handle(state, turn.entry)
     }

@@ -6,6 +6,7 @@ import { executable, PluginCommand } from './command.ts'
 import { completionScript, shells } from './completion-script.ts'
 import { addGet } from './get.ts'
 import { addList } from './list.ts'
+import { addNotifications } from './notifications/commands.ts'
 import { addStatus } from './status.ts'
 import type { CommandParts, Terminal } from './terminal.ts'
 import { addVerbs } from './verbs.ts'
@@ -33,6 +34,7 @@ export function pluginProgram(terminal: Terminal): PluginCommand {
   addList(program, parts)
   addStatus(program, parts)
   addVerbs(program, parts)
+  addNotifications(program, parts)
   addVersion(program, terminal)
   addCompletion(program, terminal)
   return program

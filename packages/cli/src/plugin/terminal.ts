@@ -11,6 +11,8 @@ export interface Terminal {
   readonly signal: AbortSignal
   /** Absent: the network, by kubeconfig. */
   readonly connect?: (options: KubeconfigOptions) => Access
+  /** How notifications reach their vendors. Absent: the network. */
+  readonly fetch?: (request: Request) => Promise<Response>
 }
 
 /** Parts that every command is made with. */

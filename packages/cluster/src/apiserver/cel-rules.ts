@@ -147,7 +147,7 @@ export class CelRules {
     try {
       if (compiled.evaluate(context) === true) return undefined
     } catch (error) {
-      const why = error instanceof Error ? error.message.split('\n')[0] : String(error)
+      const why = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)
       return `rule evaluation error: ${why}`
     }
     if (compiled.message) {

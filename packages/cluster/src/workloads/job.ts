@@ -372,7 +372,7 @@ function manage(
 
 function backoffEnd(backoff: Backoff): number | null {
   if (backoff.failures === 0 || backoff.lastFailureAt === null) return null
-  const waitMs = Math.min(firstBackoffMs, longestBackoffMs)
+  const waitMs = Math.min(firstBackoffMs * 2 ** (backoff.failures - 1), longestBackoffMs)
   return backoff.lastFailureAt + waitMs
 }
 

@@ -151,6 +151,7 @@ test('a secret is used, but stands nowhere in the run, however it is spelled [an
     metrics: [
       web('refused', { consecutiveErrorLimit: 0 }, { url }),
       web('echo'),
+      web('mirror', {}, { url: 'http://checks/mirror?token={{args.tok}}' }),
       { name: 'prom', provider: { prometheus }, consecutiveErrorLimit: 0 },
     ],
   })
@@ -158,6 +159,7 @@ test('a secret is used, but stands nowhere in the run, however it is spelled [an
   start((at) => {
     asked.push(at.href)
     if (at.pathname === '/echo') return Response.json({ got: secret })
+    if (at.pathname === '/mirror') return new Response(`${at.search} ${encodeURIComponent(secret)}`)
     if (at.host === 'p') {
       if (at.search === '') return new Response('', { status: 405 })
     }
@@ -168,11 +170,15 @@ test('a secret is used, but stands nowhere in the run, however it is spelled [an
   const stored = status()
   expect(stored?.phase).toBe('Error')
   expect(JSON.stringify(stored)).not.toMatch(/s3cr3t/)
-  const [refused, echo, prom] = stored?.metricResults ?? []
+  const [refused, echo, mirror, prom] = stored?.metricResults ?? []
   expect(refused?.measurements?.[0]?.message).toBe(
     'Get "http://checks/refused?token=*****": dial tcp ::1:80: connect: connection refused',
   )
   expect(echo?.measurements?.[0]?.value).toBe('{"got":"*****"}')
+  expect(mirror?.measurements?.[0]?.value).toBe('?token=***** *****')
+  expect(prom?.measurements?.[0]?.message).toMatch(
+    /^Get "http:\/\/p\/api\/v1\/query\?query=up%7Bt%3D%22\*{5}%22%7D&/,
+  )
   expect(prom?.metadata).toEqual({ ResolvedPrometheusQuery: 'up{t="*****"}' })
   expect(JSON.stringify(api.all('events'))).not.toMatch(/s3cr3t/)
 })

@@ -7,9 +7,16 @@ import {
   type ObjectKey,
   type Resource,
   type WatchEvent,
+  type WatchOptions,
 } from '@serinus/kube'
 
 type Stored = KubeObject & { readonly [field: string]: unknown }
+
+interface LogEntry {
+  readonly version: number
+  readonly plural: string
+  readonly event: Extract<WatchEvent<Stored>, { readonly object: Stored }>
+}
 
 /** A Kubernetes API of objects in memory, for tests of the shells: versions, label selectors, merge patches, watches. */
 export class MemoryApi {
@@ -20,7 +27,9 @@ export class MemoryApi {
   after: ((call: string) => Error | undefined) | undefined
   readonly #clock: Clock
   readonly #objects = new Map<string, Map<string, Stored>>()
-  readonly #watchers = new Set<(plural: string, event: WatchEvent<Stored>) => void>()
+  readonly #watchers = new Set<(entry: LogEntry) => void>()
+  /** Everything since the start: a watch begins where its list ended. */
+  readonly #log: LogEntry[] = []
   #version = 100
 
   constructor(clock: Clock) {
@@ -101,21 +110,22 @@ export class MemoryApi {
     return result
   }
 
-  #tell(plural: string, event: WatchEvent<Stored>): void {
-    for (const watcher of this.#watchers) watcher(plural, event)
+  #tell(plural: string, event: LogEntry['event']): void {
+    const entry = { version: this.#version, plural, event }
+    this.#log.push(entry)
+    for (const watcher of this.#watchers) watcher(entry)
   }
 
-  async *#watch(
-    plural: string,
-    options: { namespace?: string; labelSelector?: string; signal?: AbortSignal },
-  ): AsyncGenerator<WatchEvent<Stored>> {
+  async *#watch(plural: string, options: WatchOptions): AsyncGenerator<WatchEvent<Stored>> {
     const events: WatchEvent<Stored>[] = []
     let wake = () => {}
-    const watcher = (of: string, event: WatchEvent<Stored>) => {
-      if (of !== plural || (event.type !== 'BOOKMARK' && !selects(event.object, options))) return
+    const watcher = ({ plural: of, event, version }: LogEntry) => {
+      if (of !== plural || version <= Number(options.resourceVersion)) return
+      if (!selects(event.object, options)) return
       events.push(event)
       wake()
     }
+    this.#log.forEach(watcher)
     this.#watchers.add(watcher)
     options.signal?.addEventListener('abort', () => wake())
     try {

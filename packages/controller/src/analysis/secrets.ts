@@ -48,7 +48,7 @@ export async function secretsOf(client: KubeClient, run: AnalysisRun): Promise<S
   }
 }
 
-/** A secret as it may stand in a stored text: as it is, in a URL, in a form, in JSON. */
+/** A secret as it may stand in a stored text: as it is, in a URL of ours or of the server's making, in a form, in JSON. */
 function spellings(secret: string): readonly string[] {
   const inForm = new URLSearchParams({ '': secret }).toString().slice(1)
   const inJson = JSON.stringify(secret).slice(1, -1)
@@ -58,9 +58,8 @@ function spellings(secret: string): readonly string[] {
   )
   return [
     secret,
-    URL.canParse(secret) ? new URL(secret).href : secret,
+    new URL(`http://host/?${secret.replaceAll('#', '%23')}`).search.slice(1),
     encodeURIComponent(secret),
-    inForm,
     inForm.replaceAll('%7E', '~').replaceAll('*', '%2A'),
     inJson,
     inHtmlSafeJson,

@@ -61,7 +61,10 @@ export function madeProgress(before: RolloutStatus, after: LooseStatus): boolean
     (before.currentStepIndex !== undefined && after.currentStepIndex !== before.currentStepIndex) ||
     after.currentStepHash !== before.currentStepHash ||
     // An update without steps has no index that could tell its beginning.
-    after.currentPodHash !== before.currentPodHash
+    after.currentPodHash !== before.currentPodHash ||
+    // A user who skips an analysis step moves the index himself; only the run that was left tells of it.
+    after.canary?.currentStepAnalysisRunStatus?.name !==
+      before.canary?.currentStepAnalysisRunStatus?.name
   )
 }
 
@@ -78,6 +81,7 @@ export function hasTimedOut(facts: CanaryFacts, draft: Draft, position: Position
   if (madeProgress(rollout.status ?? {}, draft.status)) return false
   const step = position.promoted ? undefined : facts.steps[position.index]
   if (step && (step.pause || step.analysis || step.experiment || step.plugin)) return false
+  if (rollout.status?.canary?.currentStepAnalysisRunStatus) return false
   // Old pods that are kept for their delay hold nothing up; past it they are as late as anything else.
   const kept = facts.others.filter((set) => set.spec > 0 && (set.deadline ?? 0) > facts.now)
   for (const set of kept) checkAt(draft, set.deadline ?? facts.now)

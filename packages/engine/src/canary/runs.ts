@@ -161,7 +161,9 @@ function arrange(facts: CanaryFacts, draft: Draft, wish: Wish): void {
   if (!wish.due || !wish.analysis) return
   if (wish.kind === 'Step' && (draft.status.pauseConditions?.length ?? 0) > 0) return
   if (hasPause(draft, pauseReasons.inconclusiveRun)) return
-  if (recorded && !stale && !needsNew(facts, recorded)) return
+  // A run that was recorded but could not be created, or was deleted before its verdict, is asked for again.
+  const isLost = run === undefined && !finalPhases.has(recorded?.status ?? '')
+  if (recorded && !stale && !isLost && !needsNew(facts, recorded)) return
   const orphan = unrecordedRun(facts, wish, recorded?.name)
   if (orphan) setRecorded(draft, wish, { name: orphan.metadata.name, status: '' })
   else start(facts, draft, wish)

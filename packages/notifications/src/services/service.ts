@@ -89,6 +89,7 @@ export interface OptionProblem {
   readonly message: string
 }
 
+/** A service that can send, or every problem of its options. */
 export type Configured =
   | { readonly ok: true; readonly service: Service }
   | { readonly ok: false; readonly problems: readonly OptionProblem[] }
