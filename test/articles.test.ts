@@ -100,6 +100,99 @@ test('a standalone AnalysisRun takes its metrics from the template it names [api
   )
 })
 
+/** What the article leaves out of its Rollout: `# ... rest of Rollout spec`. */
+const restOfSpec = {
+  replicas: 2,
+  selector: { matchLabels: { app: 'my-service' } },
+  template: {
+    metadata: { labels: { app: 'my-service' } },
+    spec: {
+      containers: [{ name: 'app', image: 'my-service:v1', ports: [{ containerPort: 8080 }] }],
+    },
+  },
+  strategy: {
+    canary: {
+      steps: [{ setWeight: 50 }, { pause: {} }],
+      analysis: { templates: [{ templateName: 'http-error-rate' }] },
+    },
+  },
+}
+
+test('a failure of the notification article reaches incidents, deploy-failures and PagerDuty exactly once each [api 47]', async () => {
+  await using world = await virtualCluster()
+  await world.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'my-team' } })
+  await world.apply(
+    ...readManifests(`${notifications}/argo-rollouts-notification-configmap.yaml`),
+    ...readManifests(`${notifications}/argo-rollouts-notification-secret.yaml`),
+    ...readManifests(`${notifications}/analysis-template.yaml`),
+  )
+  const namespace = 'my-team'
+  const [written] = readManifests(`${notifications}/rollout.yaml`)
+  await world.apply({ ...written, spec: restOfSpec } as never)
+  await world.apply(
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'my-service', namespace },
+      spec: { selector: { app: 'my-service' }, ports: [{ port: 80, targetPort: 8080 }] },
+    } as never,
+    {
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'Ingress',
+      metadata: {
+        name: 'web',
+        namespace,
+        annotations: { 'sim.serinus.dev/requests-per-second': '50' },
+      },
+      spec: {
+        rules: [
+          {
+            host: 'my-service',
+            http: {
+              paths: [
+                {
+                  path: '/',
+                  pathType: 'Prefix',
+                  backend: { service: { name: 'my-service', port: { number: 80 } } },
+                },
+              ],
+            },
+          },
+        ],
+      },
+    } as never,
+  )
+  await world.pass(400_000)
+  const key = { namespace, name: 'my-service' }
+  const containers = [{ name: 'app', image: 'my-service:v2', ports: [{ containerPort: 8080 }] }]
+  await world.client.patch(kinds.rollouts, key, {
+    kind: 'merge',
+    body: {
+      spec: {
+        template: {
+          metadata: { annotations: { 'sim.serinus.dev/error-rate': '0.5' } },
+          spec: { containers },
+        },
+      },
+    },
+  })
+  await world.pass(1_800_000)
+  const rollout = await world.client.get<StoredRollout>(kinds.rollouts, key)
+  expect(rollout.status?.message).toContain('Background analysis phase error/failed')
+  const { received } = world.cluster.inbox
+  const texts = (to: string, part: string) =>
+    received.filter((one) => one.to === to && one.text.includes(part))
+  expect(texts('incidents', 'Rollback occurred: my-service')).toHaveLength(1)
+  expect(texts('deploy-failures', 'Rollback occurred: my-service')).toHaveLength(1)
+  expect(texts('deploy-failures', 'AnalysisRun Failed')).toHaveLength(1)
+  expect(received.filter((one) => one.service === 'pagerduty')).toMatchObject([
+    { to: 'your-pagerduty-v2-integration-key', text: 'my-service rollback occurred — my-team' },
+  ])
+  const abortedAt = Date.parse(rollout.status?.abortedAt ?? '')
+  expect(received.filter((one) => one.at - abortedAt > 1_000 && one.at >= abortedAt)).toEqual([])
+  expect(world.errors).toEqual([])
+})
+
 test('the template of the notification article is accepted as it stands', async () => {
   await using world = await virtualCluster()
   await world.client.create(

@@ -1,8 +1,10 @@
 import { hashLabel } from '@serinus/api'
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { type Deed, doDeed, stories, worldOf } from './testing/stories.ts'
 import { type Canary, canaryRollout, type World } from './testing/world.ts'
+
+vi.setConfig({ testTimeout: 30_000 })
 
 const check = { analysis: { templates: [{ templateName: 'check' }] } }
 const canaries: Record<string, Canary> = {
@@ -96,6 +98,6 @@ test('any story ends alike when the process dies after every write', () => {
       }
       expect(endOf(dying)).toEqual(endOf(calm))
     }),
-    { seed: Number(process.env.SEED ?? 20260101), numRuns: 200 },
+    { seed: Number(process.env.SEED ?? 20260101), numRuns: 120 },
   )
 })

@@ -7,13 +7,15 @@ import {
   resolveFenceposts,
 } from '@serinus/api'
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { planRollout } from './plan-rollout.ts'
 import type { ReplicaSet, RolloutSnapshot } from './snapshot.ts'
 import { doDeed, type Story, stories, worldOf } from './testing/stories.ts'
 import type { Pass, World } from './testing/world.ts'
 
-const runs = { seed: Number(process.env.SEED ?? 20260101), numRuns: 200 }
+vi.setConfig({ testTimeout: 30_000 })
+
+const runs = { seed: Number(process.env.SEED ?? 20260101), numRuns: 120 }
 
 /** Every pass of a story, and every rest between its deeds. */
 function tell(

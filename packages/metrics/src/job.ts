@@ -76,12 +76,13 @@ export const job: Provider = {
       signal: input.signal,
     })
     // Upstream counts the Jobs of all metrics together and may delete one that still runs.
-    const ended = jobs.items
+    const newestFirst = jobs.items
       .filter((one) => one.metadata.annotations?.[metricAnnotation] === input.metric.name)
-      .filter((one) => one.status?.conditions?.some(isOutcome))
       .sort((a, b) => createdAt(b) - createdAt(a) || serialOf(b) - serialOf(a))
-    for (const { metadata } of ended.slice(limit))
+    for (const { metadata, status } of newestFirst.slice(limit)) {
+      if (!status?.conditions?.some(isOutcome)) continue
       await deleteJob(input, { namespace: metadata.namespace ?? 'default', name: metadata.name })
+    }
   },
 }
 

@@ -30,9 +30,9 @@ export interface ProviderCase {
   }
 }
 
-export type Source = Pick<Partial<MeasureInput>, 'fetch' | 'client'>
+type Source = Pick<Partial<MeasureInput>, 'fetch' | 'client'>
 /** Where a provider cannot meet a case, and why. */
-export interface Skip {
+interface Skip {
   readonly skip: string
 }
 

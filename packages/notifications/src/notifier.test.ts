@@ -81,6 +81,15 @@ test('a mistyped trigger is told on the Rollout with the right spelling, once', 
   expect(world.received).toEqual([])
 })
 
+test('an event without a configured trigger says which key is missing, and is no unknown name', async () => {
+  const world = await begin()
+  await abort(world, subscribed({ 'on-traffic-weight-updated.slack': 'ops' }))
+  expect(world.events('NotificationSubscriptionInvalid')[0]?.message).toContain(
+    'add the key trigger.on-traffic-weight-updated to the ConfigMap',
+  )
+  expect(world.events('UnknownNotificationTrigger')).toEqual([])
+})
+
 test('a recipient that is no service key is told with those that are, and nothing is requested [notifications 5]', async () => {
   const world = await begin()
   await abort(world, subscribed({ 'on-rollout-aborted.pagerduty-v2': 'prod' }))

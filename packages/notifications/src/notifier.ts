@@ -23,6 +23,7 @@ import {
 } from './config.ts'
 import { type DerivedEvent, deletedEvent } from './derive.ts'
 import { guardEgress } from './egress.ts'
+import { eventTriggers } from './events.ts'
 import { type Finding, findingText } from './finding.ts'
 import { findService, type Layers } from './layers.ts'
 import { append, canRevive, type Entry, type OutboxState, revive } from './outbox.ts'
@@ -402,7 +403,7 @@ class RunningNotifier implements Notifier {
     for (const finding of findings) {
       const message = findingText(finding)
       lines.push(message)
-      if (finding.code === 'SubscriptionUnknownTrigger') {
+      if (finding.code === 'SubscriptionUnknownTrigger' && !eventTriggers.has(finding.value)) {
         this.#tellOnce(rollout, { reason: 'UnknownNotificationTrigger', message, generation })
       }
       this.#tellOnce(rollout, { reason: 'NotificationSubscriptionInvalid', message, generation })

@@ -189,7 +189,9 @@ class Reader implements ResolvedSubscriptions {
       code: 'SubscriptionUnknownTrigger',
       path,
       value: trigger,
-      message: `trigger '${trigger}' is not configured`,
+      message: eventTriggers.has(trigger)
+        ? `trigger '${trigger}' is not configured: add the key trigger.${trigger} to the ConfigMap`
+        : `trigger '${trigger}' is not configured`,
       ...(eventTriggers.has(trigger)
         ? {}
         : suggest(trigger, new Set([...this.#triggers, ...eventTriggers]))),

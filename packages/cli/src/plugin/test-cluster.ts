@@ -262,6 +262,7 @@ export function start(
   cluster: TestCluster,
   words: string | readonly string[],
   env: Record<string, string> = {},
+  vendor: (request: Request) => Promise<Response> = noVendor,
 ): Running {
   const clock = new VirtualClock(startAt)
   const interruption = new AbortController()
@@ -276,6 +277,7 @@ export function start(
     clock,
     env,
     signal: interruption.signal,
+    fetch: vendor,
     connect: (options) => {
       connectedWith = options
       return { client: cluster.client, namespace: options.namespace ?? 'shop' }
@@ -289,6 +291,11 @@ export function run(
   cluster: TestCluster,
   words: string | readonly string[],
   env: Record<string, string> = {},
+  vendor: (request: Request) => Promise<Response> = noVendor,
 ): Promise<Ran> {
-  return start(cluster, words, env).ended
+  return start(cluster, words, env, vendor).ended
+}
+
+function noVendor(request: Request): Promise<Response> {
+  return Promise.reject(new Error(`nobody answers at ${request.url}`))
 }

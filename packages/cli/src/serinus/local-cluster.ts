@@ -89,7 +89,7 @@ export async function startLocalCluster(options: LocalOptions): Promise<LocalClu
 }
 
 /** The five kinds, as `kubectl apply --server-side -f deploy/crds` would install them. */
-export async function installKinds(client: KubeClient): Promise<void> {
+async function installKinds(client: KubeClient): Promise<void> {
   for (const kind of Object.values(kinds)) {
     const definition = crd(kind) as unknown as KubeObject
     try {

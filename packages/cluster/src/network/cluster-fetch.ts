@@ -4,7 +4,7 @@ import { serviceName } from './names.ts'
 export type Handler = (request: Request) => Promise<Response>
 
 export interface ClusterFetchOptions {
-  /** Answers for every Service named `prometheus` or `prometheus-server`, in any namespace. */
+  /** Answers for every Service named `prometheus`, `prometheus-server`, ..., in any namespace. */
   readonly prometheus: Handler
   /** Answers for the other Services; null where there is none of that name. */
   readonly service: (name: string, namespace: string, request: Request) => Promise<Response | null>
@@ -34,12 +34,15 @@ export function clusterFetch(options: ClusterFetchOptions): Handler {
     const { hostname } = new URL(request.url)
     const name = serviceName(hostname, options.home)
     if (!name) return options.outside(request)
+    // The pods of a Prometheus that somebody applied are simulated and know no query.
+    if (prometheusNames.has(name.name)) return options.prometheus(request)
     const answer = await options.service(name.name, name.namespace, request)
     if (answer) return answer
-    if (prometheusNames.has(name.name)) return options.prometheus(request)
-    throw Object.assign(new Error(`getaddrinfo ENOTFOUND ${hostname}`), {
-      code: 'ENOTFOUND',
-      hostname,
+    // `example.com` may be a Service of a namespace `com`: a resolver asks the cluster first and the world then.
+    if (name.mayBeOutside) return options.outside(request)
+    const unknown = new Error(`getaddrinfo ENOTFOUND ${hostname}`)
+    throw new TypeError('fetch failed', {
+      cause: Object.assign(unknown, { code: 'ENOTFOUND', hostname }),
     })
   }
 }

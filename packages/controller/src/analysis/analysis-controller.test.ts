@@ -205,6 +205,53 @@ test('a missing key of a secret ends the run; an API that is away does not [anal
   })
 })
 
+test('a value written out is used instead of the secret, which then need not exist', async () => {
+  const { clock, api, start, status } = world()
+  const valueFrom = { secretKeyRef: { name: 'nowhere', key: 'k' } }
+  put(api, { args: [{ name: 'a', value: 'x', valueFrom }], metrics: [web('{{args.a}}')] })
+  start()
+  await clock.advance(0)
+  expect(status()).toMatchObject({ phase: 'Successful', metricResults: [{ name: 'x' }] })
+})
+
+test('a metric may be called after a secret: it is found and its secret stays one', async () => {
+  const { clock, api, start, status } = world()
+  api.put('secrets', {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 's', namespace: 'app' },
+    data: { k: Buffer.from('hush').toString('base64') },
+  } as KubeObject)
+  const valueFrom = { secretKeyRef: { name: 's', key: 'k' } }
+  put(api, { args: [{ name: 'a', valueFrom }], metrics: [web('m-{{args.a}}')] })
+  const asked: string[] = []
+  start((url) => {
+    asked.push(url.pathname)
+    return Response.json(1)
+  })
+  await clock.advance(0)
+  expect(asked).toEqual(['/m-hush'])
+  expect(JSON.stringify(status())).not.toContain('hush')
+  expect(status()?.phase).toBe('Successful')
+})
+
+test('measurements beyond the limit take their Jobs with them', async () => {
+  const { clock, api, start, status } = world()
+  put(api, {
+    metrics: [jobMetric({ interval: '60s', count: 3 })],
+    measurementRetention: [{ metricName: 'smoke', limit: 1 }],
+  })
+  start()
+  for (const seconds of [0, 60, 60]) {
+    await clock.advance(seconds * 1000)
+    endJob(api)
+    await clock.advance(0)
+  }
+  expect(status()).toMatchObject({ phase: 'Successful', metricResults: [{ count: 3 }] })
+  expect(status()?.metricResults?.[0]?.measurements).toHaveLength(1)
+  expect(api.all('jobs').map(({ metadata }) => metadata.name)).toEqual(['uid-run.smoke.3'])
+})
+
 test('a crash between the creation of a Job and the stored answer doubles no Job', async () => {
   const { clock, api, start, status } = world()
   put(api, { metrics: [jobMetric()] })
@@ -338,12 +385,14 @@ test('the article’s run takes its metrics from a template, runs and tells it b
     templates: [{ templateName: 'success-rate' }],
     args: [{ name: 'service-name', value: 'shop' }],
   })
+  // Templates that are merely not seen yet do not count as missing.
+  api.slowLists.set('analysistemplates', 500).set('clusteranalysistemplates', 700)
   const asked: string[] = []
   start((url) => {
     asked.push(url.href)
     return Response.json(0.97)
   })
-  await clock.advance(0)
+  await clock.advance(1000)
   expect(asked).toEqual(['http://checks/shop'])
   expect(api.get<AnalysisRun>('analysisruns', 'app/run').spec).toMatchObject({
     metrics: [{ name: 'success-rate' }],

@@ -104,7 +104,7 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
 
   async function pass(key: string): Promise<void> {
     const cached = caches.analysisRuns.get(key)
-    if (!cached) return
+    if (!cached || !isOurs(cached)) return
     const run = parseAnalysisRun(own.latest(kinds.analysisRuns.plural, cached)).value
     const memory = memoryOf(key, run.metadata.uid)
     // A finished run is measured no more: its secrets may be gone.
@@ -133,6 +133,8 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
     for (const transition of trueTransitions(plan, outcomes))
       options.recorder.record(run as AnalysisRun & KubeObject, transition)
     const failed = outcomes.find((outcome) => outcome.kind === 'failed')
+    // The run is gone: the cache will say so.
+    if (failed?.kind === 'failed' && failed.reason === 'NotFound') return
     if (failed?.kind === 'failed') throw new Error(`${failed.id}: ${failed.message}`)
     for (const { reason, message } of plan.warnings)
       options.recorder.record(run as AnalysisRun & KubeObject, { type: 'Warning', reason, message })

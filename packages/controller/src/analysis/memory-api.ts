@@ -25,6 +25,8 @@ export class MemoryApi {
   /** Fails a call before it has any effect, or after it, when it returns an error. */
   before: ((call: string) => Error | undefined) | undefined
   after: ((call: string) => Error | undefined) | undefined
+  /** Delays the list of a kind, by its plural, milliseconds. */
+  readonly slowLists = new Map<string, number>()
   readonly #clock: Clock
   readonly #objects = new Map<string, Map<string, Stored>>()
   readonly #watchers = new Set<(entry: LogEntry) => void>()
@@ -69,10 +71,10 @@ export class MemoryApi {
     return {
       get: async (resource: Resource, key: ObjectKey) =>
         this.#call('get', resource, key, () => this.get(resource.plural, path(key))),
-      list: async (resource: Resource, options = {}) => ({
-        items: listed(resource, options),
-        resourceVersion: String(this.#version),
-      }),
+      list: async (resource: Resource, options = {}) => {
+        await this.#clock.until(this.#clock.now() + (this.slowLists.get(resource.plural) ?? 0))
+        return { items: listed(resource, options), resourceVersion: String(this.#version) }
+      },
       watch: (resource: Resource, options = {}) => this.#watch(resource.plural, options),
       create: async (resource: Resource, object: KubeObject) =>
         this.#call('create', resource, object.metadata, () => {

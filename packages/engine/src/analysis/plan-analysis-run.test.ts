@@ -417,6 +417,56 @@ describe('ending a run by hand', () => {
   })
 })
 
+describe('a Job that nobody waits for any more is ended', () => {
+  const measurement = { phase: 'Running' as const, startedAt: at(0) }
+  const end = { metric: 'm', action: 'terminate', measurement, serial: 2 }
+
+  test('when it is heard of after the verdict on its metric', () => {
+    const run = analysisRun(
+      { metrics: [metric(), metric({ name: 'n', interval: '60s' })] },
+      {
+        phase: 'Running',
+        startedAt: at(0),
+        metricResults: [
+          {
+            name: 'm',
+            phase: 'Successful',
+            count: 1,
+            successful: 1,
+            measurements: [{ phase: 'Successful' }],
+          },
+        ],
+      },
+    )
+    const answers = [{ metric: 'm', serial: 2, measurement }]
+    expect(planAnalysisRun(snapshotOf(run, { answers }), testStart).measure).toEqual([
+      end,
+      { metric: 'n', action: 'run', serial: 1 },
+    ])
+  })
+
+  test('when its run cannot be measured any further', () => {
+    const run = analysisRun(
+      { metrics: [metric({ count: 5, interval: '60s' })] },
+      {
+        phase: 'Running',
+        startedAt: at(0),
+        metricResults: [
+          { name: 'm', phase: 'Running', count: 1, successful: 1, measurements: [measurement] },
+        ],
+      },
+    )
+    const secrets = { ok: false as const, message: 'gone' }
+    const plan = planAnalysisRun(snapshotOf(run, { secrets }), testStart + 5000)
+    expect(plan.measure).toEqual([end])
+    expect(applied(run, plan)?.status).toMatchObject({
+      phase: 'Error',
+      startedAt: at(0),
+      completedAt: at(5),
+    })
+  })
+})
+
 describe('dry-run', () => {
   test('metrics fail without consequence and are counted apart [analysis-and-experiments 28]', () => {
     const world = simulate(

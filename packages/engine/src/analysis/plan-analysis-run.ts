@@ -36,6 +36,7 @@ export interface AnalysisRunSnapshot {
   readonly answers: readonly Answer[]
 }
 
+/** What a provider has said when it was asked, with secrets masked already. */
 export interface Answer {
   readonly metric: string
   /** Of the task that was answered. An answer whose turn is over (its write came through unnoticed) counts once. */
@@ -55,6 +56,7 @@ export interface MeasureTask {
   readonly serial: number
 }
 
+/** Everything one pass over an AnalysisRun may do: beside writes and transitions, what to ask of whom. */
 export interface AnalysisRunPlan extends Plan {
   readonly measure: readonly MeasureTask[]
   /** Metrics that keep only so many measurements; providers drop what belongs to older ones. */
@@ -76,8 +78,7 @@ const nothing: AnalysisRunPlan = {
   keepAnswers: false,
 }
 
-const errorRetryMs = 10_000
-const defaultRetention = 10
+const { errorRetryIntervalMs: errorRetryMs, measurementsPerMetric: defaultRetention } = defaults
 
 /** Everything one pass over an AnalysisRun may do; pure (spec analysis-and-experiments 2.2). */
 export function planAnalysisRun(snapshot: AnalysisRunSnapshot, now: number): AnalysisRunPlan {
@@ -94,16 +95,26 @@ export function planAnalysisRun(snapshot: AnalysisRunSnapshot, now: number): Ana
   return planMeasuring(snapshot, prepared, now)
 }
 
-/** What came under way after the verdict must be ended: a Job that nobody waits for would run on. */
+/** What is under way after the verdict must be ended: a Job that nobody waits for would run on. */
 function endingLate(answers: readonly Answer[]): readonly MeasureTask[] {
   return answers
     .filter(({ measurement }) => !isFinished(measurement.phase))
     .map(({ metric, measurement, serial }) => ({
       metric,
-      action: 'terminate',
+      action: 'terminate' as const,
       measurement,
       serial,
     }))
+}
+
+/** The measurements of a run that are under way, as they are stored. */
+function unfinished(run: AnalysisRun): readonly Answer[] {
+  return (run.status?.metricResults ?? []).flatMap((result) => {
+    const measurement = result.measurements?.at(-1)
+    return measurement && !isFinished(measurement.phase)
+      ? [{ metric: result.name, serial: serialOf(result), measurement }]
+      : []
+  })
 }
 
 /** Deletes a finished run exactly when its time is over (2.12). */
@@ -582,6 +593,7 @@ function finishAt(
       },
     ],
     transitions: [{ ...completion(end.phase), after: 'status' }],
+    measure: endingLate(unfinished(run)),
     checkAt: planExpiry({ ...run, status }, now).checkAt,
   }
 }

@@ -49,7 +49,7 @@ function formatSelector(rollout: Rollout): string | undefined {
 }
 
 /** Whether this pass saw the update move (spec rollout-controller 6.4, progress test). */
-export function madeProgress(before: RolloutStatus, after: LooseStatus): boolean {
+function madeProgress(before: RolloutStatus, after: LooseStatus): boolean {
   const n = (value: number | undefined) => value ?? 0
   const old = (status: LooseStatus) => n(status.replicas) - n(status.updatedReplicas)
   return (
@@ -115,7 +115,7 @@ export function conclude(facts: CanaryFacts, draft: Draft, timedOut: boolean): v
   setConditions(facts, draft, timedOut)
   pauseTransitions(draft, before)
   recordDuration(facts, draft)
-  const failure = createFailureOf(facts)
+  const failure = draft.status.abort ? null : createFailureOf(facts)
   const { phase, message } = failure
     ? { phase: 'Degraded' as const, message: `ReplicaSetCreateError: ${failure}` }
     : rolloutPhase({ ...rollout, status: compact(draft.status) })

@@ -63,7 +63,7 @@ export interface Position {
 }
 
 /** The weight that sizes follow (spec rollout-controller 3.2). */
-export function targetWeight(facts: CanaryFacts, position: Position): number {
+function targetWeight(facts: CanaryFacts, position: Position): number {
   if (position.promoted || !facts.snapshot.rollout.status?.stableRS) return facts.max
   if (position.aborted) return 0
   if (position.promoteFull) return facts.max
@@ -72,10 +72,7 @@ export function targetWeight(facts: CanaryFacts, position: Position): number {
 }
 
 /** The sizes at which a step counts as reached (spec rollout-controller 3.3, 3.6). */
-export function desiredCounts(
-  facts: CanaryFacts,
-  position: Position,
-): { canary: number; stable: number } {
+function desiredCounts(facts: CanaryFacts, position: Position): { canary: number; stable: number } {
   const weight = targetWeight(facts, position)
   if (!facts.stable || facts.stable === facts.newSet) return { canary: facts.replicas, stable: 0 }
   if (!facts.routed) {

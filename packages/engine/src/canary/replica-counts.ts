@@ -1,7 +1,7 @@
 /** How many pods each side of a basic canary should have; spec rollout-controller 3.3 and 3.4, row by row. */
 
 /** One ReplicaSet in numbers. `available` may exceed `spec` while pods terminate. */
-export interface Count {
+interface Count {
   readonly spec: number
   readonly available: number
 }

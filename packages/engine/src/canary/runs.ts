@@ -15,6 +15,7 @@ import type { Draft } from '../draft.ts'
 import type { Sized } from '../replica-sets.ts'
 import { addPause, hasPause, pauseReasons, positionOf } from './advance.ts'
 import type { CanaryFacts, Position } from './facts.ts'
+import { createId } from './scale.ts'
 
 type RunKind = 'Step' | 'Background'
 type RunStatus = { readonly name: string; readonly status: string; readonly message?: string }
@@ -247,6 +248,8 @@ function start(facts: CanaryFacts, draft: Draft, wish: Wish): void {
     kind: 'create',
     id,
     resource: kinds.analysisRuns,
+    // There is nothing to analyse where the new version could not be created.
+    ...(facts.missing ? { requires: [createId(newSet)] } : {}),
     object: {
       apiVersion: 'argoproj.io/v1alpha1',
       kind: 'AnalysisRun',
