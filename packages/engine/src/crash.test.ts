@@ -1,7 +1,7 @@
 import { hashLabel } from '@serinus/api'
 import fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
-import { type Deed, doDeed, stories, worldOf } from './testing/stories.ts'
+import { type Deed, doDeed, routing, stories, worldOf } from './testing/stories.ts'
 import { type Canary, canaryRollout, type World } from './testing/world.ts'
 
 vi.setConfig({ testTimeout: 30_000 })
@@ -13,9 +13,7 @@ const canaries: Record<string, Canary> = {
   },
   'with traffic routing': {
     steps: [{ setWeight: 40 }, check, { pause: {} }, { setWeight: 80 }],
-    stableService: 'stable',
-    canaryService: 'canary',
-    trafficRouting: { nginx: { stableIngress: 'web' } },
+    ...routing,
   },
 }
 

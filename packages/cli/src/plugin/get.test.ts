@@ -96,7 +96,7 @@ test('a paused canary is shown with its revisions, pods, runs and jobs [cli 34]'
 })
 
 test.each(['get ro checkout', 'get rollouts checkout'])('%s is the same command', async (words) => {
-  const { out } = await run(checkout(), words, { TERM: 'dumb' })
+  const { out } = await run(checkout(), words, { env: { TERM: 'dumb' } })
   expect(out.replaceAll(/ +$/gm, '')).toBe(example)
 })
 

@@ -250,6 +250,12 @@ export interface Ran {
   readonly connectedWith: KubeconfigOptions | undefined
 }
 
+/** What surrounds a command line; by default no environment and no vendor. */
+interface World {
+  readonly env?: Record<string, string>
+  readonly vendor?: (request: Request) => Promise<Response>
+}
+
 export interface Running {
   readonly clock: VirtualClock
   readonly screens: readonly string[]
@@ -261,8 +267,7 @@ export interface Running {
 export function start(
   cluster: TestCluster,
   words: string | readonly string[],
-  env: Record<string, string> = {},
-  vendor: (request: Request) => Promise<Response> = noVendor,
+  world: World = {},
 ): Running {
   const clock = new VirtualClock(startAt)
   const interruption = new AbortController()
@@ -275,9 +280,9 @@ export function start(
       err += text
     },
     clock,
-    env,
+    env: world.env ?? {},
     signal: interruption.signal,
-    fetch: vendor,
+    fetch: world.vendor ?? noVendor,
     connect: (options) => {
       connectedWith = options
       return { client: cluster.client, namespace: options.namespace ?? 'shop' }
@@ -290,10 +295,9 @@ export function start(
 export function run(
   cluster: TestCluster,
   words: string | readonly string[],
-  env: Record<string, string> = {},
-  vendor: (request: Request) => Promise<Response> = noVendor,
+  world: World = {},
 ): Promise<Ran> {
-  return start(cluster, words, env, vendor).ended
+  return start(cluster, words, world).ended
 }
 
 function noVendor(request: Request): Promise<Response> {

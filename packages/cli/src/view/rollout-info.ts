@@ -3,6 +3,7 @@ import {
   annotationKeys,
   clientPhase,
   defaults,
+  type Experiment,
   hashLabel,
   type Rollout,
 } from '@serinus/api'
@@ -29,6 +30,7 @@ export interface RolloutInfo {
   readonly ready: number
   readonly available: number
   readonly replicaSets: readonly ReplicaSetInfo[]
+  readonly experiments: readonly ExperimentInfo[]
   readonly analysisRuns: readonly AnalysisRunInfo[]
   /** What Serinus has to say beyond upstream's output: one line each. */
   readonly warnings: readonly string[]
@@ -46,6 +48,8 @@ export interface ReplicaSetInfo {
   readonly available: number
   readonly replicas: number
   readonly images: readonly string[]
+  /** Of an Experiment: which of its templates. */
+  readonly template: string | undefined
   readonly pods: readonly PodInfo[]
 }
 
@@ -72,11 +76,28 @@ export interface AnalysisRunInfo {
   }[]
 }
 
-export interface RolloutObjects {
-  readonly rollout: Rollout
+export interface ExperimentInfo {
+  readonly name: string
+  readonly namespace: string
+  readonly revision: number
+  readonly status: string
+  readonly message: string
+  readonly icon: string
+  readonly createdAt: number
+  readonly replicaSets: readonly ReplicaSetInfo[]
+  readonly analysisRuns: readonly AnalysisRunInfo[]
+}
+
+/** Parts of Rollouts and Experiments; each is found by its owner, so others may be among them. */
+export interface OwnedObjects {
   readonly replicaSets: readonly ReplicaSet[]
   readonly pods: readonly Pod[]
   readonly analysisRuns: readonly AnalysisRun[]
+}
+
+export interface RolloutObjects extends OwnedObjects {
+  readonly rollout: Rollout
+  readonly experiments?: readonly Experiment[]
   readonly warnings?: readonly string[]
 }
 
@@ -106,7 +127,11 @@ export function rolloutInfo(objects: RolloutObjects, now: number): RolloutInfo {
   const status = rollout.status ?? {}
   const canary = rollout.spec.strategy?.canary
   const { phase, message } = clientPhase(rollout)
-  const replicaSets = replicaSetInfos(objects, now)
+  const replicaSets = replicaSetInfos(objects, {
+    owner: rollout,
+    now,
+    tagsOf: (set) => tagsOf(rollout, set),
+  })
   const steps = canary?.steps ?? []
   const hasStep = status.currentStepIndex !== undefined && steps.length > 0
   return {
@@ -126,7 +151,14 @@ export function rolloutInfo(objects: RolloutObjects, now: number): RolloutInfo {
     ready: status.readyReplicas ?? 0,
     available: status.availableReplicas ?? 0,
     replicaSets,
-    analysisRuns: analysisRunInfos(objects),
+    experiments: (objects.experiments ?? [])
+      .filter(ownedBy(rollout.metadata.uid))
+      .map((experiment) => experimentInfo(experiment, objects, now))
+      .sort(
+        (a, b) =>
+          b.revision - a.revision || a.createdAt - b.createdAt || (a.name < b.name ? -1 : 1),
+      ),
+    analysisRuns: analysisRunInfos(objects, rollout),
     warnings: objects.warnings ?? [],
   }
 }
@@ -179,10 +211,41 @@ function revisionOf(object: {
   return Number(object.metadata.annotations?.[annotationKeys.revision] ?? 0) || 0
 }
 
-function replicaSetInfos(objects: RolloutObjects, now: number): readonly ReplicaSetInfo[] {
-  const { rollout } = objects
+/** What `get experiment` shows (spec cli 3.7). */
+export function experimentInfo(
+  experiment: Experiment,
+  objects: OwnedObjects,
+  now: number,
+): ExperimentInfo {
+  const { metadata, status = {} } = experiment
+  return {
+    name: metadata.name,
+    namespace: metadata.namespace ?? 'default',
+    revision: revisionOf(experiment),
+    status: status.phase ?? '',
+    message: status.message ?? '',
+    icon: iconOf(status.phase ?? ''),
+    createdAt: createdAt(experiment),
+    replicaSets: replicaSetInfos(objects, { owner: experiment, now, tagsOf: () => [] }),
+    analysisRuns: analysisRunInfos(objects, experiment),
+  }
+}
+
+interface Owner {
+  readonly metadata: { readonly uid?: string }
+}
+
+function replicaSetInfos(
+  objects: OwnedObjects,
+  context: {
+    readonly owner: Owner
+    readonly now: number
+    readonly tagsOf: (set: ReplicaSet) => readonly string[]
+  },
+): readonly ReplicaSetInfo[] {
+  const { owner, now, tagsOf } = context
   return objects.replicaSets
-    .filter(ownedBy(rollout.metadata.uid))
+    .filter(ownedBy(owner.metadata.uid))
     .map((set) => {
       const status = replicaSetStatus(set)
       const deadline = set.metadata.annotations?.[annotationKeys.scaleDownDeadline]
@@ -192,7 +255,8 @@ function replicaSetInfos(objects: RolloutObjects, now: number): readonly Replica
         status,
         icon: iconOf(status),
         createdAt: createdAt(set),
-        tags: tagsOf(rollout, set),
+        tags: tagsOf(set),
+        template: set.metadata.annotations?.[annotationKeys.experimentTemplateName],
         delay: deadline === undefined ? null : delayText(deadline, now),
         available: set.status?.availableReplicas ?? 0,
         replicas: set.status?.replicas ?? 0,
@@ -249,9 +313,9 @@ function podInfos(pods: readonly Pod[], set: KubeObject): readonly PodInfo[] {
     .sort((a, b) => a.createdAt - b.createdAt || (a.name < b.name ? -1 : 1))
 }
 
-function analysisRunInfos(objects: RolloutObjects): readonly AnalysisRunInfo[] {
+function analysisRunInfos(objects: OwnedObjects, owner: Owner): readonly AnalysisRunInfo[] {
   return objects.analysisRuns
-    .filter(ownedBy(objects.rollout.metadata.uid))
+    .filter(ownedBy(owner.metadata.uid))
     .map((run) => {
       const results = run.status?.metricResults ?? []
       const sum = (of: (result: (typeof results)[number]) => number | undefined) =>

@@ -133,8 +133,7 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
     for (const transition of trueTransitions(plan, outcomes))
       options.recorder.record(run as AnalysisRun & KubeObject, transition)
     const failed = outcomes.find((outcome) => outcome.kind === 'failed')
-    // The run is gone: the cache will say so.
-    if (failed?.kind === 'failed' && failed.reason === 'NotFound') return
+    if (failed?.kind === 'failed' && failed.reason === 'NotFound') return forgetRun(key)
     if (failed?.kind === 'failed') throw new Error(`${failed.id}: ${failed.message}`)
     for (const { reason, message } of plan.warnings)
       options.recorder.record(run as AnalysisRun & KubeObject, { type: 'Warning', reason, message })

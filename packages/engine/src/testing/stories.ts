@@ -23,6 +23,13 @@ export interface Story {
   readonly deeds: readonly Deed[]
 }
 
+/** The part of a canary that has its traffic routed by nginx; `worldOf` brings what it names. */
+export const routing = {
+  stableService: 'stable',
+  canaryService: 'canary',
+  trafficRouting: { nginx: { stableIngress: 'web' } },
+}
+
 const images = ['h1', 'h2', 'h3', 'h4'] as const
 const image = fc.constantFrom(...images)
 const replicas = fc.integer({ min: 0, max: 12 })
@@ -78,10 +85,9 @@ function canaryOf(max: number, routed: boolean): fc.Arbitrary<Canary> {
       ...canary,
       ...(routed
         ? {
-            stableService: 'stable',
-            canaryService: 'canary',
+            ...routing,
             trafficRouting: {
-              nginx: { stableIngress: 'web' },
+              ...routing.trafficRouting,
               ...(max === 100 ? {} : { maxTrafficWeight: max }),
             },
           }

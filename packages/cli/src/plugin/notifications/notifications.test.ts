@@ -153,10 +153,11 @@ test('a named recipient is sent to, also one with a colon in it', async () => {
     const { code, out } = await run(
       cluster(),
       `notifications template notify b-said web --recipient ${recipient}`,
-      {},
-      async (request) => {
-        asked.push(`${request.headers.get('authorization')} ${await request.text()}`)
-        return Response.json({ ok: true, ts: '1.2', channel: 'C1' })
+      {
+        vendor: async (request) => {
+          asked.push(`${request.headers.get('authorization')} ${await request.text()}`)
+          return Response.json({ ok: true, ts: '1.2', channel: 'C1' })
+        },
       },
     )
     expect({ code, out }).toEqual({ code: 0, out: 'sent to slack:team:a\n' })
@@ -169,8 +170,7 @@ test('a refusal of the vendor is a failure', async () => {
   const { code, err } = await run(
     cluster(),
     'notifications template notify b-said web --recipient slack:gone',
-    {},
-    async () => Response.json({ ok: false, error: 'channel_not_found' }),
+    { vendor: async () => Response.json({ ok: false, error: 'channel_not_found' }) },
   )
   expect(code).toBe(1)
   expect(err).toMatch(/Error: failed to notify 'slack:gone': .*channel_not_found/)
