@@ -1,16 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { benchmarks } from './benchmarks.ts'
-
-/** One figure with what it must reach. */
-export interface Figure {
-  readonly name: string
-  readonly value: number
-  readonly unit: string
-  readonly target: number
-  readonly better: 'lower' | 'higher'
-  readonly method: string
-}
+import type { Figure } from './figure.ts'
 
 const args = process.argv.slice(2)
 const at = args.indexOf('--json')

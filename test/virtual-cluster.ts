@@ -26,6 +26,8 @@ export interface VirtualCluster extends AsyncDisposable {
   readonly client: KubeClient
   readonly errors: string[]
   readonly plans: Plan[]
+  /** What goes wrong between the controller and everybody else; may be changed at any time. */
+  readonly faults: Faults
   /** What the controller asked of the API. */
   readonly requests: { counts(): RequestCounts; reset(): void }
   pass(ms: number): Promise<void>
@@ -43,8 +45,20 @@ export interface VirtualCluster extends AsyncDisposable {
   restartController(): Promise<void>
 }
 
+export interface Faults {
+  /** An answer in place of the API server's own; null lets the request through. */
+  api: (request: Request) => Response | null
+  /** Breaks the connection of each watch after this long; null: never. */
+  watchesLastMs: number | null
+  /** An answer in place of a provider's or a vendor's own; null lets the request through. */
+  network: (request: Request) => Response | Error | null
+}
+
 export interface VirtualClusterOptions {
   readonly seed?: string
+  /** Absent: it exists from the start. */
+  readonly controllerNamespace?: 'missing'
+  readonly instanceId?: string
   /** The controller dies right after its write with this number, and another one takes its place. */
   readonly crashAtWrite?: number
 }
@@ -70,12 +84,21 @@ export async function virtualCluster(options: VirtualClusterOptions = {}): Promi
   for (const kind of Object.values(kinds)) {
     await client.create(resources.customResourceDefinitions, crd(kind) as unknown as KubeObject)
   }
-  await client.create(resources.namespaces, {
-    apiVersion: 'v1',
-    kind: 'Namespace',
-    metadata: { name: 'argo-rollouts' },
-  } as KubeObject)
-  const counted = countRequests(httpClient(cluster.api.handleTrusted))
+  if (options.controllerNamespace !== 'missing') {
+    await client.create(resources.namespaces, namespace('argo-rollouts'))
+  }
+  const faults: Faults = { api: () => null, watchesLastMs: null, network: () => null }
+  const counted = countRequests(
+    httpClient(async (request) => {
+      const refused = faults.api(request)
+      if (refused) return refused
+      const answer = await cluster.api.handleTrusted(request)
+      const isWatch = new URL(request.url).searchParams.get('watch') !== null
+      return isWatch && faults.watchesLastMs !== null
+        ? breaking(answer, clock.until(clock.now() + faults.watchesLastMs, ended.signal))
+        : answer
+    }),
+  )
   let writes = 0
   /** The connection of one controller: it is cut when that controller dies. */
   const connection = (alive: AbortSignal) =>
@@ -93,7 +116,12 @@ export async function virtualCluster(options: VirtualClusterOptions = {}): Promi
       client: connection(stop.signal),
       clock,
       signal: AbortSignal.any([ended.signal, stop.signal]),
-      fetch: (request) => cluster.fetch(request),
+      fetch: async (request) => {
+        const fault = faults.network(request)
+        if (fault instanceof Error) throw fault
+        return fault ?? cluster.fetch(request)
+      },
+      ...(options.instanceId === undefined ? {} : { instanceId: options.instanceId }),
       onError: (key, error) => report(key)(error),
       onPlan: (_, plan) => plans.push(plan),
     })
@@ -121,6 +149,7 @@ export async function virtualCluster(options: VirtualClusterOptions = {}): Promi
     client,
     errors,
     plans,
+    faults,
     requests: counted,
     pass,
     rollout,
@@ -167,6 +196,55 @@ export async function virtualCluster(options: VirtualClusterOptions = {}): Promi
       await clock.settle()
     },
   }
+}
+
+export function namespace(name: string): KubeObject {
+  return { apiVersion: 'v1', kind: 'Namespace', metadata: { name } }
+}
+
+/** A failure as API servers answer it. */
+export function refusal(facts: {
+  readonly code: number
+  readonly reason: string
+  readonly message: string
+  readonly retryAfterSeconds?: number
+}): Response {
+  const { code, reason, message, retryAfterSeconds } = facts
+  return Response.json(
+    { apiVersion: 'v1', kind: 'Status', status: 'Failure', code, reason, message },
+    {
+      status: code,
+      ...(retryAfterSeconds === undefined
+        ? {}
+        : { headers: { 'Retry-After': String(retryAfterSeconds) } }),
+    },
+  )
+}
+
+/** The same answer whose connection breaks in the middle of it. */
+function breaking(answer: Response, moment: Promise<void>): Response {
+  const reader = answer.body?.getReader()
+  const broken = moment.then(
+    () => {
+      throw new TypeError('terminated')
+    },
+    () => ({ done: true as const, value: undefined }),
+  )
+  broken.catch(() => {})
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      try {
+        const part = await Promise.race([broken, reader?.read()])
+        if (!part || part.done) controller.close()
+        else controller.enqueue(part.value)
+      } catch (error) {
+        await reader?.cancel().catch(() => {})
+        controller.error(error)
+      }
+    },
+    cancel: (reason) => reader?.cancel(reason),
+  })
+  return new Response(body, { status: answer.status, headers: answer.headers })
 }
 
 /** Cuts the connection for good once its controller is dead; calls `written` after each write that arrived. */

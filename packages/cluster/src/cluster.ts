@@ -18,6 +18,8 @@ export interface ClusterOptions {
   readonly outside?: Handler
   /** Slack and PagerDuty are played by the cluster's inbox instead of being called. */
   readonly useInbox: boolean
+  /** How long the data plane takes to learn a change; absent: no time. */
+  readonly propagationDelayMs?: number
   readonly onError?: (error: unknown) => void
 }
 
@@ -60,6 +62,8 @@ export function startCluster(options: ClusterOptions): Cluster {
     client: api.client,
     clock,
     random: random.fork('traffic'),
+    ...onError,
+    ...(options.propagationDelayMs ? { propagationDelayMs: options.propagationDelayMs } : {}),
     signal,
   })
   const inbox = new Inbox(clock)

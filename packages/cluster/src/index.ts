@@ -20,5 +20,5 @@ export {
   openCluster,
   startCluster,
 } from './cluster.ts'
-export { Inbox, type Received } from './inbox/inbox.ts'
+export { type Fault, Inbox, type Received } from './inbox/inbox.ts'
 export type { GroundTruth } from './traffic/ground-truth.ts'

@@ -4,7 +4,10 @@ import type { Finding, Problem, Rollout } from '@serinus/api'
  * What Argo Rollouts has and this version does not: refused where going on could hurt, otherwise told once per
  * generation. Nothing is ignored in silence.
  */
-export function notCarried(rollout: Rollout): {
+export function notCarried(
+  rollout: Rollout,
+  uncarriedRouters: readonly string[],
+): {
   readonly problems: readonly Problem[]
   readonly findings: readonly Finding[]
 } {
@@ -18,6 +21,9 @@ export function notCarried(rollout: Rollout): {
     })
   if (strategy?.blueGreen) refuse('spec.strategy.blueGreen', 'use canary')
   if (workloadRef) refuse('spec.workloadRef', 'give spec.template')
+  for (const detail of uncarriedRouters) {
+    problems.push({ path: 'spec.strategy.canary.trafficRouting', kind: 'Forbidden', detail })
+  }
   const findings: Finding[] = []
   const tell = (path: string, effect: string) =>
     findings.push({

@@ -17,6 +17,7 @@ test('a Service that is missing is named, and the Rollout is sound again once it
       spec: { selector: { app: 'app' }, ports: [{ port: 80 }] },
     },
   ]
+  world.settle()
   world.pass(15_000)
   expect(world.condition('InvalidSpec')).toBeUndefined()
   expect(world.status.phase).toBe('Healthy')

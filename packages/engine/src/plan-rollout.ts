@@ -37,7 +37,7 @@ export function planRollout(snapshot: RolloutSnapshot, now: number): Plan {
   const { rollout } = snapshot
   if (rollout.metadata.deletionTimestamp) return nothing
   const references = validateReferences(rollout, snapshot)
-  const missing = notCarried(rollout)
+  const missing = notCarried(rollout, snapshot.uncarriedRouters)
   const problems = [
     ...snapshot.parseProblems,
     ...validateRollout(rollout),

@@ -28,6 +28,8 @@ interface WriteFacts {
   readonly resource: Resource
   /** Ids of writes without whose success this one must not be sent. */
   readonly requires?: readonly string[]
+  /** Id of an earlier write with whose success this one must not be sent: it tells of the failure of an earlier try. */
+  readonly unless?: string
 }
 
 export type Write =

@@ -87,6 +87,8 @@ export interface RolloutSnapshot {
   readonly clusterAnalysisTemplates: readonly ClusterAnalysisTemplate[]
   /** One entry per configured router, empty without traffic routing. */
   readonly routers: readonly ObservedRouter[]
+  /** Why a configured router cannot be served at all; empty where all can. */
+  readonly uncarriedRouters: readonly string[]
   /** Effects of earlier passes that failed and have not succeeded since. */
   readonly failures: readonly EffectFailure[]
   /** Names of ReplicaSets that the API refused because somebody else's object has them. */

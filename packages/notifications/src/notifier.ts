@@ -1,4 +1,4 @@
-import { type AnalysisRun, kinds, type Rollout } from '@serinus/api'
+import { type AnalysisRun, kinds, labelKeys, type Rollout } from '@serinus/api'
 import {
   ApiError,
   type Change as CacheChange,
@@ -48,6 +48,8 @@ export interface NotifierOptions {
   readonly recorder: EventRecorder
   /** Names this process in outboxes. */
   readonly holder: string
+  /** Only Rollouts with this instance id are told of; absent: only those without one (spec api 12). */
+  readonly instanceId?: string
   readonly rollouts: Informer<Rollout>
   readonly analysisRuns: Informer<AnalysisRun>
   readonly onDelivered?: (delivery: DeliveryReport) => void
@@ -250,6 +252,7 @@ class RunningNotifier implements Notifier {
   }
 
   #see(rollout: Rollout): void {
+    if (rollout.metadata.labels?.[labelKeys.instanceId] !== this.#options.instanceId) return
     const uid = rollout.metadata.uid ?? keyOf(rollout)
     const known = this.#tracked.get(uid)
     if (!known) {

@@ -158,8 +158,9 @@ export class OutboxStore {
       for (const { failed } of box.changes.splice(0)) failed(error)
       return
     }
-    if (error instanceof ApiError && error.code === 404) {
-      // Somebody deleted it: what is in memory is the best that is left.
+    if (error instanceof ApiError && error.code === 404 && box.version !== undefined) {
+      // Somebody deleted it: what is in memory is the best that is left. (A create is only refused so where the
+      // whole namespace is missing, and that is a failure like any other.)
       box.version = undefined
       return
     }

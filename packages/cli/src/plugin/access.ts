@@ -1,9 +1,9 @@
-import type { AnalysisRun, Rollout } from '@serinus/api'
-import { hashLabel, kinds } from '@serinus/api'
+import type { AnalysisRun, Experiment, Rollout } from '@serinus/api'
+import { hashLabel, type Kind, kinds } from '@serinus/api'
 import type { ReplicaSet } from '@serinus/engine'
-import { ApiError, type KubeClient, type KubeObject, resources } from '@serinus/kube'
+import { ApiError, type KubeClient, type KubeObject, keyOf, resources } from '@serinus/kube'
 import type { Pod } from '../view/pod-status.ts'
-import { ownedBy, type RolloutObjects } from '../view/rollout-info.ts'
+import { type OwnedObjects, ownedBy, type RolloutObjects } from '../view/rollout-info.ts'
 import { selectorText } from './selector-text.ts'
 import { workloadSelector } from './workload.ts'
 
@@ -15,6 +15,7 @@ export interface Access {
 
 export type StoredRollout = Rollout & KubeObject
 export type StoredPod = Pod & KubeObject
+export type StoredExperiment = Experiment & KubeObject
 export type StoredRun = AnalysisRun & KubeObject
 
 export async function readRollout(
@@ -26,18 +27,29 @@ export async function readRollout(
 
 /** `get` and `status` name the kind in the singular when the object is missing, as upstream's view cache does (spec cli 1.1). */
 export async function readSeenRollout(access: Access, name: string): Promise<StoredRollout> {
+  return readSeen<StoredRollout>(access, kinds.rollouts, name)
+}
+
+export async function readSeenExperiment(access: Access, name: string): Promise<StoredExperiment> {
+  return readSeen<StoredExperiment>(access, kinds.experiments, name)
+}
+
+async function readSeen<T extends KubeObject>(
+  { client, namespace }: Access,
+  kind: Kind,
+  name: string,
+): Promise<T> {
   try {
-    return await readRollout(access, name)
+    return await client.get<T>(kind, { namespace, name })
   } catch (error) {
-    if (error instanceof ApiError && error.message === `rollouts.argoproj.io "${name}" not found`) {
-      throw notFound(name)
-    }
+    const message = `${kind.plural}.${kind.group} "${name}" not found`
+    if (error instanceof ApiError && error.message === message) throw notFound(kind, name)
     throw error
   }
 }
 
-export function notFound(name: string): Error {
-  return new Error(`rollout.argoproj.io "${name}" not found`)
+export function notFound(kind: Kind, name: string): Error {
+  return new Error(`${kind.kind.toLowerCase()}.${kind.group} "${name}" not found`)
 }
 
 /** Selects the ReplicaSets and pods of one Rollout on the server, so that a full namespace costs nothing. */
@@ -71,15 +83,70 @@ export async function readObjects(
   ])
   const own = replicaSets.items.filter(ownedBy(rollout.metadata.uid))
   const labelSelector = runLabels(own)
-  const runs = labelSelector
-    ? await client.list<StoredRun>(kinds.analysisRuns, { namespace, labelSelector })
-    : { items: [] }
+  const [runs, experiments] = await Promise.all([
+    labelSelector ? client.list<StoredRun>(kinds.analysisRuns, { namespace, labelSelector }) : none,
+    labelSelector
+      ? client.list<StoredExperiment>(kinds.experiments, { namespace, labelSelector })
+      : none,
+  ])
+  const ownExperiments = experiments.items.filter(ownedBy(rollout.metadata.uid))
+  const parts = await readExperimentParts(access, ownExperiments)
   return {
     rollout,
-    replicaSets: own,
-    pods: pods.items,
-    analysisRuns: runs.items,
+    replicaSets: distinct(own, parts.replicaSets),
+    pods: distinct(pods.items, parts.pods),
+    experiments: ownExperiments,
+    analysisRuns: distinct(runs.items, parts.analysisRuns),
     warnings,
+  }
+}
+
+/** An Experiment may use the labels of its Rollout, so that one object is found in two ways. */
+export function distinct<T extends KubeObject>(...lists: readonly (readonly T[])[]): readonly T[] {
+  return [...new Map(lists.flat().map((object) => [keyOf(object), object])).values()]
+}
+
+const none = { items: [] } as const
+
+export interface ExperimentParts extends OwnedObjects {
+  readonly pods: readonly StoredPod[]
+  readonly analysisRuns: readonly StoredRun[]
+}
+
+/** Reads the ReplicaSets, pods and runs that the status of these Experiments names. */
+export async function readExperimentParts(
+  { client, namespace }: Access,
+  experiments: readonly StoredExperiment[],
+): Promise<ExperimentParts> {
+  const statuses = experiments.flatMap(({ status }) => status ?? [])
+  const hashes = statuses.flatMap(({ templateStatuses = [] }) =>
+    templateStatuses.flatMap(({ podTemplateHash }) => podTemplateHash ?? []),
+  )
+  const names = statuses.flatMap(({ analysisRuns = [] }) =>
+    analysisRuns.map(({ analysisRun }) => analysisRun),
+  )
+  const labelSelector = `${hashLabel} in (${[...new Set(hashes)].sort().join(',')})`
+  const [replicaSets, pods, analysisRuns] = await Promise.all([
+    hashes.length > 0
+      ? client.list<ReplicaSet>(resources.replicaSets, { namespace, labelSelector })
+      : none,
+    hashes.length > 0 ? client.list<StoredPod>(resources.pods, { namespace, labelSelector }) : none,
+    Promise.all(names.map((name) => readRun({ client, namespace }, name))),
+  ])
+  return {
+    replicaSets: replicaSets.items,
+    pods: pods.items,
+    analysisRuns: analysisRuns.flatMap((run) => run ?? []),
+  }
+}
+
+/** Null: it is gone; the status still names it. */
+async function readRun({ client, namespace }: Access, name: string): Promise<StoredRun | null> {
+  try {
+    return await client.get<StoredRun>(kinds.analysisRuns, { namespace, name })
+  } catch (error) {
+    if (error instanceof ApiError && error.code === 404) return null
+    throw error
   }
 }
 

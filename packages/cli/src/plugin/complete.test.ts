@@ -40,6 +40,7 @@ test.each([
 })
 
 test('experiments and runs complete to theirs', async () => {
+  expect(await complete('get', 'experiment', '')).toEqual(['trial', ':4'])
   expect(await complete('retry', 'experiment', '')).toEqual(['trial', ':4'])
   expect(await complete('terminate', 'exp', 't')).toEqual(['trial', ':4'])
   expect(await complete('terminate', 'analysisrun', '')).toEqual(['check', ':4'])

@@ -130,6 +130,7 @@ test('only what belongs to the one rollout is read out of a thousand', async () 
     'list pods in shop where rollouts-pod-template-hash,app=checkout',
     'list events in shop where involvedObject.uid=uid-checkout,type=Warning',
     'list analysisruns in shop where rollouts-pod-template-hash in (5f8c79d6bb,6c7bd49cf,7d9c5b6f4)',
+    'list experiments in shop where rollouts-pod-template-hash in (5f8c79d6bb,6c7bd49cf,7d9c5b6f4)',
   ])
 })
 
@@ -146,7 +147,9 @@ test('a watch follows only what belongs to the one rollout', async () => {
     'watch replicasets in shop where rollouts-pod-template-hash,app=checkout',
     'watch pods in shop where rollouts-pod-template-hash,app=checkout',
     'watch analysisruns in shop where rollouts-pod-template-hash in (5f8c79d6bb,6c7bd49cf,7d9c5b6f4)',
+    'watch experiments in shop where rollouts-pod-template-hash in (5f8c79d6bb,6c7bd49cf,7d9c5b6f4)',
     'watch analysisruns in shop where rollouts-pod-template-hash in (5f8c79d6bb,6c7bd49cf,7d9c5b6f4,new)',
+    'watch experiments in shop where rollouts-pod-template-hash in (5f8c79d6bb,6c7bd49cf,7d9c5b6f4,new)',
   ])
 })
 

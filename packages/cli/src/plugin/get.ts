@@ -1,10 +1,12 @@
-import { type RolloutObjects, rolloutInfo } from '../view/rollout-info.ts'
+import { sleep } from '@serinus/kube'
+import { experimentText } from '../view/experiment-text.ts'
+import { experimentInfo, type RolloutObjects, rolloutInfo } from '../view/rollout-info.ts'
 import { rolloutText } from '../view/rollout-text.ts'
 import { painter } from '../view/table.ts'
-import { readObjects, readSeenRollout } from './access.ts'
+import { readExperimentParts, readObjects, readSeenExperiment, readSeenRollout } from './access.ts'
 import { type PluginCommand, wholeNumber } from './command.ts'
 import type { CommandParts } from './terminal.ts'
-import { watchRollout } from './watch.ts'
+import { clearScreen, tickMs, watchRollout } from './watch.ts'
 
 interface GetOptions {
   readonly watch: boolean
@@ -12,12 +14,20 @@ interface GetOptions {
   readonly timeoutSeconds: number
 }
 
-/** `get rollout` (spec cli 4). */
-export function addGet(program: PluginCommand, { terminal, connect }: CommandParts): void {
+/** `get` (spec cli 4, 5). */
+export function addGet(program: PluginCommand, parts: CommandParts): void {
   const get = program
     .command('get')
-    .description('Get details about rollouts')
-    .examples(['Get a rollout', 'get rollout guestbook'])
+    .description('Get details about rollouts, experiments')
+    .examples(
+      ['Get a rollout', 'get rollout guestbook'],
+      ['Get an experiment', 'get experiment my-experiment'],
+    )
+  addRollout(get, parts)
+  addExperiment(get, parts)
+}
+
+function addRollout(get: PluginCommand, { terminal, connect }: CommandParts): void {
   get
     .command('rollout')
     .aliases(['ro', 'rollouts'])
@@ -45,5 +55,36 @@ export function addGet(program: PluginCommand, { terminal, connect }: CommandPar
       const objects = await readObjects(access, rollout)
       if (!watch) return terminal.out(page(objects, terminal.clock.now()))
       await watchRollout({ access, first: objects, terminal, page, timeoutSeconds })
+    })
+}
+
+function addExperiment(get: PluginCommand, { terminal, connect }: CommandParts): void {
+  get
+    .command('experiment')
+    .aliases(['exp', 'experiments'])
+    .description('Get details about an Experiment')
+    .argument('<EXPERIMENT_NAME>')
+    .examples(
+      ['Get an experiment', 'get experiment my-experiment'],
+      ['Watch progress of an experiment', 'get experiment my-experiment -w'],
+    )
+    .option('-w, --watch', 'Watch live updates to the experiment', false)
+    .option('--no-color', 'Do not colorize output')
+    .action(async (name: string, { watch, color }: Omit<GetOptions, 'timeoutSeconds'>) => {
+      const access = connect()
+      const { clock, signal } = terminal
+      const paint = painter(color && terminal.env['TERM'] !== 'dumb')
+      const page = async () => {
+        const experiment = await readSeenExperiment(access, name)
+        const parts = await readExperimentParts(access, [experiment])
+        const now = clock.now()
+        return experimentText(experimentInfo(experiment, parts, now), { now, paint })
+      }
+      if (!watch) return terminal.out(await page())
+      // Its parts are known only by its status, so each second it is read as a whole.
+      while (!signal.aborted) {
+        terminal.out(clearScreen + (await page()))
+        await sleep(clock, tickMs, signal).catch(() => {})
+      }
     })
 }

@@ -1,9 +1,10 @@
 import { kinds } from '@serinus/api'
 import { type Clock, keyOf, startInformer } from '@serinus/kube'
+import { experimentList } from '../view/experiment-list.ts'
 import { secondsText } from '../view/instant-text.ts'
 import { listText } from '../view/list-text.ts'
 import { type RolloutInfo, rolloutInfo } from '../view/rollout-info.ts'
-import type { StoredRollout } from './access.ts'
+import type { StoredExperiment, StoredRollout } from './access.ts'
 import { Bell } from './bell.ts'
 import type { PluginCommand } from './command.ts'
 import type { CommandParts } from './terminal.ts'
@@ -15,12 +16,17 @@ interface ListOptions {
   readonly watch: boolean
 }
 
-/** `list rollouts` (spec cli 6.1). */
-export function addList(program: PluginCommand, { terminal, connect }: CommandParts): void {
+/** `list` (spec cli 6). */
+export function addList(program: PluginCommand, parts: CommandParts): void {
   const list = program
     .command('list')
-    .description('List rollouts')
-    .examples(['List rollouts', 'list rollouts'])
+    .description('List rollouts or experiments')
+    .examples(['List rollouts', 'list rollouts'], ['List experiments', 'list experiments'])
+  addRollouts(list, parts)
+  addExperiments(list, parts)
+}
+
+function addRollouts(list: PluginCommand, { terminal, connect }: CommandParts): void {
   list
     .command('rollouts')
     .aliases(['ro', 'rollout'])
@@ -57,6 +63,26 @@ export function addList(program: PluginCommand, { terminal, connect }: CommandPa
         ...scope,
       })
       await watchRows({ cache, options, clock, signal, out: terminal.out })
+    })
+}
+
+function addExperiments(list: PluginCommand, { terminal, connect }: CommandParts): void {
+  list
+    .command('experiments')
+    .aliases(['exp', 'experiment'])
+    .description('List experiments')
+    .examples(
+      ['List experiments', 'list experiments'],
+      ['List experiments from all namespaces', 'list experiments --all-namespaces'],
+    )
+    .allowExcessArguments()
+    .option('-A, --all-namespaces', 'Include all namespaces', false)
+    .action(async ({ allNamespaces }: Pick<ListOptions, 'allNamespaces'>) => {
+      const { client, namespace } = connect()
+      const scope = allNamespaces ? {} : { namespace }
+      const { items } = await client.list<StoredExperiment>(kinds.experiments, scope)
+      if (items.length === 0) return terminal.err('No resources found.\n')
+      terminal.out(experimentList(items, { allNamespaces, now: terminal.clock.now() }))
     })
 }
 

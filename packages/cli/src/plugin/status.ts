@@ -98,7 +98,7 @@ async function waitForEnd({ access, rollout: first, terminal, timeoutMs }: Wait)
         : isSynced
           ? cache.list()[0]
           : first
-      if (!rollout) throw notFound(name)
+      if (!rollout) throw notFound(kinds.rollouts, name)
       const { phase, message } = clientPhase(rollout)
       const line = message ? `${phase} - ${message}` : phase
       if (line !== told && !isOver) terminal.out(`${line}\n`)

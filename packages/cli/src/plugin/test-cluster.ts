@@ -36,7 +36,7 @@ export class TestCluster {
   readonly #watchers = new Set<Watcher>()
   #version = 1
 
-  put(...objects: readonly KubeObject[]): this {
+  put(...objects: readonly UnknownObject[]): this {
     for (const object of objects) {
       const path = `${pluralOf(object.kind)}/${object.metadata.namespace}/${object.metadata.name}`
       const known = this.#objects.has(path)

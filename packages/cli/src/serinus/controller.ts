@@ -8,6 +8,7 @@ import {
   SeededRandom,
 } from '@serinus/kube'
 import { version } from '../version.ts'
+import { outsideFetch } from './outside-fetch.ts'
 import { startService } from './service.ts'
 import type { Process } from './up.ts'
 
@@ -52,7 +53,7 @@ export async function runController(
       client,
       clock,
       signal: term,
-      fetch: (request) => fetch(request),
+      fetch: outsideFetch,
       env,
       engine: { zeroPause },
       controllerNamespace: namespace,

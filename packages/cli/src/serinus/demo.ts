@@ -115,6 +115,7 @@ async function story(stage: Stage): Promise<readonly string[]> {
     'default',
   )
   await until(stage, 'my-app:v1 is healthy', (rollout) => rollout.status?.phase === 'Healthy')
+  const lostBefore = local.cluster.traffic.truth('').lost
   say('✔ my-app:v1 runs on 10 pods behind nginx, 100 requests a second.')
   await stage.show()
 
@@ -177,7 +178,7 @@ async function story(stage: Stage): Promise<readonly string[]> {
   const slack = messages.filter((one) => one.service === 'slack')
   say('── Summary ──')
   say(
-    `Requests that the bad version answered: ${truth.requests}, of which failed: ${truth.errors}. Requests lost: ${local.cluster.traffic.truth('').lost}.`,
+    `Requests that the bad version answered: ${truth.requests}, of which failed: ${truth.errors}. Requests lost: ${local.cluster.traffic.truth('').lost - lostBefore}.`,
   )
   say(`Told about it: ${slack.length} Slack message(s), ${paged.length} PagerDuty event(s).`)
   const delays = messages.map((one) => one.at - (Date.parse(bad.status?.abortedAt ?? '') || one.at))

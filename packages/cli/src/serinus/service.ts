@@ -34,6 +34,7 @@ export function startService(options: ServiceOptions): Service {
     random: options.random,
     recorder: controller.recorder,
     holder: options.holder,
+    ...(options.instanceId ? { instanceId: options.instanceId } : {}),
     rollouts: controller.caches.rollouts,
     analysisRuns: controller.caches.analysisRuns,
     onError: (error) => options.onError?.('notifications', error),

@@ -7,6 +7,7 @@ import {
   writePrivate,
 } from './local-cluster.ts'
 import { applyManifests, readManifests } from './manifests.ts'
+import { outsideFetch } from './outside-fetch.ts'
 
 export interface UpOptions {
   readonly data?: string
@@ -39,7 +40,7 @@ export async function up(options: UpOptions, { out, err, env, signal }: Process)
     insecureHttp: options.insecureHttp,
     useInbox: options.inbox,
     withController: options.controller,
-    outside: fetch,
+    outside: outsideFetch,
     onError: (where, error) =>
       err(`${where}: ${error instanceof Error ? error.message : String(error)}\n`),
   })

@@ -1,11 +1,11 @@
 import { annotationKeys, type RolloutStatus } from '@serinus/api'
-import type { KubeObject } from '@serinus/kube'
+import type { UnknownObject } from '@serinus/kube'
 import { expect, test } from 'vitest'
 import { run, startAt, TestCluster } from '../plugin/test-cluster.ts'
 import { analysisRun, canary, pod, replicaSet, rollout } from '../plugin/test-objects.ts'
 
 /** The page of `get rollout x`, without colours and trailing blanks. */
-async function page(...objects: readonly KubeObject[]): Promise<string> {
+async function page(...objects: readonly UnknownObject[]): Promise<string> {
   const { out } = await run(new TestCluster().put(...objects), 'get rollout x --no-color')
   return out.replaceAll(/ +$/gm, '')
 }
@@ -13,7 +13,7 @@ async function page(...objects: readonly KubeObject[]): Promise<string> {
 async function weights(facts: {
   readonly spec: object
   readonly status: RolloutStatus
-  readonly sets?: readonly KubeObject[]
+  readonly sets?: readonly UnknownObject[]
 }): Promise<{ step: string; set: string; actual: string }> {
   const text = await page(rollout('x', facts), ...(facts.sets ?? []))
   const value = (label: string) => new RegExp(`^ {2}${label}: *(.*)$`, 'm').exec(text)?.[1] ?? ''
@@ -229,7 +229,7 @@ test('one image in two sets has the tags of both', async () => {
 test('a set is Progressing until it is observed and available, and says when it cannot make pods', async () => {
   const set = replicaSet('x', { hash: 'h', revision: 1, replicas: 2 })
   const statusOf = async (change: object) => {
-    const text = await page(rollout('x'), { ...set, ...change } as KubeObject)
+    const text = await page(rollout('x'), { ...set, ...change } as UnknownObject)
     return /x-h +ReplicaSet {2}(.*?) {2}/.exec(text)?.[1]
   }
   const status = { replicas: 2, availableReplicas: 2, observedGeneration: 1 }

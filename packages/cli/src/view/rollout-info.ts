@@ -257,7 +257,7 @@ function replicaSetInfos(
         createdAt: createdAt(set),
         tags: tagsOf(set),
         template: set.metadata.annotations?.[annotationKeys.experimentTemplateName],
-        delay: deadline === undefined ? null : delayText(deadline, now),
+        delay: deadline ? delayText(deadline, now) : null,
         available: set.status?.availableReplicas ?? 0,
         replicas: set.status?.replicas ?? 0,
         images: (set.spec.template.spec?.containers ?? []).map(

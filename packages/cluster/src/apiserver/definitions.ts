@@ -2,8 +2,9 @@ import type { UnknownObject } from '@serinus/kube'
 import { CelRules } from './cel-rules.ts'
 import { CustomVersion, type DefinitionSpec } from './custom-kind.ts'
 import { dns1035LabelProblems, dns1123SubdomainProblems } from './names.ts'
+import type { ServedResource } from './served.ts'
 import { type FieldError, invalidValue, required } from './status-error.ts'
-import { listAt, objectAt } from './values.ts'
+import { at, listAt, objectAt, textAt, withValue } from './values.ts'
 
 /** What the server fills into a CRD that its author left out (apiextensions v1 defaults). */
 export function defaultDefinition(definition: UnknownObject): UnknownObject {
@@ -108,6 +109,43 @@ export function definitionStatus(
     }),
     storedVersions,
   }
+}
+
+/** Where the objects of a CRD lie. */
+export function instancesOf(definition: UnknownObject): { group: string; plural: string } {
+  return {
+    group: textAt(definition, 'spec', 'group'),
+    plural: textAt(definition, 'spec', 'names', 'plural'),
+  }
+}
+
+/** Why the names of a CRD cannot be used, undefined when they can. */
+export function nameConflict(
+  definition: UnknownObject,
+  served: readonly ServedResource[],
+): string | undefined {
+  const { group, plural } = instancesOf(definition)
+  const kind = textAt(definition, 'spec', 'names', 'kind')
+  const other = served.find(
+    ({ resource }) =>
+      resource.group === group && resource.kind === kind && resource.plural !== plural,
+  )
+  return other && `${JSON.stringify(kind)} is already in use`
+}
+
+/** A CRD that waits for the end of its objects. */
+export function terminatingDefinition(definition: UnknownObject, now: string): UnknownObject {
+  const others = listAt(definition, 'status', 'conditions').filter(
+    (condition) => at(condition, 'type') !== 'Terminating',
+  )
+  const terminating = {
+    type: 'Terminating',
+    status: 'True',
+    reason: 'InstanceDeletionInProgress',
+    message: 'CustomResource deletion is in progress',
+    lastTransitionTime: now,
+  }
+  return withValue(definition, ['status', 'conditions'], [...others, terminating])
 }
 
 interface Condition {

@@ -17,11 +17,12 @@ import type { Catalog } from './catalog.ts'
 import type { Journal } from './journal.ts'
 import type { Lists } from './lists.ts'
 import { bindPod, evictPod } from './pod-doors.ts'
-import type { Registry, Target, WriteContext } from './registry.ts'
+import type { Registry } from './registry.ts'
 import type { ServedResource } from './served.ts'
 import { noSuchPath } from './status-error.ts'
 import type { JsonObject } from './values.ts'
 import { startWatch, type WatchMessage } from './watches.ts'
+import type { Target, WriteContext } from './write-context.ts'
 
 interface ClientParts {
   readonly registry: Registry

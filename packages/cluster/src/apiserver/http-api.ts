@@ -15,10 +15,11 @@ import { parseResourcePath, type ResourcePath } from './http-path.ts'
 import type { Journal } from './journal.ts'
 import type { Lists } from './lists.ts'
 import type { OpenApi } from './open-api.ts'
+import { protobufSwagger } from './open-api-protobuf.ts'
 import { bindPod, evictPod } from './pod-doors.ts'
 import { decodeProtobuf } from './protobuf.ts'
 import type { Attributes, Authorizer } from './rbac.ts'
-import type { Registry, Target, WriteContext } from './registry.ts'
+import type { Registry } from './registry.ts'
 import { isReview, review } from './reviews.ts'
 import { readScale } from './scale.ts'
 import type { ServedResource } from './served.ts'
@@ -35,8 +36,10 @@ import {
   unsupportedMediaType,
 } from './status-error.ts'
 import { metadataOf, tableOf } from './tables.ts'
+import { renderTime } from './timestamps.ts'
 import { at, isObject, type JsonObject, listAt } from './values.ts'
 import { type EventBytes, watchStream } from './watch-stream.ts'
+import type { Target, WriteContext } from './write-context.ts'
 
 export interface HttpParts {
   readonly registry: Registry
@@ -271,8 +274,15 @@ export class HttpApi {
     return answer(request, negotiated, document)
   }
 
-  #swagger(request: Request): Promise<Response> {
+  async #swagger(request: Request): Promise<Response> {
     const accept = request.headers.get('accept') ?? '*/*'
+    if (accept.includes('application/com.github.proto-openapi.spec.v2')) {
+      // Clients ask with an `@`, which Go's own parser refuses to read back.
+      const headers = {
+        'content-type': 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf',
+      }
+      return new Response(protobufSwagger(this.#parts.catalog), { headers })
+    }
     if (!/application\/json|\*\/\*|application\/\*/.test(accept)) {
       throw notAcceptable('application/json')
     }
@@ -654,9 +664,7 @@ export class HttpApi {
         metadata: {
           name: account.metadata.name,
           namespace: account.metadata.namespace,
-          creationTimestamp: new Date(this.#parts.registry.store.clock.now())
-            .toISOString()
-            .replace(/\.\d+Z$/, 'Z'),
+          creationTimestamp: renderTime(this.#parts.registry.store.clock.now()),
         },
         spec: {
           audiences,
@@ -665,7 +673,7 @@ export class HttpApi {
         },
         status: {
           token,
-          expirationTimestamp: new Date(expiresAt).toISOString().replace(/\.\d+Z$/, 'Z'),
+          expirationTimestamp: renderTime(expiresAt),
         },
       },
       201,

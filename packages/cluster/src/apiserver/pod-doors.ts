@@ -1,10 +1,12 @@
 import type { DeleteOptions, UnknownObject } from '@serinus/kube'
 import type { Catalog } from './catalog.ts'
-import type { Registry, WriteContext } from './registry.ts'
+import type { Registry } from './registry.ts'
 import { matchesLabelSelector } from './selectors.ts'
 import type { ServedResource } from './served.ts'
 import { conflict, forbidden, internalError, StatusError, tooManyRequests } from './status-error.ts'
+import { renderTime } from './timestamps.ts'
 import { at, isObject, type JsonObject, listAt, textAt } from './values.ts'
+import type { WriteContext } from './write-context.ts'
 
 const pods = { group: '', plural: 'pods' }
 const budgets = { group: 'policy', plural: 'poddisruptionbudgets' }
@@ -33,7 +35,7 @@ export function bindPod(
       `pod ${target.name} is being deleted, cannot be assigned to a host`,
     )
   }
-  const now = new Date(registry.store.clock.now()).toISOString().replace(/\.\d+Z$/, 'Z')
+  const now = renderTime(registry.store.clock.now())
   const others = listAt(pod, 'status', 'conditions').filter(
     (condition) => textAt(condition, 'type') !== 'PodScheduled',
   )
@@ -130,7 +132,7 @@ function spendBudget(
   if (!served) throw internalError('poddisruptionbudgets are not served')
   const status = isObject(budget['status']) ? budget['status'] : {}
   const disrupted = isObject(status['disruptedPods']) ? status['disruptedPods'] : {}
-  const now = new Date(registry.store.clock.now()).toISOString().replace(/\.\d+Z$/, 'Z')
+  const now = renderTime(registry.store.clock.now())
   registry.update(
     { served, namespace, name, subresource: 'status' },
     {

@@ -15,10 +15,11 @@ import type { Journal } from './journal.ts'
 import { Lists } from './lists.ts'
 import { OpenApi } from './open-api.ts'
 import { Authorizer, aggregatedRules } from './rbac.ts'
-import { Registry, type WriteContext } from './registry.ts'
+import { Registry } from './registry.ts'
 import { Store } from './store.ts'
 import { at, sameJson } from './values.ts'
 import { EventBytes } from './watch-stream.ts'
+import type { WriteContext } from './write-context.ts'
 
 const definitions = { group: 'apiextensions.k8s.io', plural: 'customresourcedefinitions' }
 const clusterRoles = { group: 'rbac.authorization.k8s.io', plural: 'clusterroles' }

@@ -14,3 +14,18 @@ const server = new ApiServer({
 const l = await listen(server, { host: '127.0.0.1', port: Number(process.argv[3] ?? 0), tls: true })
 writeFileSync('/tmp/kc.yaml', l.kubeconfig)
 console.log(l.url, performance.now() - t)
+
+import { connect } from 'node:net'
+
+server.setPortForward(async ({ port }) => {
+  const s = connect(port, '127.0.0.1')
+  await new Promise((r, j) => {
+    s.once('connect', r)
+    s.once('error', j)
+  })
+  return s
+})
+server.setSubresourceHandler(
+  'pods/log',
+  async (call) => new Response(`log of ${call.name} ${call.query}\n`),
+)

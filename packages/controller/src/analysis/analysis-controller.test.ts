@@ -1,4 +1,4 @@
-import type { AnalysisRun } from '@serinus/api'
+import { type AnalysisRun, kinds } from '@serinus/api'
 import { EventRecorder, type KubeObject, Unreachable, VirtualClock } from '@serinus/kube'
 import { afterEach, expect, test } from 'vitest'
 import { startCaches } from '../rollout/caches.ts'
@@ -322,29 +322,35 @@ test('an answer whose storage succeeded without our knowledge is counted once', 
   expect(status()).toMatchObject({ phase: 'Successful', metricResults: [{ count: 2 }] })
 })
 
-test('a run that is deleted has its questions cancelled; one of the same name starts afresh', async () => {
-  const { clock, api, start, status } = world()
-  put(api, { metrics: [web('m')] })
-  const cancelled: boolean[] = []
-  let slow = true
-  start((_, signal) => {
-    if (!slow) return Response.json(1)
-    return new Promise((_, reject) =>
-      signal.addEventListener('abort', () => {
-        cancelled.push(true)
-        reject(signal.reason)
-      }),
-    )
-  })
-  await clock.advance(100)
-  await api.client().delete({ plural: 'analysisruns' } as never, { namespace: 'app', name: 'run' })
-  await clock.advance(0)
-  expect(cancelled).toEqual([true])
-  slow = false
-  put(api, { metrics: [web('m')] }, 'run', { uid: 'another' })
-  await clock.advance(0)
-  expect(status()?.phase).toBe('Successful')
-})
+test.each(['was seen to go', 'was not seen to go'])(
+  'a run that %s has its questions cancelled; one of the same name starts afresh',
+  async (how) => {
+    const { clock, api, start, status } = world()
+    put(api, { metrics: [web('m')] })
+    const cancelled: boolean[] = []
+    let slow = true
+    start((_, signal) => {
+      if (!slow) return Response.json(1)
+      return new Promise((_, reject) =>
+        signal.addEventListener('abort', () => {
+          cancelled.push(true)
+          reject(signal.reason)
+        }),
+      )
+    })
+    await clock.advance(100)
+    if (how === 'was seen to go') {
+      await api.client().delete(kinds.analysisRuns, { namespace: 'app', name: 'run' })
+      await clock.advance(0)
+      expect(cancelled).toEqual([true])
+    }
+    slow = false
+    put(api, { metrics: [web('m')] }, 'run', { uid: 'another' })
+    await clock.advance(0)
+    expect(cancelled).toEqual([true])
+    expect(status()?.phase).toBe('Successful')
+  },
+)
 
 test('runs of another instance are left alone, even when a Job of theirs ends', async () => {
   const { clock, api, start, status } = world()
@@ -386,7 +392,7 @@ test('the article’s run takes its metrics from a template, runs and tells it b
     args: [{ name: 'service-name', value: 'shop' }],
   })
   // Templates that are merely not seen yet do not count as missing.
-  api.slowLists.set('analysistemplates', 500).set('clusteranalysistemplates', 700)
+  api.slowLists.set('analysistemplates', 700)
   const asked: string[] = []
   start((url) => {
     asked.push(url.href)
@@ -409,6 +415,48 @@ test('the article’s run takes its metrics from a template, runs and tells it b
     },
     { reason: 'AnalysisRunSuccessful', message: 'Analysis Completed. Result: Successful' },
   ])
+})
+
+test('a template of the cluster that is merely not seen yet does not count as missing', async () => {
+  const { clock, api, start, status } = world()
+  api.put('clusteranalysistemplates', {
+    apiVersion: 'argoproj.io/v1alpha1',
+    kind: 'ClusterAnalysisTemplate',
+    metadata: { name: 'health' },
+    spec: { metrics: [web('m')] },
+  } as KubeObject)
+  api.slowLists.set('clusteranalysistemplates', 700)
+  put(api, { templates: [{ templateName: 'health' }] })
+  start()
+  await clock.advance(5000)
+  expect(status()?.phase).toBe('Successful')
+  expect(api.all('events')).toMatchObject([
+    { type: 'Warning', reason: 'ClusterTemplateFallback' },
+    { reason: 'MetricSuccessful' },
+    { reason: 'AnalysisRunSuccessful' },
+  ])
+})
+
+test('the secrets of a finished run are read no more', async () => {
+  const { clock, api, start, status } = world()
+  api.put('secrets', {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 's', namespace: 'app' },
+    data: { k: 'aHVzaA==' },
+  } as KubeObject)
+  const valueFrom = { secretKeyRef: { name: 's', key: 'k' } }
+  put(api, { args: [{ name: 'a', valueFrom }], metrics: [web('m')] })
+  start()
+  await clock.advance(1000)
+  expect(status()?.phase).toBe('Successful')
+  const reads = () => api.calls.filter((call) => call === 'get secrets app/s').length
+  const before = reads()
+  expect(before).toBeGreaterThan(0)
+  const run = api.get<KubeObject>('analysisruns', 'app/run')
+  api.put('analysisruns', { ...run, metadata: { ...run.metadata, annotations: { seen: 'yes' } } })
+  await clock.advance(1000)
+  expect(reads()).toBe(before)
 })
 
 test('a finished run is deleted on time and costs nothing before [analysis-and-experiments 37]', async () => {

@@ -19,7 +19,7 @@ import {
   type Provider,
   providerOf,
 } from '@serinus/metrics'
-import { applyWrites, trueTransitions } from '../rollout/apply.ts'
+import { applyWrites, errorOf, trueTransitions } from '../rollout/apply.ts'
 import { type Caches, OwnWrites } from '../rollout/caches.ts'
 import { type Secrets, secretsOf } from './secrets.ts'
 
@@ -38,8 +38,6 @@ export interface AnalysisControllerOptions {
 
 /** What this process knows of a run beyond the API: questions under way and answers not yet stored. */
 interface Memory {
-  /** Of the run: another one of the same name starts without memories. */
-  readonly uid: string | undefined
   readonly inFlight: Map<string, AbortController>
   /** Metrics whose Job has ended since they were last asked. */
   readonly awake: Set<string>
@@ -93,11 +91,10 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
     memories.delete(key)
   }
 
-  function memoryOf(key: string, uid: string | undefined): Memory {
+  function memoryOf(key: string): Memory {
     const known = memories.get(key)
-    if (known?.uid === uid && known) return known
-    forgetRun(key)
-    const memory = { uid, inFlight: new Map(), awake: new Set<string>(), answers: [] }
+    if (known) return known
+    const memory = { inFlight: new Map(), awake: new Set<string>(), answers: [] }
     memories.set(key, memory)
     return memory
   }
@@ -106,7 +103,7 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
     const cached = caches.analysisRuns.get(key)
     if (!cached || !isOurs(cached)) return
     const run = parseAnalysisRun(own.latest(kinds.analysisRuns.plural, cached)).value
-    const memory = memoryOf(key, run.metadata.uid)
+    const memory = memoryOf(key)
     // A finished run is measured no more: its secrets may be gone.
     const secrets = finalPhases.has(run.status?.phase ?? '')
       ? noSecrets
@@ -134,12 +131,12 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
       options.recorder.record(run as AnalysisRun & KubeObject, transition)
     const failed = outcomes.find((outcome) => outcome.kind === 'failed')
     if (failed?.kind === 'failed' && failed.reason === 'NotFound') return forgetRun(key)
-    if (failed?.kind === 'failed') throw new Error(`${failed.id}: ${failed.message}`)
+    const error = errorOf(outcomes)
+    if (error) throw error
     for (const { reason, message } of plan.warnings)
       options.recorder.record(run as AnalysisRun & KubeObject, { type: 'Warning', reason, message })
-    // Stored or needless now: what arrived meanwhile stays for the next pass.
+    // Stored or needless now: what arrived meanwhile stays for the next pass, which it has asked for.
     const handled = plan.keepAnswers ? 0 : answers.length
-    const news = memory.answers.length > answers.length
     memory.answers = memory.answers.slice(handled)
     for (const task of plan.measure) {
       memory.awake.delete(task.metric)
@@ -148,7 +145,6 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
     for (const rule of plan.retain) void forget(run, rule, secrets)
     if (memory.inFlight.size === 0 && memory.answers.length === 0 && plan.checkAt === null)
       memories.delete(key)
-    if (news) queue.add(key)
     if (plan.checkAt !== null) queue.addAt(key, plan.checkAt)
   }
 

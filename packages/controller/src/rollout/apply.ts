@@ -15,6 +15,7 @@ export type Outcome =
       readonly write: Write
       readonly reason: string
       readonly message: string
+      readonly error: unknown
     }
   | { readonly id: string; readonly kind: 'skipped'; readonly write: Write }
 
@@ -28,10 +29,12 @@ export async function applyWrites(
 ): Promise<readonly Outcome[]> {
   const outcomes: Outcome[] = []
   const failed = new Set<string>()
+  const done = new Set<string>()
   const versions = new Map<string, string>()
   for (const planned of writes) {
     const write = afterOwnWrites(planned, versions)
-    if (write.requires?.some((id) => failed.has(id))) {
+    const isUntrue = write.unless !== undefined && done.has(write.unless)
+    if (isUntrue || write.requires?.some((id) => failed.has(id))) {
       failed.add(write.id)
       outcomes.push({ id: write.id, kind: 'skipped', write })
       continue
@@ -39,15 +42,27 @@ export async function applyWrites(
     try {
       const object = await send(client, write)
       if (object) versions.set(targetOf(write), object.metadata.resourceVersion ?? '')
+      done.add(write.id)
       outcomes.push({ id: write.id, kind: 'done', write, object })
     } catch (error) {
       failed.add(write.id)
       const reason = error instanceof ApiError ? error.reason : 'Unreachable'
       const message = error instanceof Error ? error.message : String(error)
-      outcomes.push({ id: write.id, kind: 'failed', write, reason, message })
+      outcomes.push({ id: write.id, kind: 'failed', write, reason, message, error })
     }
   }
   return outcomes
+}
+
+/** The first failure as an error for the queue, which heeds how long the API asks to be left alone; null: none failed. */
+export function errorOf(outcomes: readonly Outcome[]): Error | null {
+  const failure = outcomes.find((outcome) => outcome.kind === 'failed')
+  if (failure?.kind !== 'failed') return null
+  const { id, error } = failure
+  const message = `${id}: ${failure.message}`
+  if (!(error instanceof ApiError)) return new Error(message, { cause: error })
+  const { code, reason, object, retryAfterMs } = error
+  return new ApiError({ code, reason, message, object, retryAfterMs })
 }
 
 function targetOf(write: Write): string {

@@ -16,8 +16,8 @@ import {
   resources,
   WorkQueue,
 } from '@serinus/kube'
-import { observeRouters, planRouters } from '@serinus/traffic'
-import { applyWrites, type Outcome, trueTransitions } from './apply.ts'
+import { observeRouters, planRemovals, planRouters, unsupportedRouters } from '@serinus/traffic'
+import { applyWrites, errorOf, type Outcome, trueTransitions } from './apply.ts'
 import { byOwner, type Caches, OwnWrites, startCaches } from './caches.ts'
 
 export interface RolloutControllerOptions {
@@ -84,7 +84,10 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
     const routed = plan.routes
       ? planRouters(snapshot.rollout, { ingresses: snapshot.ingresses }, plan.routes)
       : []
-    const routing = routed.flatMap((part) => (part.ok ? part.writes : []))
+    const routing = [
+      ...routed.flatMap((part) => (part.ok ? part.writes : [])),
+      ...planRemovals(snapshot.rollout, { ingresses: snapshot.ingresses }),
+    ]
     const [status, effects] = splitStatus(plan)
     // Routes go before sizes: what carries traffic is settled before anything is taken away.
     const outcomes = await applyWrites(client, [
@@ -98,6 +101,7 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
       plan,
       now,
       outcomes,
+      routing: new Set(routing.map((write) => write.id)),
       routeFailures: routed.flatMap((part) => (part.ok ? [] : [part])),
     })
     tell(snapshot.rollout, [
@@ -108,8 +112,8 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
       ...trueTransitions(plan, outcomes),
     ])
     if (plan.checkAt !== null) queue.addAt(key, plan.checkAt)
-    const failure = outcomes.find((outcome) => outcome.kind === 'failed')
-    if (failure?.kind === 'failed') throw new Error(`${failure.id}: ${failure.message}`)
+    const error = errorOf(outcomes)
+    if (error) throw error
     const routeFailure = routed.find((part) => !part.ok)
     if (routeFailure && !routeFailure.ok) throw new Error(`routes: ${routeFailure.detail}`)
   }
@@ -145,6 +149,9 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
       analysisTemplates: caches.analysisTemplates.list(namespace),
       clusterAnalysisTemplates: caches.clusterAnalysisTemplates.list(),
       routers: observeRouters(rollout, { ingresses: withOwn }),
+      uncarriedRouters: unsupportedRouters(rollout).flatMap((part) =>
+        part.ok ? [] : [part.detail],
+      ),
       failures: memory?.failures ?? [],
       takenNames: memory?.takenNames ?? [],
       statusDeferredSince: memory?.statusDeferredSince ?? null,
@@ -159,6 +166,8 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
       readonly plan: Plan
       readonly now: number
       readonly outcomes: readonly Outcome[]
+      /** Ids of the writes that routers asked for. */
+      readonly routing: ReadonlySet<string>
       readonly routeFailures: readonly { readonly reason: string; readonly detail: string }[]
     },
   ): void {
@@ -190,6 +199,15 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
         message: outcome.message,
         since: since(outcome.id),
       })
+      if (!pass.routing.has(outcome.id)) continue
+      const detail = `${outcome.id}: ${outcome.message}`
+      const isKnown = before?.failures.some(
+        (old) => old.id === outcome.id && old.message === outcome.message,
+      )
+      if (!isKnown)
+        tell(pass.snapshot.rollout, [
+          { type: 'Warning', reason: 'TrafficRoutingError', message: detail },
+        ])
     }
     for (const failure of pass.routeFailures) {
       const known = before?.failures.some(

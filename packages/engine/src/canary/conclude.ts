@@ -324,8 +324,10 @@ function writeStatus(facts: CanaryFacts, draft: Draft): void {
       },
     },
     // An update is on record only where its ReplicaSet is; that it could not be created is told regardless.
-    ...(facts.missing && createFailureOf(facts) === null
-      ? { requires: [createId(facts.newSet)] }
+    ...(facts.missing
+      ? createFailureOf(facts) === null
+        ? { requires: [createId(facts.newSet)] }
+        : { unless: createId(facts.newSet) }
       : {}),
   })
 }

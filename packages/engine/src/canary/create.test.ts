@@ -31,6 +31,7 @@ test('a version that may not be created is Degraded with the reason, and goes on
   expect(world.reasons().filter((reason) => reason === 'ReplicaSetCreateError')).toHaveLength(1)
   expect(world.size('h1')).toBe(5)
   world.fails = () => false
+  world.settle()
   world.pass(10_000)
   expect([world.size('h2'), world.status.message]).toEqual([1, 'CanaryPauseStep'])
 })

@@ -48,3 +48,14 @@ test('a delay of 0 lets the old version go as soon as nothing leads to it [rollo
   expect(ids.lastIndexOf('service/stable')).toBeLessThan(drained)
   expect(ids.some((id) => id.startsWith('deadline/'))).toBe(false)
 })
+
+test('an intermediate version does not outlive the abort of the update that replaced it', () => {
+  const world = routedWorld({ steps: [{ setWeight: 20 }, { pause: {} }] })
+  world.setImage('h2')
+  world.pass(10_000)
+  world.broken.add('h3')
+  world.setImage('h3')
+  world.patchStatus({ abort: true })
+  world.pass(120_000)
+  expect([world.size('h1'), world.size('h2'), world.size('h3')]).toEqual([10, 0, 0])
+})

@@ -189,7 +189,9 @@ function drainRouted(
   let kept = 0
   for (const set of [...running].sort((a, b) => b.revision - a.revision)) {
     if (isReferenced(facts, set)) continue
-    if (!pass.position.promoted && facts.newSet.available === 0) continue
+    // An intermediate version is kept until the new one runs; after an abort nothing is expected of it any more.
+    const isAwaited = !pass.position.promoted && !pass.position.aborted
+    if (isAwaited && facts.newSet.available === 0) continue
     if (set.deadline !== null) {
       kept++
       if (kept <= limit && set.deadline > facts.now) {

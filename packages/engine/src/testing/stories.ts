@@ -132,8 +132,8 @@ function deedOf(max: number, routed: boolean): fc.Arbitrary<Deed> {
 }
 
 /** Stories of canary Rollouts, with traffic routing, without, or now with and now without. */
-export function stories(routing: 'basic' | 'routed' | 'any'): fc.Arbitrary<Story> {
-  const routed = routing === 'any' ? fc.boolean() : fc.constant(routing === 'routed')
+export function stories(kind: 'basic' | 'routed' | 'any'): fc.Arbitrary<Story> {
+  const routed = kind === 'any' ? fc.boolean() : fc.constant(kind === 'routed')
   return fc.tuple(routed, fc.constantFrom(100, 100, 250)).chain(([isRouted, wide]) => {
     const max = isRouted ? wide : 100
     return fc.record({

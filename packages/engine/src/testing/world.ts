@@ -95,6 +95,7 @@ export class World {
       analysisTemplates: this.analysisTemplates,
       clusterAnalysisTemplates: this.clusterAnalysisTemplates,
       routers: this.weight === null ? [] : [{ type: 'Nginx', weight: this.weight, verified: null }],
+      uncarriedRouters: [],
       failures: this.#failures,
       takenNames: this.takenNames,
       statusDeferredSince: this.#statusDeferredSince,
@@ -245,7 +246,10 @@ export class World {
       if (effect === 'routes') {
         if (plan.routes && this.fails('routes')) fail('routes', 'routes')
         else if (this.#route(plan.routes)) succeed('routes')
-      } else if (effect.requires?.some((id) => failed.has(id))) {
+      } else if (
+        (effect.unless !== undefined && done.has(effect.unless)) ||
+        effect.requires?.some((id) => failed.has(id))
+      ) {
         failed.add(effect.id)
       } else if (this.fails(effect.id)) {
         fail(effect.id, 'write')

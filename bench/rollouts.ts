@@ -1,0 +1,98 @@
+import type { KubeObject } from '@serinus/kube'
+import type { StoredRollout } from '../test/virtual-cluster.ts'
+
+/** A canary Rollout of one container, as small as a measurement allows. */
+export function canary(
+  name: string,
+  facts: {
+    readonly replicas: number
+    readonly steps: readonly object[]
+    readonly annotations?: Readonly<Record<string, string>>
+    /** Services `NAME-stable` and `NAME-canary` behind the Ingress `NAME`: apply `behindNginx(name)` before. */
+    readonly isBehindNginx?: true
+  },
+): KubeObject {
+  const routing = {
+    stableService: `${name}-stable`,
+    canaryService: `${name}-canary`,
+    trafficRouting: { nginx: { stableIngress: name } },
+  }
+  return {
+    apiVersion: 'argoproj.io/v1alpha1',
+    kind: 'Rollout',
+    metadata: { name, ...(facts.annotations ? { annotations: facts.annotations } : {}) },
+    spec: {
+      replicas: facts.replicas,
+      selector: { matchLabels: { app: name } },
+      template: {
+        metadata: { labels: { app: name } },
+        spec: {
+          containers: [{ name: 'app', image: `${name}:v1`, ports: [{ containerPort: 8080 }] }],
+        },
+      },
+      strategy: { canary: { ...(facts.isBehindNginx ? routing : {}), steps: facts.steps } },
+    },
+  } as KubeObject
+}
+
+/** The Services and the Ingress of a Rollout behind nginx; no load. */
+export function behindNginx(name: string): readonly KubeObject[] {
+  const service = (suffix: string) => ({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: `${name}-${suffix}` },
+    spec: { selector: { app: name }, ports: [{ port: 80, targetPort: 8080 }] },
+  })
+  const backend = { service: { name: `${name}-stable`, port: { number: 80 } } }
+  const ingress = {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'Ingress',
+    metadata: { name },
+    spec: {
+      ingressClassName: 'nginx',
+      rules: [
+        {
+          host: `${name}.example.com`,
+          http: { paths: [{ path: '/', pathType: 'Prefix', backend }] },
+        },
+      ],
+    },
+  }
+  return [service('stable'), service('canary'), ingress] as readonly KubeObject[]
+}
+
+/** Slack and a webhook that tell of completed Rollouts; the inbox plays both. */
+export function completionNews(namespace: string): readonly KubeObject[] {
+  const secret = {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 'argo-rollouts-notification-secret', namespace },
+    stringData: { 'slack-token': 'xoxb-benchmark' },
+  }
+  const configMap = {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'argo-rollouts-notification-configmap', namespace },
+    data: {
+      'service.slack': 'token: $slack-token',
+      'service.webhook.hook': 'url: http://inbox/hook',
+      'template.completed': [
+        'message: "{{.rollout.metadata.name}} completed"',
+        'webhook:',
+        '  hook:',
+        '    method: POST',
+        '    body: "{{.rollout.metadata.name}} completed"',
+      ].join('\n'),
+      'trigger.on-rollout-completed': '- send: [completed]',
+    },
+  }
+  return [secret, configMap]
+}
+
+export const isHealthy = (rollout: StoredRollout) => rollout.status?.phase === 'Healthy'
+
+export const isPaused = (rollout: StoredRollout) => rollout.status?.phase === 'Paused'
+
+export const isCompleted = (rollout: StoredRollout) =>
+  rollout.status?.stableRS !== undefined &&
+  rollout.status.stableRS === rollout.status.currentPodHash

@@ -1,0 +1,316 @@
+import { type AnalysisRun, kinds } from '@serinus/api'
+import type { KubeObject } from '@serinus/kube'
+import { expect, test } from 'vitest'
+import { readManifests } from '../packages/cli/src/serinus/manifests.ts'
+import {
+  namespace,
+  refusal,
+  type StoredRollout,
+  type VirtualCluster,
+  virtualCluster,
+} from './virtual-cluster.ts'
+
+const steps = [{ setWeight: 50 }, { pause: { duration: '30s' } }, { setWeight: 100 }]
+
+/** A Rollout of two pods whose update takes half a minute. */
+function app(name: string, parts: { annotations?: object; canary?: object } = {}): KubeObject {
+  return {
+    apiVersion: 'argoproj.io/v1alpha1',
+    kind: 'Rollout',
+    metadata: { name, namespace: 'default', annotations: { ...parts.annotations } },
+    spec: {
+      replicas: 2,
+      selector: { matchLabels: { app: name } },
+      template: {
+        metadata: { labels: { app: name } },
+        spec: { containers: [{ name: 'app', image: `${name}:v1` }] },
+      },
+      strategy: { canary: { steps, ...parts.canary } },
+    },
+  } as KubeObject
+}
+
+const isHealthy = (rollout: StoredRollout) => rollout.status?.phase === 'Healthy'
+const isUpdated = (rollout: StoredRollout) =>
+  isHealthy(rollout) && rollout.metadata.annotations?.['rollout.argoproj.io/revision'] === '2'
+const isWrite = (request: Request) => request.method !== 'GET'
+const subscribed = (trigger: string, recipient = 'news') => ({
+  [`notifications.argoproj.io/subscribe.${trigger}.slack`]: recipient,
+})
+const secondsOf = (world: VirtualCluster) => world.clock.now() / 1000
+
+async function withSlack(world: VirtualCluster): Promise<void> {
+  const notifications = 'examples/articles/notifications/argo-rollouts-notification'
+  await world.apply(
+    ...readManifests(`${notifications}-configmap.yaml`),
+    ...readManifests(`${notifications}-secret.yaml`),
+  )
+}
+
+test('notifications wait for the namespace that keeps them, and the update does not', async () => {
+  await using world = await virtualCluster({ controllerNamespace: 'missing' })
+  await world.apply(app('web', { annotations: subscribed('on-rollout-completed') }))
+  await world.until('web', isHealthy)
+  await world.setImage('web', 'web:v2')
+  await world.until('web', isUpdated)
+  await world.pass(300_000)
+  const told = world.errors.filter((error) => error.includes('"argo-rollouts" not found'))
+  expect(told.length).toBeGreaterThan(0)
+  // A try every ten seconds at the most often, once the first few have failed.
+  expect(told.length).toBeLessThan(120)
+  await world.client.create(
+    { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace', namespaced: false },
+    namespace('argo-rollouts'),
+  )
+  await withSlack(world)
+  await world.pass(60_000)
+  const texts = world.cluster.inbox.received.map(({ to, text }) => `${to}: ${text}`)
+  expect(texts).toEqual(['news: Rollout web has been completed.'])
+})
+
+test('an API server that refuses every write for a minute delays an update by that minute and no more', async () => {
+  await using world = await virtualCluster()
+  await world.apply(app('web'))
+  await world.until('web', isHealthy)
+  const message = 'etcdserver: request timed out'
+  world.faults.api = (request) =>
+    isWrite(request) ? refusal({ code: 500, reason: 'InternalError', message }) : null
+  await world.setImage('web', 'web:v2')
+  const startedAt = secondsOf(world)
+  await world.pass(60_000)
+  expect((await world.rollout('web')).status?.currentPodHash).toBe(
+    (await world.rollout('web')).status?.stableRS,
+  )
+  world.faults.api = () => null
+  await world.until('web', isUpdated)
+  expect(secondsOf(world) - startedAt).toBeLessThan(60 + 10 + 60)
+  expect(world.errors.some((error) => error.includes(message))).toBe(true)
+  expect((await world.events('RolloutCompleted')).length).toBe(2)
+  expect(await world.events('ReplicaSetCreateError')).toEqual([])
+})
+
+test('a conflict at the first write of every object is met by reading and planning again', async () => {
+  await using world = await virtualCluster()
+  const met = new Set<string>()
+  world.faults.api = (request) => {
+    const { pathname } = new URL(request.url)
+    const target = `${request.method} ${pathname}`
+    if (!isWrite(request) || met.has(target)) return null
+    met.add(target)
+    const message = 'the object has been modified; please apply your changes to the latest version'
+    return refusal({ code: 409, reason: 'Conflict', message })
+  }
+  await world.apply(app('web'))
+  await world.until('web', isHealthy)
+  await world.setImage('web', 'web:v2')
+  await world.until('web', isUpdated)
+  expect(met.size).toBeGreaterThan(3)
+  expect((await world.events('RolloutCompleted')).map(({ message }) => message)).toEqual([
+    expect.stringContaining('Initial deploy'),
+    expect.stringContaining('Completed all 3 canary steps'),
+  ])
+})
+
+test('an API server that asks for patience is left alone for as long as it asks', async () => {
+  await using world = await virtualCluster()
+  await world.apply(app('web'))
+  await world.until('web', isHealthy)
+  const refused: number[] = []
+  const facts = { code: 429, reason: 'TooManyRequests', message: 'slow down' }
+  world.faults.api = (request) => {
+    if (!isWrite(request) || !request.url.includes('/replicasets')) return null
+    refused.push(world.clock.now())
+    return refusal({ ...facts, retryAfterSeconds: 20 })
+  }
+  await world.setImage('web', 'web:v2')
+  await world.pass(60_000)
+  world.faults.api = () => null
+  // Its own status and revision, which are let through, wake the Rollout; time alone does so every 20 s.
+  const later = refused.filter((at) => at - (refused[0] ?? 0) > 1_000)
+  expect(later.length).toBeGreaterThan(0)
+  expect(later.length).toBeLessThanOrEqual(3)
+  await world.until('web', isUpdated)
+})
+
+test('watches that break every five seconds lose no change', async () => {
+  await using world = await virtualCluster()
+  world.faults.watchesLastMs = 5_000
+  await world.restartController()
+  await world.apply(app('web'))
+  await world.until('web', isHealthy)
+  const startedAt = secondsOf(world)
+  await world.setImage('web', 'web:v2')
+  await world.until('web', isUpdated)
+  expect(secondsOf(world) - startedAt).toBeLessThan(90)
+  expect(world.errors.length).toBeGreaterThan(0)
+})
+
+test('a ReplicaSet that a quota refuses is told once and heals when the quota grows [rollout-controller 57]', async () => {
+  await using world = await virtualCluster()
+  await world.apply(app('web'))
+  await world.until('web', isHealthy)
+  const message =
+    'replicasets.apps "web" is forbidden: exceeded quota: team, limited: count/replicasets.apps=1'
+  world.faults.api = (request) =>
+    request.method === 'POST' && request.url.includes('/replicasets')
+      ? refusal({ code: 403, reason: 'Forbidden', message })
+      : null
+  await world.setImage('web', 'web:v2')
+  const refused = await world.until('web', (rollout) => rollout.status?.phase === 'Degraded')
+  expect(refused.status?.message).toContain(message)
+  await world.pass(300_000)
+  expect((await world.rollout('web')).status?.phase).toBe('Degraded')
+  const told = await world.events('ReplicaSetCreateError')
+  expect(told).toMatchObject([
+    {
+      type: 'Warning',
+      count: 1,
+      message: refused.status?.message?.replace('ReplicaSetCreateError: ', ''),
+    },
+  ])
+  world.faults.api = () => null
+  await world.pass(15_000)
+  expect((await world.rollout('web')).status?.phase).not.toBe('Degraded')
+  await world.until('web', isUpdated)
+})
+
+const production = 'examples/articles/production'
+
+/** The complete example, healthy, with minutes instead of its five and ten. */
+async function productionWorld(): Promise<VirtualCluster> {
+  const world = await virtualCluster()
+  await withSlack(world)
+  await world.apply(
+    ...readManifests(`${production}/surroundings.yaml`),
+    ...readManifests(`${production}/complete.yaml`),
+  )
+  await world.until('my-app', isHealthy)
+  return world
+}
+
+test('an Ingress that cannot be written is told and keeps no abort from being decided', async () => {
+  await using world = await productionWorld()
+  const message = 'admission webhook "validate.nginx.ingress.kubernetes.io" denied the request'
+  await world.setImage('my-app', 'my-app:v3', { 'sim.serinus.dev/error-rate': '1' })
+  await world.until('my-app', (rollout) => rollout.status?.currentStepIndex === 2)
+  world.faults.api = (request) =>
+    isWrite(request) && request.url.includes('/ingresses')
+      ? refusal({ code: 403, reason: 'Forbidden', message })
+      : null
+  const aborted = await world.until('my-app', (rollout) => rollout.status?.abort === true)
+  expect(aborted.status?.message).toContain('assessed Failed')
+  await world.pass(120_000)
+  const told = await world.events('TrafficRoutingError')
+  expect(told).toMatchObject([
+    { type: 'Warning', count: 1, message: expect.stringContaining(message) },
+  ])
+  expect((await world.rollout('my-app')).status?.canary?.weights?.canary?.weight).toBe(10)
+  world.faults.api = () => null
+  await world.until('my-app', (rollout) => rollout.status?.canary?.weights?.canary?.weight === 0)
+})
+
+test('a Slack that is down for a minute holds up its own message and nothing else', async () => {
+  await using world = await virtualCluster()
+  await withSlack(world)
+  await world.apply(
+    app('web', {
+      annotations: { ...subscribed('on-rollout-updated'), ...subscribed('on-rollout-completed') },
+    }),
+    app('other'),
+  )
+  await world.until('web', isHealthy)
+  await world.pass(60_000)
+  const before = world.cluster.inbox.received.length
+  world.cluster.inbox.setFault('slack', { kind: 'status', status: 503 })
+  const startedAt = secondsOf(world)
+  await world.setImage('web', 'web:v2')
+  await world.setImage('other', 'other:v2')
+  await world.until('web', isUpdated)
+  const tookWith = secondsOf(world) - startedAt
+  await world.until('other', isUpdated)
+  expect(secondsOf(world) - startedAt - tookWith).toBeLessThanOrEqual(1)
+  expect(tookWith).toBeLessThan(60)
+  await world.pass((60 - tookWith) * 1_000)
+  expect(world.cluster.inbox.received.length).toBe(before)
+  world.cluster.inbox.setFault('slack', null)
+  await world.pass(60_000)
+  expect(world.cluster.inbox.received.slice(before).map(({ text }) => text)).toEqual([
+    'Rollout web has been updated.',
+    'Rollout web has been completed.',
+  ])
+  expect(await world.events('NotificationFailed')).toEqual([])
+})
+
+test('a Prometheus out of reach ends in an aborted update, and people are told that measuring failed', async () => {
+  await using world = await virtualCluster()
+  await withSlack(world)
+  await world.apply(
+    {
+      apiVersion: 'argoproj.io/v1alpha1',
+      kind: 'AnalysisTemplate',
+      metadata: { name: 'errors' },
+      spec: {
+        metrics: [
+          {
+            name: 'errors',
+            interval: '10s',
+            successCondition: 'result[0] < 0.05',
+            provider: { prometheus: { address: 'http://prometheus.monitoring:9090', query: 'up' } },
+          },
+        ],
+      },
+    } as KubeObject,
+    app('web', {
+      annotations: subscribed('on-analysis-run-error', 'oncall'),
+      canary: {
+        analysis: { templates: [{ templateName: 'errors' }], startingStep: 1 },
+        steps: [{ setWeight: 50 }, { pause: {} }],
+      },
+    }),
+  )
+  await world.until('web', isHealthy)
+  world.faults.network = (request) =>
+    new URL(request.url).hostname.startsWith('prometheus')
+      ? new TypeError('fetch failed', { cause: new Error('connect ECONNREFUSED 10.0.0.1:9090') })
+      : null
+  await world.setImage('web', 'web:v2')
+  const aborted = await world.until('web', (rollout) => rollout.status?.abort === true)
+  expect(aborted.status?.phase).toBe('Degraded')
+  await world.pass(30_000)
+  const { items } = await world.client.list<AnalysisRun & KubeObject>(kinds.analysisRuns)
+  expect(items.map(({ status }) => status?.phase)).toEqual(['Error'])
+  const measurements = items[0]?.status?.metricResults?.[0]?.measurements ?? []
+  expect(measurements).toHaveLength(5)
+  for (const { phase, message } of measurements) {
+    expect(phase).toBe('Error')
+    expect(message).toContain('ECONNREFUSED')
+  }
+  expect(world.cluster.inbox.received.map(({ to }) => to)).toEqual(['oncall'])
+})
+
+test('an invalid Rollout does not delay its neighbour', async () => {
+  const took = async (neighbours: readonly KubeObject[]) => {
+    await using world = await virtualCluster()
+    await world.apply(...neighbours, app('web'))
+    await world.until('web', isHealthy)
+    await world.setImage('web', 'web:v2')
+    const startedAt = world.clock.now()
+    await world.until('web', isUpdated)
+    return world.clock.now() - startedAt
+  }
+  const alone = await took([])
+  const invalid = app('invalid', { canary: { steps: [{ setWeight: 101 }] } })
+  expect(await took([invalid])).toBe(alone)
+})
+
+test('twenty Rollouts that are updated at once all finish', async () => {
+  await using world = await virtualCluster()
+  const names = Array.from({ length: 20 }, (_, index) => `app-${index}`)
+  await world.apply(...names.map((name) => app(name)))
+  for (const name of names) await world.until(name, isHealthy)
+  const startedAt = secondsOf(world)
+  for (const name of names) await world.setImage(name, `${name}:v2`)
+  for (const name of names) await world.until(name, isUpdated)
+  expect(secondsOf(world) - startedAt).toBeLessThan(90)
+  expect(world.errors).toEqual([])
+})
