@@ -36,6 +36,7 @@ export async function realCluster(): Promise<RealCluster> {
   const ended = new AbortController()
   const { signal } = ended
   const local = await startLocalCluster({
+    seed: 'bench',
     clock,
     signal,
     listen: { host: '127.0.0.1', port: 0 },

@@ -30,6 +30,11 @@ function app(name: string, parts: { annotations?: object; canary?: object } = {}
   } as KubeObject
 }
 
+interface Created extends KubeObject {
+  /** Of an Event. */
+  readonly message?: string
+}
+
 const isHealthy = (rollout: StoredRollout) => rollout.status?.phase === 'Healthy'
 const isUpdated = (rollout: StoredRollout) =>
   isHealthy(rollout) && rollout.metadata.annotations?.['rollout.argoproj.io/revision'] === '2'
@@ -65,7 +70,9 @@ test('notifications wait for the namespace that keeps them, and the update does 
   await withSlack(world)
   await world.pass(60_000)
   const texts = world.cluster.inbox.received.map(({ to, text }) => `${to}: ${text}`)
-  expect(texts).toEqual(['news: Rollout web has been completed.'])
+  // One for the first revision and one for the second, neither told twice.
+  const completed = 'news: Rollout web has been completed.'
+  expect(texts).toEqual([completed, completed])
 })
 
 test('an API server that refuses every write for a minute delays an update by that minute and no more', async () => {
@@ -92,10 +99,14 @@ test('an API server that refuses every write for a minute delays an update by th
 test('a conflict at the first write of every object is met by reading and planning again', async () => {
   await using world = await virtualCluster()
   const met = new Set<string>()
-  world.faults.api = (request) => {
+  world.faults.api = async (request) => {
+    if (!isWrite(request)) return null
     const { pathname } = new URL(request.url)
-    const target = `${request.method} ${pathname}`
-    if (!isWrite(request) || met.has(target)) return null
+    const isCreate = request.method === 'POST'
+    const body = isCreate ? ((await (request.clone() as Request).json()) as Created) : null
+    // An Event is the same whatever name it is tried under.
+    const target = [pathname, body?.message ?? body?.metadata.name].join(' ')
+    if (met.has(target)) return null
     met.add(target)
     const message = 'the object has been modified; please apply your changes to the latest version'
     return refusal({ code: 409, reason: 'Conflict', message })
@@ -104,11 +115,13 @@ test('a conflict at the first write of every object is met by reading and planni
   await world.until('web', isHealthy)
   await world.setImage('web', 'web:v2')
   await world.until('web', isUpdated)
-  expect(met.size).toBeGreaterThan(3)
+  expect(met.size).toBeGreaterThan(10)
   expect((await world.events('RolloutCompleted')).map(({ message }) => message)).toEqual([
     expect.stringContaining('Initial deploy'),
     expect.stringContaining('Completed all 3 canary steps'),
   ])
+  expect((await world.events('NewReplicaSetCreated')).length).toBe(2)
+  expect((await world.events('RolloutUpdated')).length).toBe(2)
 })
 
 test('an API server that asks for patience is left alone for as long as it asks', async () => {

@@ -44,6 +44,7 @@ beforeAll(async () => {
   local = await startLocalCluster({
     clock: new ScaledClock({ factor: 20 }),
     signal: ended.signal,
+    seed: 'test',
     listen: { host: '127.0.0.1', port: 0 },
     insecureHttp: false,
     useInbox: true,

@@ -47,7 +47,7 @@ export interface VirtualCluster extends AsyncDisposable {
 
 export interface Faults {
   /** An answer in place of the API server's own; null lets the request through. */
-  api: (request: Request) => Response | null
+  api: (request: Request) => Response | null | Promise<Response | null>
   /** Breaks the connection of each watch after this long; null: never. */
   watchesLastMs: number | null
   /** An answer in place of a provider's or a vendor's own; null lets the request through. */
@@ -90,7 +90,7 @@ export async function virtualCluster(options: VirtualClusterOptions = {}): Promi
   const faults: Faults = { api: () => null, watchesLastMs: null, network: () => null }
   const counted = countRequests(
     httpClient(async (request) => {
-      const refused = faults.api(request)
+      const refused = await faults.api(request)
       if (refused) return refused
       const answer = await cluster.api.handleTrusted(request)
       const isWatch = new URL(request.url).searchParams.get('watch') !== null

@@ -1,6 +1,7 @@
 import { type Clock, type KubeClient, resources, SeededRandom } from '@serinus/kube'
 import { promqlHandler } from '@serinus/promql'
 import { ApiServer } from './apiserver/server.ts'
+import { SqliteJournal } from './apiserver/sqlite-journal.ts'
 import { Inbox } from './inbox/inbox.ts'
 import { clusterFetch, type Handler } from './network/cluster-fetch.ts'
 import { serve } from './network/serve.ts'
@@ -18,6 +19,8 @@ export interface ClusterOptions {
   readonly outside?: Handler
   /** Slack and PagerDuty are played by the cluster's inbox instead of being called. */
   readonly useInbox: boolean
+  /** File that the state is kept in across restarts; absent: nothing is kept. */
+  readonly journalFile?: string
   /** How long the data plane takes to learn a change; absent: no time. */
   readonly propagationDelayMs?: number
   readonly onError?: (error: unknown) => void
@@ -48,7 +51,12 @@ export interface Addresses {
 export function startCluster(options: ClusterOptions): Cluster {
   const { clock, signal } = options
   const random = new SeededRandom(options.seed)
-  const api = new ApiServer({ clock, random: random.fork('api') })
+  const journal = options.journalFile ? new SqliteJournal(options.journalFile) : null
+  const api = new ApiServer({
+    clock,
+    random: random.fork('api'),
+    ...(journal ? { journal } : {}),
+  })
   const onError = options.onError ? { onError: options.onError } : {}
   const workloads = startWorkloads({
     client: api.client,

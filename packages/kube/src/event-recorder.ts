@@ -349,5 +349,7 @@ function combined(message: string): string {
 /** Whether the same request may succeed later. */
 function isPassing(error: unknown): boolean {
   if (!(error instanceof ApiError)) return true
+  // Creating conflicts too where a quota's own object changed meanwhile.
+  if (error.reason === 'Conflict') return true
   return error.code === 429 || error.code === 408 || error.code === 401 || error.code >= 500
 }

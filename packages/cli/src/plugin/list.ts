@@ -105,9 +105,12 @@ async function watchRows({ cache, options, clock, signal, out }: Rows): Promise<
   const printed = new Map<string, string>()
   let header = true
   cache.subscribe(({ type, object }) => {
-    // A row that comes back after its deletion is news.
-    if (type === 'deleted') printed.delete(keyOf(object))
-    else changed.set(keyOf(object), object)
+    const key = keyOf(object)
+    if (type === 'deleted') {
+      changed.delete(key)
+      // Should the name come back, its row is news.
+      printed.delete(key)
+    } else changed.set(key, object)
     bell.ring()
   })
   while (!signal.aborted) {

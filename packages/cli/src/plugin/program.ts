@@ -7,6 +7,7 @@ import { completionScript, shells } from './completion-script.ts'
 import { addGet } from './get.ts'
 import { addList } from './list.ts'
 import { addNotifications } from './notifications/commands.ts'
+import { requestTimeoutMs, withTimeout } from './request-timeout.ts'
 import { addStatus } from './status.ts'
 import type { CommandParts, Terminal } from './terminal.ts'
 import { addVerbs } from './verbs.ts'
@@ -99,7 +100,11 @@ function addGlobalFlags(program: PluginCommand): void {
     .option('--kubeconfig <string>', 'Path to the kubeconfig file to use for CLI requests')
     .option('--loglevel <string>', 'Log level for kubectl argo rollouts', 'info')
     .option('-n, --namespace <string>', 'The namespace scope for this CLI request')
-    .option('--request-timeout <string>', 'Accepted for compatibility', '0')
+    .option(
+      '--request-timeout <string>',
+      'The length of time to wait for one answer of the server; no unit means seconds, 0 for ever',
+      '0',
+    )
     .option('-s, --server <string>', 'The address and port of the Kubernetes API server')
     .option('--tls-server-name <string>', "The name in the server's certificate")
     .option('--token <string>', 'Bearer token for authentication to the API server')
@@ -119,9 +124,10 @@ function checkLogLevel(level: string): void {
 }
 
 function accessOf(program: PluginCommand, terminal: Terminal): Access {
-  const { asGroup, namespace, ...flags } = program.opts<
-    KubeconfigOptions & { asGroup: readonly string[] }
+  const { asGroup, namespace, requestTimeout, ...flags } = program.opts<
+    KubeconfigOptions & { asGroup: readonly string[]; requestTimeout: string }
   >()
+  const timeoutMs = requestTimeoutMs(requestTimeout)
   const options: KubeconfigOptions = {
     ...flags,
     ...(namespace ? { namespace } : {}),
@@ -132,7 +138,7 @@ function accessOf(program: PluginCommand, terminal: Terminal): Access {
   if (terminal.connect) return terminal.connect(options)
   const reached = kubeconfigTransport(options)
   return {
-    client: httpClient(reached.transport, {
+    client: httpClient(withTimeout(reached.transport, { clock: terminal.clock, timeoutMs }), {
       baseUrl: reached.baseUrl,
       userAgent: `${executable}/${version}`,
     }),

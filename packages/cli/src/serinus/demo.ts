@@ -48,6 +48,7 @@ export async function demo(options: { readonly fast: boolean }, process: Process
   const local = await startLocalCluster({
     clock,
     signal,
+    seed: 'serinus',
     listen: { host: '127.0.0.1', port: 0 },
     insecureHttp: false,
     useInbox: true,

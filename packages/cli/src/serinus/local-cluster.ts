@@ -20,6 +20,10 @@ export const controllerNamespace = 'argo-rollouts'
 export interface LocalOptions {
   readonly clock: Clock
   readonly signal: AbortSignal
+  /** Decides every chance in the cluster. */
+  readonly seed: string
+  /** File that the state is kept in across restarts; absent: nothing is kept. */
+  readonly journalFile?: string
   readonly listen: { readonly host: string; readonly port: number }
   readonly insecureHttp: boolean
   /** Slack and PagerDuty are played by the inbox. */
@@ -45,7 +49,8 @@ export async function startLocalCluster(options: LocalOptions): Promise<LocalClu
   const cluster = startCluster({
     clock,
     signal,
-    seed: 'serinus',
+    seed: options.seed,
+    ...(options.journalFile ? { journalFile: options.journalFile } : {}),
     home: 'default',
     useInbox: options.useInbox,
     ...(options.outside ? { outside: options.outside } : {}),

@@ -36,7 +36,8 @@ async function parse(args: readonly string[], process: Process): Promise<number>
   program
     .command('up')
     .description('a Kubernetes in this process, with Serinus in it, until Ctrl-C')
-    .option('--data <dir>', 'where the kubeconfig is kept')
+    .option('--data <dir>', 'where the kubeconfig and the state of the cluster are kept')
+    .option('--ephemeral', 'keep nothing', false)
     .option('--kubeconfig <file>', 'write the kubeconfig here (default: <data>/kubeconfig)')
     .option(
       '--listen <address:port>',
@@ -90,6 +91,7 @@ async function parse(args: readonly string[], process: Process): Promise<number>
     .option('--burst <n>', 'requests at once to the API', Number, 80)
     .option('--zero-pause <meaning>', 'what pause: {duration: 0} means: gate or advance', 'gate')
     .allowUnknownOption()
+    .allowExcessArguments()
     .action((options) => runController(options, process))
   program
     .command('inbox')

@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { RealClock, ScaledClock } from '@serinus/kube'
 import {
@@ -11,6 +13,7 @@ import { outsideFetch } from './outside-fetch.ts'
 
 export interface UpOptions {
   readonly data?: string
+  readonly ephemeral: boolean
   readonly kubeconfig?: string
   readonly listen: string
   readonly controller: boolean
@@ -33,7 +36,12 @@ export async function up(options: UpOptions, { out, err, env, signal }: Process)
   const listen = parseListen(options.listen)
   const clock =
     options.timeScale === 1 ? new RealClock() : new ScaledClock({ factor: options.timeScale })
+  const data = options.data ?? defaultDataFolder(env)
+  if (!options.ephemeral) mkdirSync(data, { recursive: true, mode: 0o700 })
   const local = await startLocalCluster({
+    // Another one at each start: names and uids must not come again beside those that were kept.
+    seed: randomUUID(),
+    ...(options.ephemeral ? {} : { journalFile: join(data, 'cluster.db') }),
     clock,
     signal,
     listen,
@@ -44,8 +52,7 @@ export async function up(options: UpOptions, { out, err, env, signal }: Process)
     onError: (where, error) =>
       err(`${where}: ${error instanceof Error ? error.message : String(error)}\n`),
   })
-  const kubeconfig =
-    options.kubeconfig ?? join(options.data ?? defaultDataFolder(env), 'kubeconfig')
+  const kubeconfig = options.kubeconfig ?? join(data, 'kubeconfig')
   writePrivate(kubeconfig, local.addresses.kubeconfig)
   for (const file of options.filename)
     await applyManifests(local.client, readManifests(file), 'default')
