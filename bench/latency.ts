@@ -94,7 +94,7 @@ async function badAnswers(): Promise<readonly Figure[]> {
   const analysis = { analysis: { templates: [{ templateName: 'errors' }] } }
   const ingresses = await withCanaryAtHalf(world, [{ setWeight: 50 }, analysis])
   const samples: number[] = []
-  for (let n = 0; n < 55; n++) {
+  for (let n = 0; n < 105; n++) {
     const stable = ingresses.next(hasCanaryWeight('0'))
     const answeredAt = await endpoint.answerNext()
     samples.push((await stable) - answeredAt)

@@ -18,6 +18,13 @@ import { type Service, startService } from '../packages/cli/src/serinus/service.
 
 export type StoredRollout = Rollout & KubeObject
 
+export interface StoredEvent extends KubeObject {
+  readonly type: string
+  readonly reason: string
+  readonly message: string
+  readonly involvedObject: { readonly kind: string; readonly name: string }
+}
+
 /** The whole product in one process and virtual time: an hour costs milliseconds, nothing sleeps. */
 export interface VirtualCluster extends AsyncDisposable {
   readonly clock: VirtualClock
@@ -41,7 +48,8 @@ export interface VirtualCluster extends AsyncDisposable {
     annotations?: Readonly<Record<string, string>>,
   ): Promise<void>
   promote(name: string): Promise<void>
-  events(reason?: string): Promise<readonly { readonly reason: string; readonly message: string }[]>
+  events(reason?: string): Promise<readonly StoredEvent[]>
+  stopController(): void
   restartController(): Promise<void>
 }
 
@@ -185,11 +193,10 @@ export async function virtualCluster(options: VirtualClusterOptions = {}): Promi
       await patch(name, { status: { pauseConditions: null } }, 'status')
     },
     async events(reason) {
-      const events = await client.list<KubeObject & { reason: string; message: string }>(
-        resources.events,
-      )
+      const events = await client.list<StoredEvent>(resources.events)
       return events.items.filter((event) => reason === undefined || event.reason === reason)
     },
+    stopController: () => stop.abort(),
     restartController: restart,
     async [Symbol.asyncDispose]() {
       ended.abort()

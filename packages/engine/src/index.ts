@@ -6,6 +6,7 @@ export {
   planAnalysisRun,
 } from './analysis/plan-analysis-run.ts'
 export { resolveMetrics } from './analysis/resolve-metrics.ts'
+export { releaseServices } from './canary/release-services.ts'
 export type { EffectFailure, Finding, Plan, Transition, Write } from './plan.ts'
 export { planRollout } from './plan-rollout.ts'
 export type { DesiredRoutes, ObservedRouter, RouteTarget } from './routes.ts'

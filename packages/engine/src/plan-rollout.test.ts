@@ -1,128 +1,55 @@
+import type { Rollout } from '@serinus/api'
 import { expect, test } from 'vitest'
-import { planRollout } from './plan-rollout.ts'
-import { routing, worldOf } from './testing/stories.ts'
-import { canaryRollout, healthyWorld } from './testing/world.ts'
+import type { Service } from './snapshot.ts'
+import { canaryRollout, healthyWorld, World } from './testing/world.ts'
 
-const gate = { steps: [{ setWeight: 20 }, { pause: {} }, { setWeight: 60 }] }
-
-test('a Service that is missing is named, and the Rollout is sound again once it exists [api 17]', () => {
-  const world = worldOf(canaryRollout({ ...gate, stableService: 's' }, { replicas: 2 }))
-  expect(world.status.message).toMatch(/^InvalidSpec: .*service "s" not found/)
-  expect(world.replicaSets).toEqual([])
-  world.services = [
-    {
-      apiVersion: 'v1',
-      kind: 'Service',
-      metadata: { name: 's', namespace: 'default' },
-      spec: { selector: { app: 'app' }, ports: [{ port: 80 }] },
-    },
-  ]
-  world.settle()
-  world.pass(15_000)
-  expect(world.condition('InvalidSpec')).toBeUndefined()
-  expect(world.status.phase).toBe('Healthy')
-})
-
-test('an abort by a user is told once, in the condition, the phase and one event [api 35]', () => {
-  const world = healthyWorld(gate)
-  world.setImage('h2')
-  world.pass(10_000)
-  world.patchStatus({ abort: true })
-  world.pass(60_000)
-  const message = 'Rollout aborted update to revision 2'
-  expect(world.condition('Progressing')).toMatchObject({
-    status: 'False',
-    reason: 'RolloutAborted',
-    message,
-  })
-  expect([world.status.phase, world.status.message]).toEqual([
-    'Degraded',
-    `RolloutAborted: ${message}`,
-  ])
-  expect(world.transitions.filter((one) => one.reason === 'RolloutAborted')).toEqual([
-    { type: 'Warning', reason: 'RolloutAborted', message, after: 'status' },
-  ])
-})
-
-test('a pause by a user is shown before the pause of a step [api 38]', () => {
-  const world = healthyWorld(gate)
-  world.edit((spec) => ({ ...spec, paused: true }))
-  expect([world.status.phase, world.status.message]).toEqual(['Paused', 'manually paused'])
-  world.edit(({ paused: _, ...spec }) => spec)
-  world.setImage('h2')
-  world.pass(10_000)
-  expect(world.status.message).toBe('CanaryPauseStep')
-  world.edit((spec) => ({ ...spec, paused: true }))
-  expect([world.status.phase, world.status.message]).toEqual(['Paused', 'manually paused'])
-})
-
-test('old pods that are still leaving keep an update from being done [api 40]', () => {
-  const world = healthyWorld(gate)
-  world.setImage('h2')
-  world.patchStatus({ promoteFull: true })
-  world.pass(60_000)
-  expect(world.status.phase).toBe('Healthy')
-  const leaving = world.replicaSets.map((set) =>
-    set === world.setOf('h1') ? { ...set, status: { replicas: 1 } } : set,
+test('blue-green with one Service for both sides is refused and no ReplicaSet is touched [api 8]', () => {
+  const rollout = canaryRollout({}, { replicas: 2 })
+  const blueGreen = { activeService: 'svc', previewService: 'svc' }
+  const world = new World({
+    ...rollout,
+    spec: { ...rollout.spec, strategy: { blueGreen } },
+  } as Rollout)
+  expect(world.status.message).toContain(
+    'This rollout uses the same service for the active and preview services, but two different services are required.',
   )
-  const plan = planRollout({ ...world.snapshot(), replicaSets: leaving }, world.now)
-  expect(plan.writes).toMatchObject([
-    {
-      patch: {
-        body: {
-          status: { phase: 'Progressing', message: 'old replicas are pending termination' },
-        },
-      },
-    },
-  ])
-  expect(plan.waits).toMatchObject([{ kind: 'pods', available: 0, wanted: 0 }])
+  expect(world.replicaSets).toEqual([])
 })
 
-test('an update whose router does not follow waits for its steps to complete, and says so [api 40]', () => {
-  const steps = [{ setWeight: 20 }, { setWeight: 40 }, { setWeight: 60 }]
-  const world = worldOf(canaryRollout({ ...routing, steps }, { replicas: 5 }))
-  world.setImage('h2')
-  world.pass(4_000)
-  world.patchStatus({ currentStepIndex: 3 })
-  world.routerWorks = false
-  world.pass(20_000)
-  expect(world.status.currentStepIndex).toBe(3)
-  expect([world.status.phase, world.status.message]).toEqual([
-    'Progressing',
-    'waiting for all steps to complete',
-  ])
-  expect(world.plans.at(-1)?.waits).toEqual([{ kind: 'routes', weight: 100, effective: 0 }])
-})
-
-test('an update without steps has its own deadline, however long ago the last one was', () => {
+test('a Service that is no longer referenced is given back to the user [api 46]', () => {
   const world = healthyWorld({})
-  world.edit((spec) => ({ ...spec, progressDeadlineSeconds: 60, progressDeadlineAbort: true }))
-  world.pass(3_600_000)
-  world.setImage('h2')
-  world.pass(30_000)
-  expect([world.status.phase, world.size('h2')]).toEqual(['Healthy', 5])
-})
-
-test('the deadline counts anew from an analysis step that a user skips', () => {
-  const steps = [{ analysis: { templates: [{ templateName: 'check' }] } }, { setWeight: 50 }]
-  const rollout = canaryRollout({ steps }, { replicas: 2 })
-  const world = worldOf({ ...rollout, spec: { ...rollout.spec, progressDeadlineAbort: true } })
-  world.setImage('h2')
-  world.pass(3_600_000)
-  world.patchStatus({ currentStepIndex: 1 })
-  expect(world.status.abort).toBeUndefined()
-  world.pass(60_000)
-  expect(world.status.phase).toBe('Healthy')
-})
-
-test('an analysis that could not be started is started at the next try', () => {
-  const steps = [{ analysis: { templates: [{ templateName: 'check' }] } }]
-  const world = worldOf(canaryRollout({ steps }, { replicas: 2 }))
-  world.fails = (id) => id.startsWith('run/')
-  world.setImage('h2')
-  world.pass(10_000)
-  expect(world.analysisRuns).toEqual([])
-  world.fails = () => false
+  const service: Service = {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: {
+      name: 'old',
+      namespace: 'default',
+      annotations: { 'argo-rollouts.argoproj.io/managed-by-rollouts': 'app', mine: 'x' },
+    },
+    spec: { selector: { app: 'app', 'rollouts-pod-template-hash': 'abc' } },
+  }
+  world.services = [service]
   world.settle()
-  expect(world.analysisRuns).toHaveLength(1)
+  expect(world.services[0]?.metadata.annotations).toEqual({ mine: 'x' })
+  expect(world.services[0]?.spec?.selector).toEqual({ app: 'app' })
+})
+
+test('everything wrong is said at once, with what this version does not carry', () => {
+  const rollout = canaryRollout(
+    { steps: [{ setWeight: 101 }, { pause: { duration: '1d' } }] },
+    { replicas: 2 },
+  )
+  const world = new World({
+    ...rollout,
+    spec: { ...rollout.spec, progressDeadlineSeconds: 5, minReadySeconds: 9 },
+  } as Rollout)
+  const { message } = world.status
+  for (const part of [
+    'SetWeight needs to be between 0 and 100',
+    '"1d"',
+    'must be greater than minReadySeconds',
+  ]) {
+    expect(message).toContain(part)
+  }
+  expect(world.transitions.map((transition) => transition.reason)).toEqual(['InvalidSpec'])
 })

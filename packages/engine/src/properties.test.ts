@@ -15,7 +15,7 @@ import type { Pass, World } from './testing/world.ts'
 
 vi.setConfig({ testTimeout: 30_000 })
 
-const runs = { seed: Number(process.env.SEED ?? 20260101), numRuns: 120 }
+const runs = { seed: 20260101, numRuns: 120 }
 
 /** Every pass of a story, and every rest between its deeds. */
 function tell(

@@ -134,6 +134,16 @@ test('only what belongs to the one rollout is read out of a thousand', async () 
   ])
 })
 
+test('a ReplicaSet of another owner is left out, even with the labels of the rollout', async () => {
+  const cluster = checkout()
+  const foreign = replicaSet('stranger', { hash: 'zzz', revision: 12, replicas: 1 })
+  const labels = { ...foreign.metadata.labels, app: 'checkout' }
+  cluster.put({ ...foreign, metadata: { ...foreign.metadata, labels } })
+  const { out } = await run(cluster, 'get rollout checkout --no-color')
+  expect(out.replaceAll(/ +$/gm, '')).toBe(example)
+  expect(cluster.requests.map(({ text }) => text).join('\n')).not.toContain('zzz')
+})
+
 test('a watch follows only what belongs to the one rollout', async () => {
   const cluster = checkout()
   const watch = start(cluster, 'get rollout checkout -w')

@@ -26,7 +26,9 @@ export interface ApiUnderTest {
 export const startOfTests = Date.parse('2026-01-01T00:00:00Z')
 
 /** A server in virtual time, spoken to through its HTTP handler as cluster admin. */
-export function apiUnderTest(options: { journal?: Journal; historyLimit?: number } = {}): ApiUnderTest {
+export function apiUnderTest(
+  options: { journal?: Journal; historyLimit?: number } = {},
+): ApiUnderTest {
   const clock = new VirtualClock(startOfTests)
   const server = new ApiServer({ clock, random: new SeededRandom(1), ...options })
   return {
@@ -72,7 +74,11 @@ export function deployment(name: string, spec: object = {}, metadata: object = {
   }
 }
 
-export function configMap(name: string, data: Readonly<Record<string, string>> = {}, metadata: object = {}) {
+export function configMap(
+  name: string,
+  data: Readonly<Record<string, string>> = {},
+  metadata: object = {},
+) {
   return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, ...metadata }, data }
 }
 

@@ -148,7 +148,7 @@ export class CelRules {
       if (compiled.evaluate(context) === true) return undefined
     } catch (error) {
       const why = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)
-      return `rule evaluation error: ${why}`
+      return `${why.charAt(0).toLowerCase()}${why.slice(1)} evaluating rule: ${(compiled.rule.message ?? compiled.rule.rule).trim()}`
     }
     if (compiled.message) {
       try {

@@ -81,8 +81,8 @@ export const printers: Readonly<Record<string, Printer>> = {
     columns: [
       'Name',
       'Ready',
-      'Up-to-date:integer',
-      'Available:integer',
+      'Up-to-date',
+      'Available',
       'Age',
       '+Containers',
       '+Images',
@@ -125,7 +125,7 @@ export const printers: Readonly<Record<string, Printer>> = {
       'Name',
       'Schedule',
       'Timezone',
-      'Suspend',
+      'Suspend:boolean',
       'Active:integer',
       'Last Schedule',
       'Age',
@@ -233,7 +233,7 @@ export const printers: Readonly<Record<string, Printer>> = {
     ],
   },
   secrets: {
-    columns: ['Name', 'Type', 'Data:integer', 'Age'],
+    columns: ['Name', 'Type', 'Data', 'Age'],
     row: (object, now) => [
       object.metadata.name,
       textAt(object, 'type'),
@@ -242,7 +242,7 @@ export const printers: Readonly<Record<string, Printer>> = {
     ],
   },
   serviceaccounts: {
-    columns: ['Name', 'Secrets:integer', 'Age'],
+    columns: ['Name', 'Secrets', 'Age'],
     row: (object, now) => [
       object.metadata.name,
       listAt(object, 'secrets').length,
@@ -250,7 +250,7 @@ export const printers: Readonly<Record<string, Printer>> = {
     ],
   },
   configmaps: {
-    columns: ['Name', 'Data:integer', 'Age'],
+    columns: ['Name', 'Data', 'Age'],
     row: (object, now) => [
       object.metadata.name,
       Object.keys(objectAt(object, 'data')).length +
@@ -282,6 +282,48 @@ export const printers: Readonly<Record<string, Printer>> = {
       textAt(object, 'spec', 'volumeMode') || '<unset>',
     ],
   },
+  persistentvolumes: {
+    columns: [
+      'Name',
+      'Capacity',
+      'Access Modes',
+      'Reclaim Policy',
+      'Status',
+      'Claim',
+      'StorageClass',
+      'VolumeAttributesClass',
+      'Reason',
+      'Age',
+      '+VolumeMode',
+    ],
+    row: (object, now) => {
+      const claim = at(object, 'spec', 'claimRef')
+      return [
+        object.metadata.name,
+        textAt(object, 'spec', 'capacity', 'storage'),
+        accessModes(listAt(object, 'spec', 'accessModes')),
+        textAt(object, 'spec', 'persistentVolumeReclaimPolicy'),
+        object.metadata.deletionTimestamp ? 'Terminating' : textAt(object, 'status', 'phase'),
+        claim ? `${textAt(claim, 'namespace')}/${textAt(claim, 'name')}` : '',
+        textAt(object, 'spec', 'storageClassName'),
+        textAt(object, 'spec', 'volumeAttributesClassName') || '<unset>',
+        textAt(object, 'status', 'reason'),
+        ageOf(object, now),
+        textAt(object, 'spec', 'volumeMode') || '<unset>',
+      ]
+    },
+  },
+  'volumeattachments.storage.k8s.io': {
+    columns: ['Name', 'Attacher', 'PV', 'Node', 'Attached:boolean', 'Age'],
+    row: (object, now) => [
+      object.metadata.name,
+      textAt(object, 'spec', 'attacher'),
+      textAt(object, 'spec', 'source', 'persistentVolumeName'),
+      textAt(object, 'spec', 'nodeName'),
+      at(object, 'status', 'attached') ?? false,
+      ageOf(object, now),
+    ],
+  },
   'networkpolicies.networking.k8s.io': {
     columns: ['Name', 'Pod-Selector', 'Age'],
     row: (object, now) => [
@@ -293,15 +335,7 @@ export const printers: Readonly<Record<string, Printer>> = {
   'rolebindings.rbac.authorization.k8s.io': binding(),
   'clusterrolebindings.rbac.authorization.k8s.io': binding(),
   'horizontalpodautoscalers.autoscaling': {
-    columns: [
-      'Name',
-      'Reference',
-      'Targets',
-      'MinPods',
-      'MaxPods:integer',
-      'Replicas:integer',
-      'Age',
-    ],
+    columns: ['Name', 'Reference', 'Targets', 'MinPods', 'MaxPods', 'Replicas', 'Age'],
     row: (object, now) => [
       object.metadata.name,
       `${textAt(object, 'spec', 'scaleTargetRef', 'kind')}/${textAt(object, 'spec', 'scaleTargetRef', 'name')}`,
@@ -349,7 +383,7 @@ export const printers: Readonly<Record<string, Printer>> = {
     ],
   },
   'controllerrevisions.apps': {
-    columns: ['Name', 'Controller', 'Revision:integer', 'Age'],
+    columns: ['Name', 'Controller', 'Revision', 'Age'],
     row: (object, now) => {
       const owner = object.metadata.ownerReferences?.find(({ controller }) => controller)
       const group = owner?.apiVersion.includes('/') ? `.${owner.apiVersion.split('/')[0]}` : ''
@@ -700,7 +734,7 @@ function event(reference: string, message: string): Printer {
       '+Source',
       'Message',
       '+First Seen',
-      '+Count:integer',
+      '+Count',
       '+Name',
     ],
     row: (object, now) => {

@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest'
-import { type ApiUnderTest, apiUnderTest, configMap, configMaps, deployment, deployments } from './api-under-test.ts'
+import {
+  type ApiUnderTest,
+  apiUnderTest,
+  configMap,
+  configMaps,
+  deployment,
+  deployments,
+} from './api-under-test.ts'
 
 function apply(
   { call }: ApiUnderTest,
@@ -15,8 +22,12 @@ function apply(
 
 test('an apply creates what is not there and changes what is', async () => {
   const api = apiUnderTest()
-  const created = await apply(api, `${configMaps}/one`, configMap('one', { a: '1' }), { manager: 'me' })
-  const changed = await apply(api, `${configMaps}/one`, configMap('one', { a: '2' }), { manager: 'me' })
+  const created = await apply(api, `${configMaps}/one`, configMap('one', { a: '1' }), {
+    manager: 'me',
+  })
+  const changed = await apply(api, `${configMaps}/one`, configMap('one', { a: '2' }), {
+    manager: 'me',
+  })
   expect([created.status, changed.status]).toEqual([201, 200])
   expect(changed.body.data).toEqual({ a: '2' })
 })
@@ -35,15 +46,22 @@ test('an apply without field manager is refused', async () => {
 test('a field another manager set to another value is a conflict, until forced', async () => {
   const api = apiUnderTest()
   await apply(api, `${configMaps}/one`, configMap('one', { a: '1' }), { manager: 'first' })
-  const refused = await apply(api, `${configMaps}/one`, configMap('one', { a: '2' }), { manager: 'second' })
+  const refused = await apply(api, `${configMaps}/one`, configMap('one', { a: '2' }), {
+    manager: 'second',
+  })
   expect(refused.status).toBe(409)
   expect(refused.body.message).toBe('Apply failed with 1 conflict: conflict with "first": .data.a')
   expect(refused.body.details.causes).toEqual([
     { reason: 'FieldManagerConflict', message: 'conflict with "first"', field: '.data.a' },
   ])
-  const forced = await apply(api, `${configMaps}/one`, configMap('one', { a: '2' }), { manager: 'second', force: true })
+  const forced = await apply(api, `${configMaps}/one`, configMap('one', { a: '2' }), {
+    manager: 'second',
+    force: true,
+  })
   expect(forced.body.data.a).toBe('2')
-  expect(forced.body.metadata.managedFields.map((entry: { manager: string }) => entry.manager)).toEqual(['second'])
+  expect(
+    forced.body.metadata.managedFields.map((entry: { manager: string }) => entry.manager),
+  ).toEqual(['second'])
 })
 
 test('several conflicts are listed by manager', async () => {
@@ -73,8 +91,14 @@ test('the same value is owned together, and stays when one of the owners lets go
 test('a container that its only owner leaves out is removed with its defaults', async () => {
   const api = apiUnderTest()
   const web = deployment('web')
-  const both = [{ name: 'main', image: 'nginx:1' }, { name: 'side', image: 'side:1' }]
-  const withBoth = { ...web, spec: { ...web.spec, template: { ...web.spec.template, spec: { containers: both } } } }
+  const both = [
+    { name: 'main', image: 'nginx:1' },
+    { name: 'side', image: 'side:1' },
+  ]
+  const withBoth = {
+    ...web,
+    spec: { ...web.spec, template: { ...web.spec.template, spec: { containers: both } } },
+  }
   await apply(api, `${deployments}/web`, withBoth, { manager: 'me' })
   const { body } = await apply(api, `${deployments}/web`, web, { manager: 'me' })
   const names = body.spec.template.spec.containers.map(({ name }: { name: string }) => name)
@@ -89,7 +113,9 @@ test('an apply owns what it says and no default', async () => {
     'f:selector': {},
     'f:template': {
       'f:metadata': { 'f:labels': { 'f:app': {} } },
-      'f:spec': { 'f:containers': { 'k:{"name":"main"}': { '.': {}, 'f:image': {}, 'f:name': {} } } },
+      'f:spec': {
+        'f:containers': { 'k:{"name":"main"}': { '.': {}, 'f:image': {}, 'f:name': {} } },
+      },
     },
   })
 })
@@ -103,14 +129,27 @@ test('ports are matched by number and default protocol', async () => {
     spec: { selector: { app: 'web' }, ports },
   })
   const path = '/api/v1/namespaces/default/services/web'
-  await apply(api, path, service([{ name: 'a', port: 80 }, { name: 'b', port: 81 }]), { manager: 'me' })
+  await apply(
+    api,
+    path,
+    service([
+      { name: 'a', port: 80 },
+      { name: 'b', port: 81 },
+    ]),
+    { manager: 'me' },
+  )
   const { body } = await apply(api, path, service([{ name: 'b', port: 81 }]), { manager: 'me' })
   expect(body.spec.ports).toEqual([{ name: 'b', port: 81, protocol: 'TCP', targetPort: 81 }])
 })
 
 test('a field the schema does not have is refused', async () => {
   const api = apiUnderTest()
-  const { status, body } = await apply(api, `${configMaps}/one`, { ...configMap('one'), spec: 1 }, { manager: 'me' })
+  const { status, body } = await apply(
+    api,
+    `${configMaps}/one`,
+    { ...configMap('one'), spec: 1 },
+    { manager: 'me' },
+  )
   expect(status).toBe(500)
   expect(body.message).toBe(
     'failed to create typed patch object (default/one; v1, Kind=ConfigMap): .spec: field not declared in schema',

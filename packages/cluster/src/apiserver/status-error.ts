@@ -301,14 +301,14 @@ export function tooLong(field: string, max: number): FieldError {
   return {
     reason: 'FieldValueTooLong',
     field,
-    body: `Too long: may not be more than ${max} bytes`,
+    body: `Too long: may not be more than ${max} ${max === 1 ? 'byte' : 'bytes'}`,
   }
 }
 export function tooMany(field: string, actual: number, max: number): FieldError {
   return {
     reason: 'FieldValueTooMany',
     field,
-    body: `Too many: ${actual}: must have at most ${max} items`,
+    body: `Too many: ${actual}: must have at most ${max} ${max === 1 ? 'item' : 'items'}`,
   }
 }
 
@@ -319,7 +319,7 @@ function withDetail(head: string, detail: string): string {
 /** Go's `%#v` for scalars, JSON for the rest, as field.Error prints values. */
 function printed(value: unknown): string {
   if (typeof value === 'string') return quote(value)
-  if (value === undefined || value === null) return '"null"'
+  if (value === undefined || value === null) return 'null'
   if (typeof value === 'object') return JSON.stringify(value)
   return String(value)
 }

@@ -18,7 +18,9 @@ function object(name: string, rest: object = {}): UnknownObject {
 }
 
 const told = (events: readonly StoreEvent[]) =>
-  events.map(({ type, object: { metadata } }) => `${type} ${metadata.name}@${metadata.resourceVersion}`)
+  events.map(
+    ({ type, object: { metadata } }) => `${type} ${metadata.name}@${metadata.resourceVersion}`,
+  )
 
 test('one version counts all writes of all kinds', () => {
   const store = newStore()
@@ -72,7 +74,9 @@ test('a watch from a version whose events are forgotten is told to list again', 
     /^too old resource version: 2 \(\d+\)$/,
   )
   const recent: StoreEvent[] = []
-  using _watch = store.watch(maps, { fromVersion: store.version - 1 }, (event) => recent.push(event))
+  using _watch = store.watch(maps, { fromVersion: store.version - 1 }, (event) =>
+    recent.push(event),
+  )
   expect(told(recent)).toEqual(['ADDED n19@21'])
 })
 
@@ -95,7 +99,11 @@ test('stored objects cannot be changed by those who read them', () => {
 
 test('a list is sorted by namespace and name and limited to one namespace when asked', () => {
   const store = newStore()
-  for (const [namespace, name] of [['b', 'x'], ['a', 'z'], ['a', 'y']] as const) {
+  for (const [namespace, name] of [
+    ['b', 'x'],
+    ['a', 'z'],
+    ['a', 'y'],
+  ] as const) {
     store.create(maps, { ...object(name), metadata: { name, namespace } })
   }
   const names = (namespace?: string) =>

@@ -213,29 +213,26 @@ function workload(object: UnknownObject, errors: FieldError[]): void {
   const selector = at(spec, 'selector')
   const template = objectAt(spec, 'template')
   const templateLabels = objectAt(template, 'metadata', 'labels') as Record<string, string>
-  if (selector === undefined) errors.push(required('spec.selector'))
+  const empty =
+    Object.keys(objectAt(selector, 'matchLabels')).length === 0 &&
+    listAt(selector, 'matchExpressions').length === 0
+  if (selector === undefined || selector === null) errors.push(required('spec.selector'))
   else {
     labelSelector(selector, 'spec.selector', errors)
-    const empty =
-      Object.keys(objectAt(selector, 'matchLabels')).length === 0 &&
-      listAt(selector, 'matchExpressions').length === 0
     if (empty) {
-      errors.push(
-        invalidValue(
-          'spec.selector',
-          selector,
-          `empty selector is invalid for ${workloadName(object)}`,
-        ),
-      )
-    } else if (!matchesLabelSelector(selector, templateLabels)) {
-      errors.push(
-        invalidValue(
-          'spec.template.metadata.labels',
-          templateLabels,
-          '`selector` does not match template `labels`',
-        ),
-      )
+      const detail = `empty selector is invalid for ${selectorOwner(object)}`
+      errors.push(invalidValue('spec.selector', selector, detail))
     }
+  }
+  // A missing selector selects nothing, an empty one everything.
+  if (!matchesLabelSelector(selector, templateLabels)) {
+    errors.push(
+      invalidValue(
+        'spec.template.metadata.labels',
+        templateLabels,
+        '`selector` does not match template `labels`',
+      ),
+    )
   }
   podTemplate(template, 'spec.template', errors)
   const policy = at(template, 'spec', 'restartPolicy')
@@ -244,8 +241,9 @@ function workload(object: UnknownObject, errors: FieldError[]): void {
   }
 }
 
-function workloadName(object: UnknownObject): string {
-  return object.kind === 'StatefulSet' ? 'statefulset' : object.kind.toLowerCase()
+/** Upstream's text for ReplicaSets says `deployment` (pkg/apis/apps/validation/validation.go). */
+function selectorOwner(object: UnknownObject): string {
+  return object.kind === 'ReplicaSet' ? 'deployment' : object.kind.toLowerCase()
 }
 
 function labelSelector(selector: unknown, path: string, errors: FieldError[]): void {

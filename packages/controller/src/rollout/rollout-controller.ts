@@ -5,6 +5,7 @@ import {
   type Plan,
   planRollout,
   type RolloutSnapshot,
+  releaseServices,
   type Transition,
 } from '@serinus/engine'
 import {
@@ -73,11 +74,12 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
     process: (key) => pass(key),
     ...(options.onError ? { onError: options.onError } : {}),
   })
-  follow(options, { caches, own, queue, memories })
+  const gone = new Map<string, Rollout>()
+  follow(options, { caches, own, queue, memories, gone })
 
   async function pass(key: string): Promise<void> {
     const snapshot = observe(key)
-    if (!snapshot) return
+    if (!snapshot) return release(key)
     const now = clock.now()
     const plan = planRollout(snapshot, now)
     options.onPlan?.(snapshot.rollout, plan)
@@ -116,6 +118,16 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
     if (error) throw error
     const routeFailure = routed.find((part) => !part.ok)
     if (routeFailure && !routeFailure.ok) throw new Error(`routes: ${routeFailure.detail}`)
+  }
+
+  async function release(key: string): Promise<void> {
+    const rollout = gone.get(key)
+    if (!rollout) return
+    const services = caches.services.list(rollout.metadata.namespace)
+    const outcomes = await applyWrites(client, releaseServices(rollout, services, new Set()))
+    const error = errorOf(outcomes)
+    if (error) throw error
+    gone.delete(key)
   }
 
   function observe(key: string): RolloutSnapshot | null {
@@ -264,11 +276,13 @@ interface Follower {
   readonly own: OwnWrites
   readonly queue: WorkQueue
   readonly memories: Map<string, Memory>
+  /** Deleted Rollouts whose Services have not been given back yet. */
+  readonly gone: Map<string, Rollout>
 }
 
 /** Every object that a pass reads leads back to the Rollouts that read it (spec rollout-controller 1.1, falls short 20). */
 function follow(options: RolloutControllerOptions, parts: Follower): void {
-  const { caches, own, queue, memories } = parts
+  const { caches, own, queue, memories, gone } = parts
   const owners = new Map<string, string>()
   caches.rollouts.subscribe((change) => {
     const key = keyOf(change.object)
@@ -276,6 +290,10 @@ function follow(options: RolloutControllerOptions, parts: Follower): void {
     if (change.type === 'deleted') {
       memories.delete(key)
       owners.delete(change.object.metadata.uid ?? '')
+      if (isOurs(change.object, options.instanceId)) {
+        gone.set(key, change.object)
+        queue.add(key)
+      }
       return
     }
     owners.set(change.object.metadata.uid ?? '', key)

@@ -8,6 +8,7 @@ import { advance, clearPauses, pauseReasons, positionOf } from './advance.ts'
 import { conclude, countPods, hasTimedOut, revisionOf, timedOutMessage } from './conclude.ts'
 import { atDesired, type CanaryFacts, canaryFacts, canaryReached, carriesTraffic } from './facts.ts'
 import { cleanHistory } from './history.ts'
+import { releaseServices } from './release-services.ts'
 import { desiredRoutes, recordWeights } from './routing.ts'
 import { arrangeRuns, judgeRuns } from './runs.ts'
 import { keyOfSet, scale } from './scale.ts'
@@ -42,6 +43,9 @@ export function planCanary(
   const routes = desiredRoutes(facts, position)
   syncRevision(facts, draft)
   switchServices(facts, draft, position)
+  const { stableService, canaryService } = facts.canary
+  const used = new Set([stableService, canaryService])
+  draft.writes.push(...releaseServices(snapshot.rollout, snapshot.services, used))
   scale(facts, draft, position)
   arrangeRuns(facts, draft, position)
   cleanHistory(facts, draft)

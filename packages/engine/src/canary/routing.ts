@@ -32,7 +32,7 @@ function wantedWeight(facts: CanaryFacts, position: Position): number {
     // The stable Service must lead to the new pods before the weight that did so is taken away.
     const service = serviceNamed(facts, facts.canary.stableService)
     const follows = service?.spec?.selector?.[hashLabel] === facts.newSet.hash
-    return follows ? 0 : effective
+    return follows || facts.replicas === 0 ? 0 : effective
   }
   if (position.aborted) return 0
   if (facts.newSet.available === 0) return 0

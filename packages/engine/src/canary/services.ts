@@ -29,8 +29,9 @@ function point(
   const from = service.spec?.selector?.[hashLabel]
   if (from === change.to.hash) return
   const managed = service.metadata.annotations?.[annotationKeys.managedBy] !== undefined
+  // With 0 replicas there will never be a pod to wait for, and a Service that stays behind keeps old pods alive.
   const ready = managed
-    ? change.to.available > 0
+    ? change.to.available > 0 || facts.replicas === 0
     : change.to.spec > 0 && change.to.available >= change.to.spec
   if (!ready) return
   const id = `service/${service.metadata.name}`

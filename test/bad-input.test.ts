@@ -1,0 +1,551 @@
+import { type AnalysisRun, conditionOf, kinds } from '@serinus/api'
+import { type KubeObject, resources } from '@serinus/kube'
+import { expect, test } from 'vitest'
+import { readManifests } from '../packages/cli/src/serinus/manifests.ts'
+import { type StoredRollout, type VirtualCluster, virtualCluster } from './virtual-cluster.ts'
+
+const subscription = 'notifications.argoproj.io/subscribe'
+const isHealthy = (rollout: StoredRollout) => rollout.status?.phase === 'Healthy'
+
+function app(
+  name: string,
+  parts: { annotations?: object; labels?: object; canary?: object; strategy?: object } = {},
+): KubeObject {
+  const { annotations, labels, canary } = parts
+  return {
+    apiVersion: 'argoproj.io/v1alpha1',
+    kind: 'Rollout',
+    metadata: {
+      name,
+      namespace: 'default',
+      annotations: { ...annotations },
+      labels: { ...labels },
+    },
+    spec: {
+      replicas: 2,
+      selector: { matchLabels: { app: name } },
+      template: {
+        metadata: { labels: { app: name } },
+        spec: { containers: [{ name: 'app', image: `${name}:v1` }] },
+      },
+      strategy: parts.strategy ?? { canary: { steps: [{ setWeight: 50 }], ...canary } },
+    },
+  } as KubeObject
+}
+
+function service(
+  name: string,
+  facts: { selector?: object; annotations?: object } = {},
+): KubeObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name, namespace: 'default', annotations: { ...facts.annotations } },
+    spec: { selector: { app: 'web', ...facts.selector }, ports: [{ port: 80 }] },
+  } as KubeObject
+}
+
+function ingress(name: string, backend: string): KubeObject {
+  const path = {
+    path: '/',
+    pathType: 'Prefix',
+    backend: { service: { name: backend, port: { number: 80 } } },
+  }
+  return {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'Ingress',
+    metadata: { name, namespace: 'default' },
+    spec: { rules: [{ host: 'web.example.com', http: { paths: [path] } }] },
+  } as KubeObject
+}
+
+function template(metric: object): KubeObject {
+  return {
+    apiVersion: 'argoproj.io/v1alpha1',
+    kind: 'AnalysisTemplate',
+    metadata: { name: 'errors', namespace: 'default' },
+    spec: { metrics: [{ name: 'errors', ...metric }] },
+  } as KubeObject
+}
+
+const analysed = {
+  canary: {
+    steps: [{ setWeight: 50 }, { analysis: { templates: [{ templateName: 'errors' }] } }],
+  },
+}
+
+/** Nothing else stops: a neighbour that comes later becomes healthy and is updated. */
+async function expectOthersToRun(world: VirtualCluster): Promise<void> {
+  await world.apply(app('neighbour'))
+  await world.until('neighbour', isHealthy)
+  await world.setImage('neighbour', 'neighbour:v2')
+  await world.until(
+    'neighbour',
+    (rollout) =>
+      isHealthy(rollout) && rollout.metadata.annotations?.['rollout.argoproj.io/revision'] === '2',
+  )
+}
+
+const refusedRollouts: readonly (readonly [
+  title: string,
+  objects: readonly KubeObject[],
+  messages: readonly string[],
+])[] = [
+  [
+    'a duration in days',
+    [app('web', { canary: { steps: [{ setWeight: 20 }, { pause: { duration: '1d' } }] } })],
+    ['spec.strategy.canary.steps[1].pause.duration', '"1d"'],
+  ],
+  [
+    'no strategy [api 4]',
+    [app('web', { strategy: {} })],
+    [
+      "Required value: Rollout has missing field '.spec.strategy.canary or .spec.strategy.blueGreen'",
+    ],
+  ],
+  [
+    'both strategies [api 5]',
+    [app('web', { strategy: { canary: {}, blueGreen: { activeService: 'web' } } }), service('web')],
+    ['spec.strategy', 'Multiple Strategies can not be listed'],
+  ],
+  [
+    'a Service of another Rollout [api 18]',
+    [
+      app('web', { canary: { stableService: 's' } }),
+      service('s', { annotations: { 'argo-rollouts.argoproj.io/managed-by-rollouts': 'other' } }),
+    ],
+    ['spec.strategy.canary.stableService', '"s"', 'Service "s" is managed by another Rollout'],
+  ],
+  [
+    'a Service that selects by a label which the pods lack [api 19]',
+    [app('web', { canary: { stableService: 's' } }), service('s', { selector: { tier: 'web' } })],
+    ['spec.strategy.canary.stableService', 'Service "s" has unmatch label "tier" in rollout'],
+  ],
+  [
+    'a weight of 101',
+    [app('web', { canary: { steps: [{ setWeight: 101 }] } })],
+    ['spec.strategy.canary.steps[0].setWeight', '101', 'SetWeight needs to be between 0 and 100'],
+  ],
+  [
+    'a metric without a provider',
+    [app('web', analysed), template({ successCondition: 'result > 0', provider: {} })],
+    ['spec.strategy.canary.steps[1].analysis.templates', 'errors', 'no provider specified'],
+  ],
+]
+
+test.each(refusedRollouts)(
+  '%s is told at the Rollout with field, value and rule, and no one else suffers',
+  async (_, objects, messages) => {
+    await using world = await virtualCluster()
+    await world.apply(...objects)
+    await world.pass(5_000)
+    const { status } = await world.rollout('web')
+    expect(status?.phase).toBe('Degraded')
+    const condition = conditionOf(status?.conditions, 'InvalidSpec')
+    for (const message of messages) {
+      expect(status?.message).toContain(message)
+      expect(condition?.message).toContain(message)
+    }
+    await expectOthersToRun(world)
+    await world.pass(120_000)
+    expect(await world.events('InvalidSpec')).toMatchObject([
+      { type: 'Warning', message: condition?.message, count: 1 },
+    ])
+  },
+)
+
+test('no strategy is the last thing that its message says [api 4]', async () => {
+  await using world = await virtualCluster()
+  await world.apply(app('web', { strategy: {} }))
+  await world.pass(5_000)
+  expect((await world.rollout('web')).status).toMatchObject({
+    phase: 'Degraded',
+    message: expect.stringMatching(
+      /Required value: Rollout has missing field '\.spec\.strategy\.canary or \.spec\.strategy\.blueGreen'$/,
+    ),
+  })
+})
+
+const routed = (maxTrafficWeight: number | undefined, weight: number) => ({
+  canary: {
+    stableService: 'stable',
+    canaryService: 'canary',
+    trafficRouting: {
+      nginx: { stableIngress: 'web' },
+      ...(maxTrafficWeight === undefined ? {} : { maxTrafficWeight }),
+    },
+    steps: [{ setWeight: weight }],
+  },
+})
+
+test('a weight may be as high as the total of the router and no higher [api 9]', async () => {
+  const messageFor = async (max: number | undefined, weight: number) => {
+    await using world = await virtualCluster()
+    await world.apply(service('stable'), service('canary'), ingress('web', 'stable'))
+    await world.apply(app('web', routed(max, weight)))
+    await world.pass(20_000)
+    const { status } = await world.rollout('web')
+    return `${status?.phase}: ${status?.message ?? ''}`
+  }
+  expect(await messageFor(undefined, 101)).toContain('SetWeight needs to be between 0 and 100')
+  expect(await messageFor(1000, 1000)).toBe('Healthy: ')
+  expect(await messageFor(1000, 1001)).toContain('SetWeight needs to be between 0 and 1000')
+})
+
+test('missing Services and a missing Ingress are listed together, and the Rollout heals when they come [api 17]', async () => {
+  await using world = await virtualCluster()
+  await world.apply(app('web', routed(undefined, 50)))
+  await world.pass(60_000)
+  const { status, metadata } = await world.rollout('web')
+  for (const message of [
+    'spec.strategy.canary.stableService: Invalid value: "stable": service "stable" not found',
+    'spec.strategy.canary.canaryService: Invalid value: "canary": service "canary" not found',
+    'spec.strategy.canary.trafficRouting.nginx.stableIngress: Invalid value: "web": ingress.networking.k8s.io "web" not found',
+  ]) {
+    expect(status?.message).toContain(message)
+  }
+  await world.apply(service('stable'), service('canary'), ingress('web', 'stable'))
+  await world.pass(15_000)
+  const healed = await world.rollout('web')
+  expect(conditionOf(healed.status?.conditions, 'InvalidSpec')).toBeUndefined()
+  expect(healed.metadata.generation).toBe(metadata.generation)
+  await world.until('web', isHealthy)
+})
+
+test('a query that is no PromQL ends in an error that quotes what Prometheus said of it', async () => {
+  await using world = await virtualCluster()
+  const prometheus = { address: 'http://prometheus.monitoring:9090', query: 'sum(rate(up[5m])' }
+  await world.apply(
+    template({
+      interval: '10s',
+      count: 2,
+      successCondition: 'result[0] > 0',
+      provider: { prometheus },
+    }),
+    app('web', analysed),
+  )
+  await world.until('web', isHealthy)
+  await world.setImage('web', 'web:v2')
+  await world.until('web', (rollout) => rollout.status?.abort === true)
+  await expectOthersToRun(world)
+  const { items } = await world.client.list<AnalysisRun & KubeObject>(kinds.analysisRuns)
+  expect(items.map(({ status }) => status?.phase)).toEqual(['Error'])
+  expect(items[0]?.status?.metricResults?.[0]?.measurements?.[0]?.message).toContain('parse error')
+  expect((await world.rollout('web')).status?.message).toContain('parse error')
+})
+
+const notifications = 'examples/articles/notifications/argo-rollouts-notification'
+
+async function notificationWorld(change: {
+  data?: object
+  stringData?: object
+}): Promise<VirtualCluster> {
+  const world = await virtualCluster()
+  const amended = (object: KubeObject) => ({
+    ...object,
+    ...('data' in object ? { data: { ...(object.data as object), ...change.data } } : {}),
+    ...('stringData' in object ? { stringData: change.stringData ?? object.stringData } : {}),
+  })
+  await world.apply(
+    ...readManifests(`${notifications}-configmap.yaml`).map(amended as never),
+    ...readManifests(`${notifications}-secret.yaml`).map(amended as never),
+  )
+  return world
+}
+
+test.each([
+  [
+    'an unknown trigger',
+    `${subscription}.on-rollout-abborted.slack`,
+    'UnknownNotificationTrigger',
+    'trigger \'on-rollout-abborted\' is not configured; did you mean "on-rollout-aborted"?',
+  ],
+  [
+    'a recipient that PagerDuty has no key for',
+    `${subscription}.on-rollout-aborted.pagerduty-v2`,
+    'NotificationSubscriptionInvalid',
+    "service 'pagerduty-v2' has no recipient 'prodution'; configured: production; did you mean \"production\"?",
+  ],
+])(
+  '%s in a subscription is told at the Rollout with the right spelling',
+  async (_, key, reason, message) => {
+    await using world = await notificationWorld({})
+    const annotations = {
+      [key]: 'prodution',
+      [`${subscription}.on-rollout-completed.slack`]: 'news',
+    }
+    await world.apply(app('web', { annotations }))
+    await world.until('web', isHealthy)
+    await world.pass(10_000)
+    expect(await world.events(reason)).toMatchObject([
+      {
+        type: 'Warning',
+        involvedObject: { kind: 'Rollout', name: 'web' },
+        message: `metadata.annotations["${key}"]: ${message}`,
+      },
+    ])
+    expect(world.cluster.inbox.received.map(({ to }) => to)).toEqual(['news'])
+    await expectOthersToRun(world)
+  },
+)
+
+test('a key that the Secret lacks is told at the ConfigMap, and other services deliver', async () => {
+  await using world = await notificationWorld({ stringData: { 'slack-token': 'xoxb-1' } })
+  const annotations = { [`${subscription}.on-rollout-completed.slack`]: 'news' }
+  await world.apply(app('web', { annotations }))
+  await world.until('web', isHealthy)
+  await world.pass(10_000)
+  const told = await world.events('NotificationConfigInvalid')
+  expect(told).toMatchObject([
+    {
+      type: 'Warning',
+      involvedObject: { kind: 'ConfigMap', name: 'argo-rollouts-notification-configmap' },
+    },
+  ])
+  expect(told[0]?.message).toContain('data["service.pagerduty-v2"]')
+  expect(told[0]?.message).toContain('has no key pagerduty-integration-key; it has slack-token')
+  expect(world.cluster.inbox.received.map(({ to }) => to)).toEqual(['news'])
+  await expectOthersToRun(world)
+})
+
+test('a template with a mistake is told at the ConfigMap, and other templates deliver', async () => {
+  await using world = await notificationWorld({
+    data: { 'template.rollout-aborted': 'message: "{{.rollout.metadata.name"\n' },
+  })
+  const annotations = { [`${subscription}.on-rollout-completed.slack`]: 'news' }
+  await world.apply(app('web', { annotations }))
+  await world.until('web', isHealthy)
+  await world.pass(10_000)
+  const told = (await world.events('NotificationConfigInvalid')).map(({ message }) => message)
+  expect(told).toContainEqual(expect.stringContaining('data["template.rollout-aborted"]'))
+  expect(world.cluster.inbox.received.map(({ to }) => to)).toEqual(['news'])
+  await expectOthersToRun(world)
+})
+
+test('a controller looks after the Rollouts of its instance id alone [api 45]', async () => {
+  const labels = { 'argo-rollouts.argoproj.io/controller-instance-id': 'x' }
+  for (const [options, ours, foreign] of [
+    [{ instanceId: 'x' }, 'labelled', 'plain'],
+    [{}, 'plain', 'labelled'],
+  ] as const) {
+    await using world = await virtualCluster(options)
+    const annotations = { [`${subscription}.on-rollout-completed.slack`]: 'news' }
+    await world.apply(
+      ...readManifests(`${notifications}-configmap.yaml`),
+      ...readManifests(`${notifications}-secret.yaml`),
+      app('labelled', { labels, annotations }),
+      app('plain', { annotations }),
+    )
+    await world.until(ours, isHealthy)
+    await world.pass(120_000)
+    expect((await world.rollout(foreign)).status).toBeUndefined()
+    const sets = await world.client.list(resources.replicaSets)
+    expect(sets.items.map(({ metadata }) => metadata.ownerReferences?.[0]?.name)).toEqual([ours])
+    expect(world.cluster.inbox.received.map(({ text }) => text)).toEqual([
+      `Rollout ${ours} has been completed.`,
+    ])
+  }
+})
+
+const takeoverSteps = [
+  { setWeight: 10 },
+  { pause: { duration: '10m' } },
+  { setWeight: 50 },
+  { pause: { duration: '10m' } },
+  { setWeight: 100 },
+]
+
+interface Recorded {
+  readonly image: string
+  readonly sets: readonly { hash: string; image: string; revision: string; replicas: number }[]
+  readonly status: object
+}
+
+/** A Rollout with its ReplicaSets as another controller left them, pods running, before ours starts. */
+async function takeOver(recorded: Recorded): Promise<VirtualCluster> {
+  const world = await virtualCluster()
+  world.stopController()
+  const pods = (image: string, labels: object) => ({
+    metadata: { labels: { app: 'my-app', ...labels } },
+    spec: {
+      containers: [
+        { name: 'app', image, ports: [{ containerPort: 8080, protocol: 'TCP' }], resources: {} },
+      ],
+    },
+  })
+  const created = await world.client.create(kinds.rollouts, {
+    apiVersion: 'argoproj.io/v1alpha1',
+    kind: 'Rollout',
+    metadata: {
+      name: 'my-app',
+      namespace: 'default',
+      annotations: {
+        'rollout.argoproj.io/revision': recorded.sets.at(-1)?.revision ?? '',
+        [`${subscription}.on-rollout-updated.slack`]: 'news',
+      },
+    },
+    spec: {
+      replicas: 10,
+      selector: { matchLabels: { app: 'my-app' } },
+      template: pods(recorded.image, {}),
+      strategy: { canary: { steps: takeoverSteps } },
+    },
+  } as KubeObject)
+  for (const { hash, image, revision, replicas } of recorded.sets) {
+    const labels = { app: 'my-app', 'rollouts-pod-template-hash': hash }
+    const { uid = '', name } = created.metadata
+    const owner = { apiVersion: created.apiVersion, kind: 'Rollout', name, uid }
+    await world.client.create(resources.replicaSets, {
+      apiVersion: 'apps/v1',
+      kind: 'ReplicaSet',
+      metadata: {
+        name: `my-app-${hash}`,
+        namespace: 'default',
+        labels,
+        annotations: {
+          'rollout.argoproj.io/desired-replicas': '10',
+          'rollout.argoproj.io/revision': revision,
+        },
+        ownerReferences: [{ ...owner, controller: true, blockOwnerDeletion: true }],
+      },
+      spec: { replicas, selector: { matchLabels: labels }, template: pods(image, labels) },
+    } as KubeObject)
+  }
+  await world.client.patch(
+    kinds.rollouts,
+    { namespace: 'default', name: 'my-app' },
+    { kind: 'merge', body: { status: recorded.status } },
+    { subresource: 'status' },
+  )
+  await world.pass(60_000)
+  world.requests.reset()
+  world.plans.splice(0)
+  await world.restartController()
+  await world.clock.settle()
+  return world
+}
+
+const since = '2025-12-01T10:00:00Z'
+const condition = (type: string, status: string, reason: string, message: string) => ({
+  type,
+  status,
+  reason,
+  message,
+  lastTransitionTime: since,
+  lastUpdateTime: since,
+})
+
+function idleStatus(hash: string): object {
+  return {
+    HPAReplicas: 10,
+    availableReplicas: 10,
+    blueGreen: {},
+    canary: {},
+    conditions: [
+      condition(
+        'Progressing',
+        'True',
+        'NewReplicaSetAvailable',
+        `ReplicaSet "my-app-${hash}" has successfully progressed.`,
+      ),
+      condition('Available', 'True', 'AvailableReason', 'Rollout has minimum availability'),
+      condition('Paused', 'False', 'RolloutPaused', 'Rollout is not paused'),
+      condition('Completed', 'True', 'RolloutCompleted', 'RolloutCompleted'),
+      condition('Healthy', 'True', 'RolloutHealthy', 'Rollout is healthy'),
+    ],
+    currentPodHash: hash,
+    currentStepHash: '74647b5f6b',
+    currentStepIndex: 5,
+    observedGeneration: '1',
+    phase: 'Healthy',
+    readyReplicas: 10,
+    replicas: 10,
+    selector: 'app=my-app',
+    stableRS: hash,
+    updatedReplicas: 10,
+  }
+}
+
+const statusesOf = (world: VirtualCluster) =>
+  world.plans.flatMap(({ writes }) =>
+    writes.flatMap((write) =>
+      write.kind === 'patch' && write.id === 'status'
+        ? [(write.patch.body as { status: StoredRollout['status'] }).status]
+        : [],
+    ),
+  )
+
+test.each([
+  ['upstream 1.8 [api 28]', '7fd5785b95'],
+  ['upstream 1.9 [api 29]', '7fd9d6f5cf'],
+])(
+  'a Rollout that %s left idle is taken over without a new ReplicaSet, an event or a change of phase',
+  async (_, hash) => {
+    await using world = await takeOver({
+      image: 'my-app:v1',
+      sets: [{ hash, image: 'my-app:v1', revision: '5', replicas: 10 }],
+      status: idleStatus(hash),
+    })
+    await world.pass(600_000)
+    const rollout = await world.rollout('my-app')
+    expect(rollout.status).toMatchObject({
+      phase: 'Healthy',
+      currentStepIndex: 5,
+      currentPodHash: hash,
+      stableRS: hash,
+    })
+    expect(rollout.metadata.annotations?.['rollout.argoproj.io/revision']).toBe('5')
+    expect(statusesOf(world).filter((status) => status?.phase !== undefined)).toEqual([])
+    const sets = await world.client.list(resources.replicaSets)
+    expect(sets.items.map(({ metadata }) => metadata.name)).toEqual([`my-app-${hash}`])
+    const writes = [...world.requests.counts().byKind.keys()].filter(
+      (kind) => /replicasets|events/.test(kind) && !/^(list|watch)/.test(kind),
+    )
+    expect(writes).toEqual([])
+    expect(world.cluster.inbox.received).toEqual([])
+    expect(world.errors).toEqual([])
+  },
+)
+
+test('an update that upstream left at its third step goes on from there [api 31]', async () => {
+  const [stable, canary] = ['7fd9d6f5cf', '86f8669b94']
+  await using world = await takeOver({
+    image: 'my-app:v2',
+    sets: [
+      { hash: stable, image: 'my-app:v1', revision: '5', replicas: 9 },
+      { hash: canary, image: 'my-app:v2', revision: '6', replicas: 1 },
+    ],
+    status: {
+      ...idleStatus(stable),
+      conditions: [
+        condition('Available', 'True', 'AvailableReason', 'Rollout has minimum availability'),
+        condition('Completed', 'False', 'RolloutCompleted', 'RolloutCompleted'),
+        condition(
+          'Progressing',
+          'True',
+          'ReplicaSetUpdated',
+          `ReplicaSet "my-app-${canary}" is progressing.`,
+        ),
+        condition('Paused', 'False', 'RolloutPaused', 'Rollout is not paused'),
+      ],
+      currentPodHash: canary,
+      currentStepIndex: 2,
+      phase: 'Progressing',
+      message: 'more replicas need to be updated',
+      updatedReplicas: 1,
+    },
+  })
+  expect((await world.rollout('my-app')).status?.currentStepIndex).toBe(2)
+  await world.until('my-app', (rollout) => rollout.status?.phase === 'Paused')
+  const indices = statusesOf(world).flatMap((status) => status?.currentStepIndex ?? [])
+  expect(new Set(indices)).toEqual(new Set([3]))
+  const sets = await world.client.list<KubeObject & { spec: { replicas: number } }>(
+    resources.replicaSets,
+  )
+  expect(
+    Object.fromEntries(sets.items.map(({ metadata, spec }) => [metadata.name, spec.replicas])),
+  ).toEqual({
+    [`my-app-${stable}`]: 5,
+    [`my-app-${canary}`]: 5,
+  })
+})
