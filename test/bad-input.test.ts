@@ -105,20 +105,20 @@ const refusedRollouts: readonly (readonly [
   ],
   [
     'both strategies [api 5]',
-    [app('web', { strategy: { canary: {}, blueGreen: { activeService: 'web' } } }), service('web')],
+    [service('web'), app('web', { strategy: { canary: {}, blueGreen: { activeService: 'web' } } })],
     ['spec.strategy', 'Multiple Strategies can not be listed'],
   ],
   [
     'a Service of another Rollout [api 18]',
     [
-      app('web', { canary: { stableService: 's' } }),
       service('s', { annotations: { 'argo-rollouts.argoproj.io/managed-by-rollouts': 'other' } }),
+      app('web', { canary: { stableService: 's' } }),
     ],
     ['spec.strategy.canary.stableService', '"s"', 'Service "s" is managed by another Rollout'],
   ],
   [
     'a Service that selects by a label which the pods lack [api 19]',
-    [app('web', { canary: { stableService: 's' } }), service('s', { selector: { tier: 'web' } })],
+    [service('s', { selector: { tier: 'web' } }), app('web', { canary: { stableService: 's' } })],
     ['spec.strategy.canary.stableService', 'Service "s" has unmatch label "tier" in rollout'],
   ],
   [
@@ -128,7 +128,7 @@ const refusedRollouts: readonly (readonly [
   ],
   [
     'a metric without a provider',
-    [app('web', analysed), template({ successCondition: 'result > 0', provider: {} })],
+    [template({ successCondition: 'result > 0', provider: {} }), app('web', analysed)],
     ['spec.strategy.canary.steps[1].analysis.templates', 'errors', 'no provider specified'],
   ],
 ]
@@ -373,7 +373,7 @@ async function takeOver(recorded: Recorded): Promise<VirtualCluster> {
       ],
     },
   })
-  const created = await world.client.create(kinds.rollouts, {
+  const created = await world.client.create<KubeObject>(kinds.rollouts, {
     apiVersion: 'argoproj.io/v1alpha1',
     kind: 'Rollout',
     metadata: {

@@ -36,6 +36,7 @@ export function pluginProgram(terminal: Terminal): PluginCommand {
   addStatus(program, parts)
   addVerbs(program, parts)
   addNotifications(program, parts)
+  addNotCarried(program, terminal)
   addVersion(program, terminal)
   addCompletion(program, terminal)
   return program
@@ -44,6 +45,32 @@ export function pluginProgram(terminal: Terminal): PluginCommand {
 /** Connects by the global flags, once they are parsed. */
 export function pluginParts(program: PluginCommand, terminal: Terminal): CommandParts {
   return { terminal, connect: () => accessOf(program, terminal) }
+}
+
+/** Commands of upstream that people and scripts will type: said, not unknown. */
+function addNotCarried(program: PluginCommand, terminal: Terminal): void {
+  program
+    .command('dashboard')
+    .description('Start UI dashboard (not in this version)')
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .action(() => {
+      terminal.out(
+        'This version of Serinus has no dashboard yet. The live view in the terminal:\n  kubectl argo rollouts get rollout NAME --watch\n',
+      )
+    })
+  for (const name of ['lint', 'create']) {
+    program
+      .command(name)
+      .description('Not in this version')
+      .allowUnknownOption()
+      .allowExcessArguments()
+      .action(() => {
+        throw new Error(
+          `this version of Serinus does not carry "${name}" yet; the controller reports every mistake on the object itself`,
+        )
+      })
+  }
 }
 
 function addVersion(program: PluginCommand, terminal: Terminal): void {

@@ -147,3 +147,14 @@ test('version prints the client alone; short is its first line', async () => {
   expect(long.out.startsWith(short.out)).toBe(true)
   expect(cluster.requests).toEqual([])
 })
+
+test('a command that this version does not have is said, with what there is instead', async () => {
+  const dashboard = await run(shop(), 'dashboard --port 3100')
+  expect(dashboard.code).toBe(0)
+  expect(dashboard.out).toContain('kubectl argo rollouts get rollout NAME --watch')
+  const lint = await run(shop(), 'lint -f rollout.yaml')
+  expect([lint.code, lint.err]).toEqual([
+    1,
+    'Error: this version of Serinus does not carry "lint" yet; the controller reports every mistake on the object itself\n',
+  ])
+})

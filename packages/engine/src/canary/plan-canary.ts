@@ -4,7 +4,7 @@ import { type Draft, startDraft } from '../draft.ts'
 import { formatInstant, parseInstant } from '../instant.ts'
 import type { Plan } from '../plan.ts'
 import type { RolloutSnapshot } from '../snapshot.ts'
-import { advance, clearPauses, pauseReasons, positionOf } from './advance.ts'
+import { advance, clearPauses, hasPause, pauseReasons, positionOf } from './advance.ts'
 import { conclude, countPods, hasTimedOut, revisionOf, timedOutMessage } from './conclude.ts'
 import { atDesired, type CanaryFacts, canaryFacts, canaryReached, carriesTraffic } from './facts.ts'
 import { cleanHistory } from './history.ts'
@@ -185,6 +185,7 @@ function promotionReason(facts: CanaryFacts, draft: Draft): string | null {
   if (!status.stableRS) return 'Initial deploy'
   if (status.abort) return null
   if (isPromoted(draft)) return 'Fast rollback'
+  if (hasPause(draft, pauseReasons.inconclusiveRun)) return null
   if (facts.missing) return null
   const reached = facts.canary.replicaProgressThreshold
     ? canaryReached(facts, facts.replicas)

@@ -3,10 +3,12 @@ import { resources } from '@serinus/kube'
 import { checkAt, type Draft } from '../draft.ts'
 import { formatInstant } from '../instant.ts'
 import { newReplicaSet, type Sized } from '../replica-sets.ts'
+import { hasPause, pauseReasons } from './advance.ts'
 import { type CanaryFacts, nextCounts, type Position } from './facts.ts'
 
 /** Sizes for this pass: stable first, then new, then the others (spec rollout-controller 3.5). */
 export function scale(facts: CanaryFacts, draft: Draft, position: Position): void {
+  if (isHeld(facts, draft, position)) return
   const next = nextCounts(facts, position)
   const { newSet, stable } = facts
   const pending = new Map<Sized, number>()
@@ -27,6 +29,20 @@ export function scale(facts: CanaryFacts, draft: Draft, position: Position): voi
     })
   }
   drainOthers(facts, draft, { position, pending })
+}
+
+/** Whether sizes stay as they are until a user has judged an inconclusive analysis; a change of replicas is still followed. */
+function isHeld(facts: CanaryFacts, draft: Draft, position: Position): boolean {
+  if (position.aborted || position.promoteFull || position.promoted || facts.missing) return false
+  const desired = String(facts.replicas)
+  return (
+    hasPause(draft, pauseReasons.inconclusiveRun) &&
+    facts.all.every(
+      (set) =>
+        set.spec === 0 ||
+        set.object?.metadata.annotations?.[annotationKeys.desiredReplicas] === desired,
+    )
+  )
 }
 
 function create(facts: CanaryFacts, draft: Draft, replicas: number): void {
