@@ -237,18 +237,22 @@ test('a query that is no PromQL ends in an error that quotes what Prometheus sai
 const notifications = 'examples/articles/notifications/argo-rollouts-notification'
 
 async function notificationWorld(change: {
-  data?: object
-  stringData?: object
+  readonly data?: object
+  readonly stringData?: object
 }): Promise<VirtualCluster> {
   const world = await virtualCluster()
-  const amended = (object: KubeObject) => ({
-    ...object,
-    ...('data' in object ? { data: { ...(object.data as object), ...change.data } } : {}),
-    ...('stringData' in object ? { stringData: change.stringData ?? object.stringData } : {}),
-  })
+  const written = [`${notifications}-secret.yaml`, `${notifications}-configmap.yaml`]
   await world.apply(
-    ...readManifests(`${notifications}-configmap.yaml`).map(amended as never),
-    ...readManifests(`${notifications}-secret.yaml`).map(amended as never),
+    ...written.flatMap((file) =>
+      readManifests(file).map((object): KubeObject => {
+        if (object.kind === 'Secret' && change.stringData) {
+          return { ...object, stringData: change.stringData } as KubeObject
+        }
+        if (object.kind !== 'ConfigMap') return object
+        const data = { ...(object as { readonly data?: object }).data, ...change.data }
+        return { ...object, data } as KubeObject
+      }),
+    ),
   )
   return world
 }
@@ -363,7 +367,7 @@ interface Recorded {
 
 /** A Rollout with its ReplicaSets as another controller left them, pods running, before ours starts. */
 async function takeOver(recorded: Recorded): Promise<VirtualCluster> {
-  const world = await virtualCluster()
+  const world = await notificationWorld({})
   world.stopController()
   const pods = (image: string, labels: object) => ({
     metadata: { labels: { app: 'my-app', ...labels } },
@@ -417,7 +421,7 @@ async function takeOver(recorded: Recorded): Promise<VirtualCluster> {
     { kind: 'merge', body: { status: recorded.status } },
     { subresource: 'status' },
   )
-  await world.pass(60_000)
+  await world.pass(600_000)
   world.requests.reset()
   world.plans.splice(0)
   await world.restartController()

@@ -1,5 +1,11 @@
 import { runSerinus } from './serinus/program.ts'
 
+// `serinus demo | head` closes our stdout early: nobody reads on, so there is nothing to report.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(0)
+})
+
 process.exitCode = await runSerinus(process.argv.slice(2), {
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),

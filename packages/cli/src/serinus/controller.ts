@@ -27,12 +27,16 @@ export interface ControllerFlags {
 /** The controller alone, out of cluster or in (spec operations 1.1). */
 export async function runController(
   flags: ControllerFlags,
+  ignored: readonly string[],
   { out, err, env, signal }: Process,
 ): Promise<void> {
   if (flags.zeroPause !== 'gate' && flags.zeroPause !== 'advance') {
     throw new Error(`--zero-pause: ${JSON.stringify(flags.zeroPause)} is neither gate nor advance`)
   }
   const zeroPause = flags.zeroPause
+  if (ignored.length > 0) {
+    err(`accepted for compatibility, without effect: ${ignored.join(' ')}\n`)
+  }
   const clock = new RealClock()
   const reach = kubeconfigTransport({
     ...(flags.kubeconfig ? { kubeconfig: flags.kubeconfig } : {}),
@@ -75,9 +79,14 @@ export async function runController(
       clock,
       signal,
       namespace,
-      name: 'argo-rollouts-controller-lock',
+      name: leaseName(flags.instanceId),
       identity: `${hostname()}_${process.pid}`,
     },
     work,
   )
+}
+
+/** Upstream's name, so that the two never work on the same objects at the same time (spec operations 2). */
+function leaseName(instanceId: string | undefined): string {
+  return ['argo-rollouts-controller-lock', ...(instanceId ? [instanceId] : [])].join('-')
 }

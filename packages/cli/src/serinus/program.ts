@@ -92,7 +92,7 @@ async function parse(args: readonly string[], process: Process): Promise<number>
     .option('--zero-pause <meaning>', 'what pause: {duration: 0} means: gate or advance', 'gate')
     .allowUnknownOption()
     .allowExcessArguments()
-    .action((options) => runController(options, process))
+    .action((options, command: Command) => runController(options, command.args, process))
   program
     .command('inbox')
     .description('what came in at the inbox of a running cluster')

@@ -166,21 +166,23 @@ export class CelRules {
     if (known) return known
     const compiled: CompiledRule[] = []
     for (const rule of schema['x-kubernetes-validations'] ?? []) {
-      try {
-        compiled.push({
-          rule,
-          transition: /\boldSelf\b/.test(rule.rule),
-          evaluate: this.#env.parse(withIndexedHas(rule.rule)) as CompiledRule['evaluate'],
-          message: rule.messageExpression
-            ? (this.#env.parse(rule.messageExpression) as CompiledRule['evaluate'])
-            : undefined,
-        })
-      } catch {
-        // The condition of the CRD says which rules could not be compiled; they bind nobody.
-      }
+      const text = withIndexedHas(rule.rule)
+      // The condition of the CRD names the rules that cannot be compiled; they bind nobody.
+      if (!this.#env.check(text).valid) continue
+      compiled.push({
+        rule,
+        transition: /\boldSelf\b/.test(rule.rule),
+        evaluate: this.#env.parse(text) as CompiledRule['evaluate'],
+        message: this.#messageOf(rule),
+      })
     }
     this.#compiled.set(schema, compiled)
     return compiled
+  }
+
+  #messageOf({ messageExpression }: ValidationRule): CompiledRule['message'] {
+    if (!messageExpression || !this.#env.check(messageExpression).valid) return undefined
+    return this.#env.parse(messageExpression) as CompiledRule['evaluate']
   }
 }
 

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
 import { apiUnderTest, definitions, widget, widgetDefinition, widgets } from './api-under-test.ts'
@@ -317,8 +318,8 @@ test('an object is read in every version of its kind', async () => {
   expect(body).toMatchObject({ apiVersion: 'example.com/v1beta1', spec: { a: 1 } })
 })
 
-// Set to a folder of CRDs that nobody here wrote.
-const corpus = process.env['SERINUS_CORPUS'] ?? ''
+/** Manifests of the outside world, beside the repository where somebody has put them. */
+const corpus = fileURLToPath(new URL('../../../../../shared/corpus', import.meta.url))
 
 test.skipIf(!existsSync(join(corpus, 'crds')))(
   'the CRDs of upstream and of every router load, and all their rules compile',
