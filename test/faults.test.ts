@@ -1,5 +1,5 @@
 import { type AnalysisRun, kinds } from '@serinus/api'
-import type { KubeObject } from '@serinus/kube'
+import { type KubeObject, resources } from '@serinus/kube'
 import { expect, test } from 'vitest'
 import { readManifests } from '../packages/cli/src/serinus/manifests.ts'
 import {
@@ -63,10 +63,7 @@ test('notifications wait for the namespace that keeps them, and the update does 
   expect(told.length).toBeGreaterThan(0)
   // A try every ten seconds at the most often, once the first few have failed.
   expect(told.length).toBeLessThan(120)
-  await world.client.create(
-    { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace', namespaced: false },
-    namespace('argo-rollouts'),
-  )
+  await world.client.create(resources.namespaces, namespace('argo-rollouts'))
   await withSlack(world)
   await world.pass(60_000)
   const texts = world.cluster.inbox.received.map(({ to, text }) => `${to}: ${text}`)
@@ -329,3 +326,70 @@ test('twenty Rollouts that are updated at once all finish', async () => {
   expect(secondsOf(world) - startedAt).toBeLessThan(90)
   expect(world.errors).toEqual([])
 })
+
+test('writes whose answers are lost are not made twice, even while no watch tells of them', async () => {
+  await using world = await virtualCluster()
+  world.faults.watchesLastMs = 5_000
+  await world.restartController()
+  await world.apply(app('web'))
+  await world.until('web', isHealthy)
+  const lost = new Set<string>()
+  const isWatch = (request: Request) => new URL(request.url).searchParams.has('watch')
+  const unavailable = { code: 503, reason: 'ServiceUnavailable', message: 'no answer' }
+  let isBlind = true
+  world.faults.api = async (request) => {
+    const isOfSets = request.url.includes('/replicasets')
+    if (isBlind && isOfSets && isWatch(request)) return refusal(unavailable)
+    const target = `${request.method} ${request.url}`
+    if (!isOfSets || !isWrite(request) || lost.has(target)) return null
+    lost.add(target)
+    await world.cluster.api.handleTrusted(request)
+    return refusal({ code: 504, reason: 'Timeout', message: 'the answer got lost' })
+  }
+  await world.pass(10_000)
+  await world.setImage('web', 'web:v2')
+  await world.pass(30_000)
+  isBlind = false
+  const { status } = await world.until('web', isUpdated)
+  expect(lost.size).toBeGreaterThan(1)
+  expect(status?.collisionCount).toBeUndefined()
+  const sets = await world.client.list(resources.replicaSets)
+  expect(sets.items.length).toBe(2)
+  expect((await world.events('NewReplicaSetCreated')).length).toBe(2)
+})
+
+/** Whose writes are refused for ever, by what their path contains. */
+const single = [
+  ['new ReplicaSets', /^POST .*\/replicasets$/],
+  ['sizes of ReplicaSets', /^PATCH .*\/replicasets\//],
+  ['Services', /^PATCH .*\/services\//],
+  ['Ingresses', /\/ingresses/],
+  ['AnalysisRuns', /^POST .*\/analysisruns/],
+  ['revisions of the Rollout', /^PATCH .*\/rollouts\/[^/]+$/],
+  ['Events', /\/events/],
+  ['outboxes of notifications', /\/configmaps/],
+] as const
+
+test.each(single)(
+  'refused writes of %s leave the deadline of an update in force',
+  async (what, refused) => {
+    await using world = await virtualCluster()
+    await withSlack(world)
+    const objects = readManifests(`${production}/complete.yaml`).map((object) => {
+      if (object.kind !== 'Rollout') return object
+      const deadline = { progressDeadlineSeconds: 120, progressDeadlineAbort: true }
+      return { ...object, spec: { ...(object as unknown as StoredRollout).spec, ...deadline } }
+    })
+    await world.apply(...readManifests(`${production}/surroundings.yaml`), ...objects)
+    await world.until('my-app', isHealthy)
+    world.faults.api = (request) =>
+      isWrite(request) && refused.test(`${request.method} ${new URL(request.url).pathname}`)
+        ? refusal({ code: 403, reason: 'Forbidden', message: `no more ${what}` })
+        : null
+    await world.setImage('my-app', 'my-app:v9', { 'sim.serinus.dev/ready': 'never' })
+    const startedAt = secondsOf(world)
+    const { status } = await world.until('my-app', (rollout) => rollout.status?.abort === true)
+    expect(status?.message).toContain('has timed out progressing')
+    expect(secondsOf(world) - startedAt).toBeLessThanOrEqual(150)
+  },
+)

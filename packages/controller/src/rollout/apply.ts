@@ -84,7 +84,9 @@ async function send(client: KubeClient, write: Write): Promise<KubeObject | null
   const fieldManager = 'rollouts-controller'
   switch (write.kind) {
     case 'create':
-      return client.create(write.resource, write.object as KubeObject, { fieldManager })
+      return client
+        .create(write.resource, write.object as KubeObject, { fieldManager })
+        .catch((error) => createdBefore(client, write, error))
     case 'patch':
       return client.patch<KubeObject>(write.resource, write.key, write.patch, {
         fieldManager,
@@ -103,6 +105,31 @@ async function send(client: KubeClient, write: Write): Promise<KubeObject | null
     default:
       throw new TypeError(`unknown write: ${JSON.stringify(write satisfies never)}`)
   }
+}
+
+/**
+ * What an earlier try made whose answer was lost, while the cache does not show it yet. Taken for somebody else's, the
+ * same revision would get a second ReplicaSet under another name.
+ */
+async function createdBefore(
+  client: KubeClient,
+  write: Write & { readonly kind: 'create' },
+  error: unknown,
+): Promise<KubeObject> {
+  if (!(error instanceof ApiError) || error.reason !== 'AlreadyExists') throw error
+  const wanted = write.object as KubeObject
+  const { namespace, name } = wanted.metadata
+  const present = await client.get<KubeObject>(write.resource, {
+    name,
+    ...(namespace === undefined ? {} : { namespace }),
+  })
+  const owner = controllerOf(wanted)
+  if (owner === undefined || controllerOf(present) !== owner) throw error
+  return present
+}
+
+function controllerOf(object: KubeObject): string | undefined {
+  return object.metadata.ownerReferences?.find((reference) => reference.controller)?.uid
 }
 
 /** The transitions that have come true: those of writes that succeeded, and those that were true already. */

@@ -338,3 +338,19 @@ test('a successful step run completes its step, and an abort ends the runs under
   )
   expect(background?.spec.terminate).toBe(true)
 })
+
+test('a pause for want of a verdict says which limit would allow it', () => {
+  const world = worldWith(
+    { steps: [inline('t'), { pause: {} }] },
+    { templates: [template('t', {})] },
+  )
+  world.setImage('h2')
+  finish(world, world.analysisRuns[0]?.metadata.name ?? '', {
+    phase: 'Inconclusive',
+    message: 'Metric "m" assessed Inconclusive due to inconclusive (1) > inconclusiveLimit (0)',
+    metricResults: [{ name: 'm', phase: 'Inconclusive', inconclusive: 1 }],
+  })
+  expect(world.transitions.find((t) => t.reason === 'RolloutPaused')?.message).toBe(
+    'Rollout is paused (InconclusiveAnalysisRun): Metric "m" assessed Inconclusive due to inconclusive (1) > inconclusiveLimit (0); set inconclusiveLimit: 2 to allow 2',
+  )
+})

@@ -16,6 +16,7 @@ import { checkAt, type Draft, type LooseStatus } from '../draft.ts'
 import { formatInstant, parseInstant } from '../instant.ts'
 import { recordDuration } from './duration.ts'
 import type { CanaryFacts, Position } from './facts.ts'
+import { runNamed } from './runs.ts'
 import { createId } from './scale.ts'
 
 /** Counts of this moment (spec rollout-controller 6.3). */
@@ -113,7 +114,7 @@ export function conclude(facts: CanaryFacts, draft: Draft, timedOut: boolean): v
   const { rollout } = facts.snapshot
   const before = rollout.status ?? {}
   setConditions(facts, draft, timedOut)
-  pauseTransitions(draft, before)
+  pauseTransitions(facts, draft, before)
   recordDuration(facts, draft)
   const failure = draft.status.abort ? null : createFailureOf(facts)
   const { phase, message } = failure
@@ -265,14 +266,14 @@ function setConditions(facts: CanaryFacts, draft: Draft, timedOut: boolean): voi
   status.conditions = conditions
 }
 
-function pauseTransitions(draft: Draft, before: RolloutStatus): void {
+function pauseTransitions(facts: CanaryFacts, draft: Draft, before: RolloutStatus): void {
   const was = before.pauseConditions?.length ?? 0
   const is = draft.status.pauseConditions?.length ?? 0
   if (was === 0 && is > 0) {
     draft.transitions.push({
       type: 'Normal',
       reason: 'RolloutPaused',
-      message: `Rollout is paused (${draft.status.pauseConditions?.[0]?.reason})`,
+      message: `Rollout is paused (${draft.status.pauseConditions?.[0]?.reason})${inconclusiveAdvice(facts, draft)}`,
       after: 'status',
     })
   }
@@ -286,6 +287,18 @@ function pauseTransitions(draft: Draft, before: RolloutStatus): void {
     })
   }
   if (is === 0) draft.status.controllerPause = undefined
+}
+
+/** Which metric could not decide, and what lets it go on (api.md 15.1 A6). */
+function inconclusiveAdvice(facts: CanaryFacts, draft: Draft): string {
+  const { currentStepAnalysisRunStatus: step, currentBackgroundAnalysisRunStatus: background } =
+    draft.status.canary ?? {}
+  const recorded = [step, background].find((run) => run?.status === 'Inconclusive')
+  const metrics = runNamed(facts, recorded?.name)?.status?.metricResults ?? []
+  const undecided = metrics.find((result) => result.phase === 'Inconclusive')
+  if (!undecided) return ''
+  const count = undecided.inconclusive ?? 0
+  return `: ${recorded?.message}; set inconclusiveLimit: ${count + 1} to allow ${count + 1}`
 }
 
 /** How long changed counters may wait for something that people act on (spec rollout-controller 8). */
