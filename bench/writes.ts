@@ -18,6 +18,7 @@ export async function writes(): Promise<readonly Figure[]> {
   return writeFigures(world.requests.counts(), {
     update: 'canary-update',
     writes: { target: 18, upstream: '27' },
+    upstreamEvents: '17',
     method: '5 replicas, setWeight 20, pause 60 s, setWeight 60',
   })
 }
@@ -39,7 +40,8 @@ export async function promotedWrites(): Promise<readonly Figure[]> {
   await world.pass(10_000)
   return writeFigures(world.requests.counts(), {
     update: 'promoted-canary-update',
-    writes: { target: 24, upstream: '24 to 27' },
+    writes: { target: 24, upstream: '33' },
+    upstreamEvents: '19',
     method: '5 replicas, setWeight 20, pause 5 s, setWeight 60, pause, promote',
   })
 }
@@ -49,6 +51,7 @@ function writeFigures(
   facts: {
     readonly update: string
     readonly writes: { readonly target: number; readonly upstream: string }
+    readonly upstreamEvents: string
     readonly method: string
   },
 ): readonly Figure[] {
@@ -58,6 +61,7 @@ function writeFigures(
       const isWrite = verb !== 'get' && verb !== 'list' && verb !== 'watch'
       return isWrite && target.split('/')[0] === plural ? sum + count : sum
     }, 0)
+  const created = byKind.get('create events') ?? 0
   return [
     {
       name: `writes-per-${facts.update}`,
@@ -69,11 +73,11 @@ function writeFigures(
     },
     {
       name: `events-per-${facts.update}`,
-      value: of('events'),
-      unit: 'writes',
+      value: created,
+      unit: 'Events',
       target: 19,
       better: 'lower',
-      method: 'the same update; writes of Events (upstream: 17 to 19)',
+      method: `the same update; Events created, equal ones are counted up with ${of('events') - created} patches besides (upstream: ${facts.upstreamEvents})`,
     },
   ]
 }
@@ -119,5 +123,7 @@ async function idleWrites(annotations: Readonly<Record<string, string>>): Promis
   world.requests.reset()
   await world.restartController()
   await world.pass(600_000)
+  if (Object.keys(annotations).length > 0 && world.cluster.inbox.received.length < 500)
+    throw new Error('the subscriptions tell nobody, so their idle cost is not measured')
   return world.requests.counts().writes
 }

@@ -1,8 +1,14 @@
 import { type AnalysisRun, conditionOf, kinds } from '@serinus/api'
-import { type KubeObject, resources } from '@serinus/kube'
+import { httpClient, type KubeObject, resources, SeededRandom } from '@serinus/kube'
 import { expect, test } from 'vitest'
 import { readManifests } from '../packages/cli/src/serinus/manifests.ts'
-import { type StoredRollout, type VirtualCluster, virtualCluster } from './virtual-cluster.ts'
+import { startService } from '../packages/cli/src/serinus/service.ts'
+import {
+  namespace,
+  type StoredRollout,
+  type VirtualCluster,
+  virtualCluster,
+} from './virtual-cluster.ts'
 
 const subscription = 'notifications.argoproj.io/subscribe'
 const isHealthy = (rollout: StoredRollout) => rollout.status?.phase === 'Healthy'
@@ -349,6 +355,39 @@ test('a controller looks after the Rollouts of its instance id alone [api 45]', 
       `Rollout ${ours} has been completed.`,
     ])
   }
+})
+
+test('two controllers of different instance ids in one cluster tell the news of each Rollout once', async () => {
+  await using world = await notificationWorld({})
+  await world.client.create(resources.namespaces, namespace('second'))
+  for (const file of [`${notifications}-secret.yaml`, `${notifications}-configmap.yaml`]) {
+    for (const object of readManifests(file)) {
+      await world.apply({ ...object, metadata: { ...object.metadata, namespace: 'second' } })
+    }
+  }
+  const ended = new AbortController()
+  const second = startService({
+    client: httpClient(world.cluster.api.handleTrusted),
+    clock: world.clock,
+    signal: ended.signal,
+    controllerNamespace: 'second',
+    instanceId: 'x',
+    holder: 'second',
+    random: new SeededRandom('second'),
+    fetch: world.cluster.fetch,
+  })
+  await world.clock.settle()
+  await second.synced
+  const labels = { 'argo-rollouts.argoproj.io/controller-instance-id': 'x' }
+  const annotations = { [`${subscription}.on-rollout-completed.slack`]: 'news' }
+  await world.apply(app('labelled', { labels, annotations }), app('plain', { annotations }))
+  for (const name of ['labelled', 'plain']) await world.until(name, isHealthy)
+  await world.pass(120_000)
+  expect(world.cluster.inbox.received.map(({ text }) => text).sort()).toEqual([
+    'Rollout labelled has been completed.',
+    'Rollout plain has been completed.',
+  ])
+  ended.abort()
 })
 
 const takeoverSteps = [

@@ -37,7 +37,9 @@ interface Created extends KubeObject {
 
 const isHealthy = (rollout: StoredRollout) => rollout.status?.phase === 'Healthy'
 const isUpdated = (rollout: StoredRollout) =>
-  isHealthy(rollout) && rollout.metadata.annotations?.['rollout.argoproj.io/revision'] === '2'
+  isHealthy(rollout) &&
+  rollout.metadata.annotations?.['rollout.argoproj.io/revision'] === '2' &&
+  rollout.status?.observedGeneration === String(rollout.metadata.generation)
 const isWrite = (request: Request) => request.method !== 'GET'
 const subscribed = (trigger: string, recipient = 'news') => ({
   [`notifications.argoproj.io/subscribe.${trigger}.slack`]: recipient,
@@ -386,10 +388,103 @@ test.each(single)(
       isWrite(request) && refused.test(`${request.method} ${new URL(request.url).pathname}`)
         ? refusal({ code: 403, reason: 'Forbidden', message: `no more ${what}` })
         : null
-    await world.setImage('my-app', 'my-app:v9', { 'sim.serinus.dev/ready': 'never' })
+    await world.setImage('my-app', 'my-app:v9', { 'sim.serinus.dev/ready': 'false' })
     const startedAt = secondsOf(world)
     const { status } = await world.until('my-app', (rollout) => rollout.status?.abort === true)
     expect(status?.message).toContain('has timed out progressing')
     expect(secondsOf(world) - startedAt).toBeLessThanOrEqual(150)
   },
 )
+
+/** Analysed every ten seconds by a query that anything but `good` fails, and routed by an Ingress. */
+function analysedApp(): readonly KubeObject[] {
+  const service = (name: string) => ({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name, namespace: 'default' },
+    spec: { selector: { app: 'web' }, ports: [{ port: 80 }] },
+  })
+  const path = {
+    path: '/',
+    pathType: 'Prefix',
+    backend: { service: { name: 'stable', port: { number: 80 } } },
+  }
+  const prometheus = { address: 'http://prometheus.monitoring:9090', query: 'vector(1)' }
+  return [
+    service('stable'),
+    service('canary'),
+    {
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'Ingress',
+      metadata: { name: 'web', namespace: 'default' },
+      spec: { rules: [{ host: 'web.example.com', http: { paths: [path] } }] },
+    },
+    {
+      apiVersion: 'argoproj.io/v1alpha1',
+      kind: 'AnalysisTemplate',
+      metadata: { name: 'errors', namespace: 'default' },
+      spec: {
+        metrics: [
+          {
+            name: 'errors',
+            interval: '10s',
+            initialDelay: '20s',
+            successCondition: 'result[0] < 0.5',
+            failureLimit: 2,
+            provider: { prometheus },
+          },
+        ],
+      },
+    },
+    app('web', {
+      annotations: subscribed('on-rollout-aborted'),
+      canary: {
+        stableService: 'stable',
+        canaryService: 'canary',
+        trafficRouting: { nginx: { stableIngress: 'web' } },
+        steps: [{ setWeight: 50 }, { pause: { duration: '60s' } }, { setWeight: 100 }],
+        analysis: { templates: [{ templateName: 'errors' }] },
+      },
+    }),
+  ] as readonly unknown[] as readonly KubeObject[]
+}
+
+test.each(single.filter(([what]) => !['new ReplicaSets', 'AnalysisRuns'].includes(what)))(
+  'refused writes of %s keep no verdict from being taken',
+  async (what, refused) => {
+    await using world = await virtualCluster()
+    await withSlack(world)
+    await world.apply(...analysedApp())
+    await world.until('web', isHealthy)
+    await world.setImage('web', 'web:v2')
+    await world.until('web', (rollout) => rollout.status?.currentStepIndex === 1)
+    world.faults.api = (request) =>
+      isWrite(request) && refused.test(`${request.method} ${new URL(request.url).pathname}`)
+        ? refusal({ code: 403, reason: 'Forbidden', message: `no more ${what}` })
+        : null
+    const { status } = await world.until('web', (rollout) => rollout.status?.abort === true)
+    expect(status?.message).toContain('Metric "errors" assessed Failed due to failed (3)')
+  },
+)
+
+test('an update whose analysis cannot be started stands still, says why, and goes on once it can', async () => {
+  await using world = await virtualCluster()
+  await world.apply(...analysedApp())
+  await world.until('web', isHealthy)
+  const message = 'analysisruns.argoproj.io is forbidden: exceeded quota'
+  world.faults.api = (request) =>
+    request.method === 'POST' && request.url.includes('/analysisruns')
+      ? refusal({ code: 403, reason: 'Forbidden', message })
+      : null
+  await world.setImage('web', 'web:v2')
+  await world.pass(900_000)
+  const { status } = await world.rollout('web')
+  expect(status?.canary?.weights?.canary?.weight).toBe(50)
+  expect(status?.message).toContain('ProgressDeadlineExceeded')
+  expect(await world.events('ReconciliationError')).toMatchObject([
+    { type: 'Warning', count: 1, message: expect.stringContaining(message) },
+  ])
+  world.faults.api = () => null
+  const aborted = await world.until('web', (rollout) => rollout.status?.abort === true)
+  expect(aborted.status?.message).toContain('Metric "errors" assessed Failed')
+})

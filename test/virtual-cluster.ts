@@ -18,7 +18,7 @@ import { type Service, startService } from '../packages/cli/src/serinus/service.
 
 export type StoredRollout = Rollout & KubeObject
 
-export interface StoredEvent extends KubeObject {
+interface StoredEvent extends KubeObject {
   readonly type: string
   readonly reason: string
   readonly message: string
@@ -53,7 +53,7 @@ export interface VirtualCluster extends AsyncDisposable {
   restartController(): Promise<void>
 }
 
-export interface Faults {
+interface Faults {
   /** An answer in place of the API server's own; null lets the request through. */
   api: (request: Request) => Response | null | Promise<Response | null>
   /** Breaks the connection of each watch after this long; null: never. */
@@ -96,22 +96,27 @@ export async function virtualCluster(options: VirtualClusterOptions = {}): Promi
     await client.create(resources.namespaces, namespace('argo-rollouts'))
   }
   const faults: Faults = { api: () => null, watchesLastMs: null, network: () => null }
+  const throughToApi = (request: Request): Promise<Response> => {
+    const answer = cluster.api.handleTrusted(request)
+    const { watchesLastMs } = faults
+    if (watchesLastMs === null || !new URL(request.url).searchParams.has('watch')) return answer
+    const end = clock.until(clock.now() + watchesLastMs, ended.signal)
+    return answer.then((stream) => breaking(stream, end))
+  }
   const counted = countRequests(
-    httpClient(async (request) => {
-      const refused = await faults.api(request)
-      if (refused) return refused
-      const answer = await cluster.api.handleTrusted(request)
-      const isWatch = new URL(request.url).searchParams.get('watch') !== null
-      return isWatch && faults.watchesLastMs !== null
-        ? breaking(answer, clock.until(clock.now() + faults.watchesLastMs, ended.signal))
-        : answer
+    httpClient((request) => {
+      const refused = faults.api(request)
+      // Nothing that takes a turn where nothing fails: an answer must not lag behind the watch that tells of its write.
+      if (refused === null) return throughToApi(request)
+      return Promise.resolve(refused).then((answer) => answer ?? throughToApi(request))
     }),
   )
   let writes = 0
   /** The connection of one controller: it is cut when that controller dies. */
   const connection = (alive: AbortSignal) =>
-    mortal(counted.client, alive, () => {
-      if (++writes === options.crashAtWrite) void restart()
+    mortal(counted.client, alive, {
+      isLast: () => ++writes === options.crashAtWrite,
+      die: () => void restart(),
     })
   let stop = new AbortController()
   let controller: Service
@@ -168,7 +173,7 @@ export async function virtualCluster(options: VirtualClusterOptions = {}): Promi
         await pass(1_000)
       }
       const { status } = await rollout(name)
-      throw new Error(`it does not come: ${JSON.stringify(status)} ${errors.join('; ')}`)
+      throw new Error(`it does not come: ${JSON.stringify(status)} ${errors.slice(-10).join('; ')}`)
     },
     async apply(...objects) {
       await applyManifests(client, objects as unknown as readonly UnknownObject[], 'default')
@@ -254,19 +259,31 @@ function breaking(answer: Response, moment: Promise<void>): Response {
   return new Response(body, { status: answer.status, headers: answer.headers })
 }
 
-/** Cuts the connection for good once its controller is dead; calls `written` after each write that arrived. */
-function mortal(client: KubeClient, alive: AbortSignal, written: () => void): KubeClient {
+/** How one controller ends: after its last write it sends nothing more, and hears no answer to that. */
+interface Death {
+  /** Asked once for each write, as it is sent. */
+  isLast(): boolean
+  die(): void
+}
+
+function mortal(client: KubeClient, alive: AbortSignal, death: Death): KubeClient {
   const writing: ReadonlySet<string> = new Set(['create', 'update', 'patch', 'delete'])
+  let isDying = false
   return new Proxy(client, {
     get(target, name: keyof KubeClient) {
       const method = target[name] as (...args: unknown[]) => unknown
       if (!writing.has(name)) return method.bind(target)
       return async (...args: unknown[]) => {
-        if (alive.aborted) throw new Unreachable('the controller is dead')
-        const answer = await method.apply(target, args)
-        written()
-        if (alive.aborted) throw new Unreachable('the controller died before it heard the answer')
-        return answer
+        if (alive.aborted || isDying) throw new Unreachable('the controller is dead')
+        const isLast = death.isLast()
+        isDying = isLast
+        try {
+          const answer = await method.apply(target, args)
+          if (!isLast && !alive.aborted) return answer
+        } finally {
+          if (isLast) death.die()
+        }
+        throw new Unreachable('the controller died before it heard the answer')
       }
     },
   })

@@ -3,7 +3,7 @@ import type { Journal } from './journal.ts'
 import { ApiServer } from './server.ts'
 
 /** What a request came back with; `body` is parsed where it is JSON. */
-export interface Answer {
+interface Answer {
   readonly status: number
   // Tests look into answers of many shapes; a wrong path shows as undefined in the assertion.
   // biome-ignore lint/suspicious/noExplicitAny: see above
@@ -23,7 +23,7 @@ export interface ApiUnderTest {
   ): Promise<Answer>
 }
 
-export const startOfTests = Date.parse('2026-01-01T00:00:00Z')
+const startOfTests = Date.parse('2026-01-01T00:00:00Z')
 
 /** A server in virtual time, spoken to through its HTTP handler as cluster admin. */
 export function apiUnderTest(

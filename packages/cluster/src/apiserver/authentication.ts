@@ -154,7 +154,7 @@ function base64url(text: string): string {
 }
 
 /** A secret that outlives the process where there is a journal. */
-export function kept(journal: Journal | undefined, name: string, make: () => string): string {
+function kept(journal: Journal | undefined, name: string, make: () => string): string {
   const known = journal?.fact(name)
   if (known !== undefined) return known
   const made = make()

@@ -19,6 +19,7 @@ export function discoveryDocument(
     }
     return parts.length === 2 && parts[1] === 'v1' ? resourceList(catalog, '', 'v1') : undefined
   }
+  if (parts[0] !== 'apis') return undefined
   const groups = catalog
     .groups()
     .filter(({ group, versions }) => group !== '' && versions.length > 0)

@@ -164,7 +164,7 @@ function isFilledList(value: unknown): boolean {
 }
 
 /** `k:{"name":"web"}` or `v:"x"`. */
-export function elementOf(item: unknown, schema: Keyed | { readonly kind: 'set' }): string {
+function elementOf(item: unknown, schema: Keyed | { readonly kind: 'set' }): string {
   if (schema.kind === 'set') return `v:${JSON.stringify(item)}`
   const keys: Record<string, unknown> = {}
   for (const key of schema.keys) {

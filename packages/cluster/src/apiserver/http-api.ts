@@ -1,38 +1,34 @@
-import { createHash } from 'node:crypto'
 import { apiVersionOf, type DeleteOptions, type PatchKind, type UnknownObject } from '@serinus/kube'
-import { answer, answerError, answerText, successStatus } from './answers.ts'
-import {
-  type Authenticator,
-  type ClientCertificate,
-  clusterAdmin,
-  issuer,
-} from './authentication.ts'
-import type { Catalog } from './catalog.ts'
-import { type Body, type Negotiated, negotiate, parseBody } from './content.ts'
-import { aggregatedDiscovery, discoveryDocument } from './discovery.ts'
+import { answer, answerError, successStatus } from './answers.ts'
+import { issuer } from './authentication.ts'
+import { type Body, type Negotiated, negotiate } from './content.ts'
+import type { Gatekeeper, Peer } from './gatekeeper.ts'
+import { answerGeneralPath, type GeneralParts } from './general-paths.ts'
 import type { HandledSubresource, SubresourceHandler, UserInfo } from './hooks.ts'
 import { parseResourcePath, type ResourcePath } from './http-path.ts'
 import type { Journal } from './journal.ts'
 import type { Lists } from './lists.ts'
-import type { OpenApi } from './open-api.ts'
-import { protobufSwagger } from './open-api-protobuf.ts'
 import { bindPod, evictPod } from './pod-doors.ts'
-import { decodeProtobuf } from './protobuf.ts'
-import type { Attributes, Authorizer } from './rbac.ts'
 import type { Registry } from './registry.ts'
+import {
+  deleteOptions,
+  integer,
+  isDryRun,
+  isTrue,
+  managerOf,
+  objectBody,
+  readBody,
+} from './request-options.ts'
 import { isReview, review } from './reviews.ts'
 import { readScale } from './scale.ts'
 import type { ServedResource } from './served.ts'
 import {
   badRequest,
-  forbidden,
   invalid,
   methodNotAllowed,
   noSuchPath,
-  notAcceptable,
   required,
   StatusError,
-  unauthorized,
   unsupportedMediaType,
 } from './status-error.ts'
 import { metadataOf, tableOf } from './tables.ts'
@@ -41,25 +37,15 @@ import { at, isObject, type JsonObject, listAt } from './values.ts'
 import { type EventBytes, watchStream } from './watch-stream.ts'
 import type { Target, WriteContext } from './write-context.ts'
 
-export interface HttpParts {
+export interface HttpParts extends GeneralParts {
   readonly registry: Registry
-  readonly catalog: Catalog
   readonly lists: Lists
-  readonly openApi: OpenApi
-  readonly authenticator: Authenticator
-  readonly authorizer: Authorizer
+  readonly gatekeeper: Gatekeeper
   readonly journal: Journal | undefined
   readonly handlers: ReadonlyMap<HandledSubresource, SubresourceHandler>
   readonly bytes: EventBytes
-  readonly serverUrl: string
   /** Aborts when the server ends; open watches end with it. */
   readonly signal: AbortSignal
-}
-
-/** Who sent a request, as far as the connection tells. */
-export interface Peer {
-  readonly trusted: boolean
-  readonly certificate?: ClientCertificate | undefined
 }
 
 /** An authorized request for a resource. */
@@ -98,16 +84,20 @@ export class HttpApi {
   resourceRequest(request: Request, peer: Peer): ResourceRequest {
     const url = new URL(request.url)
     const path = parseResourcePath(url.pathname)
-    const user = this.#userOf(request, peer)
+    const user = this.#parts.gatekeeper.userOf(request, peer)
     if (!path) throw noSuchPath()
     return this.#resourceRequest(request, { url, path, user })
   }
 
   async #dispatch(request: Request, peer: Peer, warnings: string[]): Promise<Response> {
     const url = new URL(request.url)
-    const user = this.#userOf(request, peer)
+    const user = this.#parts.gatekeeper.userOf(request, peer)
     const path = parseResourcePath(url.pathname)
-    if (!path) return this.#general(request, url, user)
+    if (!path) {
+      const verb = request.method.toLowerCase()
+      this.#parts.gatekeeper.authorize(user, { kind: 'path', verb, path: url.pathname })
+      return answerGeneralPath(request, url, this.#parts)
+    }
     const found = this.#resourceRequest(request, { url, path, user })
     if (found.served.custom?.deprecation) warnings.push(found.served.custom.deprecation)
     const negotiated = negotiate(request, url.searchParams)
@@ -122,7 +112,7 @@ export class HttpApi {
     const served = this.#parts.catalog.find(path.group, path.version, path.plural)
     const verb = verbOf(request, path, url.searchParams)
     const isNamespace = path.plural === 'namespaces' && path.group === ''
-    this.#authorize(user, {
+    this.#parts.gatekeeper.authorize(user, {
       kind: 'resource',
       verb,
       group: path.group,
@@ -135,172 +125,6 @@ export class HttpApi {
     if (!namespaced && path.namespace !== '') throw noSuchPath()
     if (namespaced && path.namespace === '' && path.name !== '') throw noSuchPath()
     return { path, served, verb, user }
-  }
-
-  #userOf(request: Request, peer: Peer): UserInfo {
-    if (peer.trusted) return clusterAdmin
-    const found = this.#parts.authenticator.authenticate(request, peer.certificate)
-    if (found.kind === 'refused') throw unauthorized()
-    return this.#impersonated(request, found.user)
-  }
-
-  #impersonated(request: Request, user: UserInfo): UserInfo {
-    const { headers } = request
-    const username = headers.get('impersonate-user')
-    const groups = (headers.get('impersonate-group') ?? '')
-      .split(',')
-      .map((group) => group.trim())
-      .filter((group) => group !== '')
-    if (username === null) {
-      if (groups.length > 0 || headers.has('impersonate-uid')) {
-        throw new StatusError({
-          code: 400,
-          reason: 'BadRequest',
-          message:
-            'requested [{Group  system:masters  authentication.k8s.io/v1  }] without impersonating a user',
-        })
-      }
-      return user
-    }
-    const account = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(username)
-    const may = (resource: string, name: string, namespace = '') =>
-      this.#authorize(user, {
-        kind: 'resource',
-        verb: 'impersonate',
-        group: '',
-        resource,
-        namespace,
-        name,
-      })
-    if (account) may('serviceaccounts', account[2] ?? '', account[1] ?? '')
-    else may('users', username)
-    for (const group of groups) may('groups', group)
-    if (username === 'system:anonymous') return { username, groups: ['system:unauthenticated'] }
-    const implied = account
-      ? ['system:serviceaccounts', `system:serviceaccounts:${account[1]}`]
-      : []
-    const own = groups.length > 0 ? groups : implied
-    return {
-      username,
-      groups: own.includes('system:authenticated') ? own : [...own, 'system:authenticated'],
-      ...(headers.get('impersonate-uid') && { uid: headers.get('impersonate-uid') ?? '' }),
-    }
-  }
-
-  #authorize(user: UserInfo, attributes: Attributes): void {
-    const decision = this.#parts.authorizer.decide(user, attributes)
-    if (decision.allowed) return
-    const who = `User ${JSON.stringify(user.username)}`
-    const because = decision.reason === '' ? '' : `: ${decision.reason}`
-    if (attributes.kind === 'path') {
-      throw new StatusError({
-        code: 403,
-        reason: 'Forbidden',
-        message: `forbidden: ${who} cannot ${attributes.verb} path ${JSON.stringify(attributes.path)}${because}`,
-        details: {},
-      })
-    }
-    const [plural = ''] = attributes.resource.split('/')
-    const where =
-      attributes.namespace === ''
-        ? 'at the cluster scope'
-        : `in the namespace ${JSON.stringify(attributes.namespace)}`
-    throw forbidden(
-      { group: attributes.group, plural },
-      attributes.name,
-      `${who} cannot ${attributes.verb} resource ${JSON.stringify(attributes.resource)} in API group ${JSON.stringify(attributes.group)} ${where}${because}`,
-    )
-  }
-
-  /** Everything that is not a resource: discovery, OpenAPI, health, version. */
-  async #general(request: Request, url: URL, user: UserInfo): Promise<Response> {
-    const path = url.pathname
-    this.#authorize(user, { kind: 'path', verb: request.method.toLowerCase(), path })
-    const negotiated = negotiate(request, url.searchParams)
-    switch (path) {
-      case '/':
-        return answer(request, negotiated, {
-          paths: [
-            '/api',
-            '/apis',
-            '/healthz',
-            '/livez',
-            '/openapi/v2',
-            '/openapi/v3',
-            '/readyz',
-            '/version',
-          ],
-        })
-      case '/version':
-      case '/version/':
-        return answer(request, negotiated, serverVersion)
-      case '/openapi/v2':
-        return this.#swagger(request)
-      case '/openapi/v3':
-      case '/openapi/v3/':
-        return answer(request, negotiated, this.#parts.openApi.index())
-      case '/openid/v1/jwks':
-        return answer(request, negotiated, this.#parts.authenticator.jwks, {
-          contentType: 'application/jwk-set+json',
-        })
-      case '/.well-known/openid-configuration':
-        return answer(request, negotiated, {
-          issuer,
-          jwks_uri: `${this.#parts.serverUrl}/openid/v1/jwks`,
-          response_types_supported: ['id_token'],
-          subject_types_supported: ['public'],
-          id_token_signing_alg_values_supported: ['ES256'],
-        })
-      default:
-    }
-    if (/^\/(healthz|livez|readyz)(\/.*)?$/.test(path)) return answerText(request, 'ok', {})
-    if (path.startsWith('/openapi/v3/')) return this.#openApi(request, url, path)
-    const root = /^\/(apis?)\/?$/.exec(path)?.[1] as 'api' | 'apis' | undefined
-    const aggregated = root && aggregatedVersion(request)
-    if (root && aggregated) {
-      const document = aggregatedDiscovery(this.#parts.catalog, root, aggregated)
-      const etag = `"${createHash('sha256').update(JSON.stringify(document)).digest('hex').toUpperCase()}"`
-      return answer(request, negotiated, document, {
-        contentType: `application/json;g=apidiscovery.k8s.io;v=${aggregated};as=APIGroupDiscoveryList`,
-        etag,
-      })
-    }
-    const document = discoveryDocument(
-      this.#parts.catalog,
-      path,
-      new URL(this.#parts.serverUrl).host,
-    )
-    if (!document) throw noSuchPath()
-    return answer(request, negotiated, document)
-  }
-
-  async #swagger(request: Request): Promise<Response> {
-    const accept = request.headers.get('accept') ?? '*/*'
-    if (accept.includes('application/com.github.proto-openapi.spec.v2')) {
-      // Clients ask with an `@`, which Go's own parser refuses to read back.
-      const headers = {
-        'content-type': 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf',
-      }
-      return new Response(protobufSwagger(this.#parts.catalog), { headers })
-    }
-    if (!/application\/json|\*\/\*|application\/\*/.test(accept)) {
-      throw notAcceptable('application/json')
-    }
-    return answerText(request, this.#parts.openApi.swagger(), { contentType: 'application/json' })
-  }
-
-  #openApi(request: Request, url: URL, path: string): Promise<Response> {
-    const accept = request.headers.get('accept') ?? '*/*'
-    if (!/application\/json|\*\/\*|application\/\*/.test(accept)) {
-      throw notAcceptable('application/json')
-    }
-    const text = this.#parts.openApi.document(path.slice('/openapi/v3/'.length))
-    if (text === undefined) throw noSuchPath()
-    const hash = url.searchParams.get('hash')
-    return answerText(request, text, {
-      contentType: 'application/json',
-      ...(hash && { etag: `"${hash}"` }),
-    })
   }
 
   async #resource(exchange: Exchange): Promise<Response> {
@@ -434,7 +258,7 @@ export class HttpApi {
     const body = await readBody(exchange.request)
     const object = objectBody(body)
     if (isReview(served)) {
-      const { authenticator, authorizer } = this.#parts
+      const { authenticator, authorizer } = this.#parts.gatekeeper
       const answered = review(served, object, {
         user: exchange.user,
         namespace: path.namespace,
@@ -502,7 +326,7 @@ export class HttpApi {
   }
 
   async #delete(exchange: Exchange): Promise<Response> {
-    const options = await deleteOptions(exchange)
+    const options = await deleteOptions(exchange.request, exchange.query)
     const { served, path } = exchange
     const { object, uid } = this.#parts.registry.delete(targetOf(exchange), options)
     const details = {
@@ -516,7 +340,7 @@ export class HttpApi {
 
   async #deleteCollection(exchange: Exchange): Promise<Response> {
     const { served, query, path, request, negotiated } = exchange
-    const options = await deleteOptions(exchange)
+    const options = await deleteOptions(exchange.request, exchange.query)
     const listed = this.#parts.lists.list(served, {
       namespace: path.namespace,
       labelSelector: query.get('labelSelector') ?? undefined,
@@ -655,7 +479,10 @@ export class HttpApi {
     const seconds = Number(at(body, 'spec', 'expirationSeconds') ?? 3600)
     const wanted = listAt(body, 'spec', 'audiences') as readonly string[]
     const audiences = wanted.length > 0 ? wanted : [issuer]
-    const { token, expiresAt } = this.#parts.authenticator.issue(account, { seconds, audiences })
+    const { token, expiresAt } = this.#parts.gatekeeper.authenticator.issue(account, {
+      seconds,
+      audiences,
+    })
     return this.#written(
       exchange,
       {
@@ -690,22 +517,6 @@ const patchKinds: Readonly<Record<string, PatchKind>> = {
 
 const fieldValidations: ReadonlySet<string> = new Set(['Strict', 'Warn', 'Ignore'])
 
-const serverVersion = {
-  major: '1',
-  minor: '34',
-  emulationMajor: '1',
-  emulationMinor: '34',
-  minCompatibilityMajor: '1',
-  minCompatibilityMinor: '33',
-  gitVersion: 'v1.34.0',
-  gitCommit: '0000000000000000000000000000000000000000',
-  gitTreeState: 'clean',
-  buildDate: '2025-08-27T00:00:00Z',
-  goVersion: 'serinus',
-  compiler: 'serinus',
-  platform: 'linux/amd64',
-}
-
 function verbOf(request: Request, path: ResourcePath, query: URLSearchParams): string {
   switch (request.method) {
     case 'GET':
@@ -735,95 +546,6 @@ function targetOf(exchange: Exchange): Target {
   return { served, namespace: path.namespace, name: path.name, subresource: path.subresource }
 }
 
-function isTrue(text: string | null): boolean {
-  return text === 'true' || text === '1'
-}
-
-function isDryRun(values: readonly string[]): boolean {
-  for (const value of values) {
-    if (value !== 'All' && value !== '') {
-      throw invalid({ group: 'meta.k8s.io', kind: 'CreateOptions' }, '', [
-        {
-          reason: 'FieldValueNotSupported',
-          field: 'dryRun',
-          body: `Unsupported value: ${JSON.stringify(value)}: supported values: "All"`,
-        },
-      ])
-    }
-  }
-  return values.includes('All')
-}
-
-function integer(text: string, name: string): number {
-  if (/^-?\d+$/.test(text)) return Number(text)
-  throw badRequest(
-    `invalid ${name}: strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`,
-  )
-}
-
-function aggregatedVersion(request: Request): string | undefined {
-  const accept = request.headers.get('accept') ?? ''
-  for (const part of accept.split(',')) {
-    if (!part.includes('as=APIGroupDiscoveryList')) continue
-    const version = /v=(v2beta1|v2)\b/.exec(part)?.[1]
-    if (version && part.trim().startsWith('application/json')) return version
-  }
-  return undefined
-}
-
-async function readBody(request: Request): Promise<Body> {
-  const contentType = request.headers.get('content-type') ?? ''
-  if (contentType.startsWith('application/vnd.kubernetes.protobuf')) {
-    return { value: decodeProtobuf(new Uint8Array(await request.arrayBuffer())), problems: [] }
-  }
-  const text = await request.text()
-  // `fetch` calls a string body plain text; nobody else sends that type.
-  return parseBody(text, contentType.startsWith('text/plain') ? 'application/json' : contentType)
-}
-
-function objectBody(body: Body): JsonObject {
-  if (isObject(body.value)) return body.value
-  throw badRequest('the object provided is unrecognized (must be of type object)')
-}
-
-async function deleteOptions(exchange: Exchange): Promise<DeleteOptions & { dryRun: boolean }> {
-  const { request, query } = exchange
-  const body =
-    request.headers.get('content-length') === '0' || request.body === null
-      ? {}
-      : await optionalBody(request)
-  const grace = query.get('gracePeriodSeconds')
-  const policy = query.get('propagationPolicy')
-  const orphan = query.get('orphanDependents') ?? at(body, 'orphanDependents')
-  const given = {
-    ...body,
-    ...(grace !== null && { gracePeriodSeconds: integer(grace, 'gracePeriodSeconds') }),
-    ...(policy && { propagationPolicy: policy }),
-  } as DeleteOptions & { dryRun?: readonly string[] }
-  const legacy =
-    orphan === true || orphan === 'true'
-      ? 'Orphan'
-      : orphan === false || orphan === 'false'
-        ? 'Background'
-        : undefined
-  const chosen = given.propagationPolicy ?? legacy
-  return {
-    ...(given.gracePeriodSeconds !== undefined && { gracePeriodSeconds: given.gracePeriodSeconds }),
-    ...(given.preconditions && { preconditions: given.preconditions }),
-    ...(chosen && { propagationPolicy: chosen }),
-    dryRun: isDryRun([...query.getAll('dryRun'), ...(given.dryRun ?? [])]),
-  }
-}
-
-async function optionalBody(request: Request): Promise<JsonObject> {
-  const contentType = request.headers.get('content-type') ?? ''
-  if (contentType.startsWith('application/vnd.kubernetes.protobuf')) {
-    return objectBody(await readBody(request))
-  }
-  const text = await request.text()
-  return text.trim() === '' ? {} : objectBody(parseBody(text, 'application/yaml'))
-}
-
 function listOf(served: ServedResource, metadata: object, items: readonly UnknownObject[]): object {
   return {
     kind: served.custom?.listKind ?? `${served.resource.kind}List`,
@@ -835,12 +557,6 @@ function listOf(served: ServedResource, metadata: object, items: readonly Unknow
 
 function isKind(object: object, kind: string): boolean {
   return at(object, 'kind') === kind && at(object, 'apiVersion') === 'v1'
-}
-
-/** The default field manager: the client's name, `kubectl` of `kubectl/v1.34 (linux/amd64)`. */
-function managerOf(request: Request): string {
-  const agent = request.headers.get('user-agent') ?? ''
-  return (agent.split('/')[0] ?? '').slice(0, 128) || 'unknown'
 }
 
 /** `https:web:8443` names a scheme, a name and a port; `web:8443` and `web` leave parts out. */

@@ -6,7 +6,7 @@ import { getRequestListener } from '@hono/node-server'
 import { stringify } from 'yaml'
 import type { ClientCertificate } from './authentication.ts'
 import { type Certificates, clusterCertificates } from './certificates.ts'
-import type { Peer } from './http-api.ts'
+import type { Peer } from './gatekeeper.ts'
 import { answerUpgrade } from './port-forward.ts'
 import type { ApiServer } from './server.ts'
 

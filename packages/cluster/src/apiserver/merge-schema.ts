@@ -46,7 +46,7 @@ export function builtInMergeSchema(apiVersion: string, kind: string): MergeSchem
   return ref === undefined ? undefined : structSchema(ref)
 }
 
-export const objectMetaSchema = (): MergeSchema => structSchema('meta/v1.ObjectMeta')
+const objectMetaSchema = (): MergeSchema => structSchema('meta/v1.ObjectMeta')
 
 function structSchema(ref: TypeRef): MergeSchema {
   const struct = structType(ref)

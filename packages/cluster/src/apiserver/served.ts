@@ -34,7 +34,7 @@ export interface ServedResource {
   readonly mergeSchema: MergeSchema
 }
 
-export interface Conversion {
+interface Conversion {
   readonly fromStored: (object: UnknownObject) => UnknownObject
   readonly toStored: (object: UnknownObject) => UnknownObject
 }
@@ -241,7 +241,7 @@ export const scaleSubresource: Subresource = {
   verbs: ['get', 'patch', 'update'],
 }
 
-export function splitApiVersion(apiVersion: string): readonly [group: string, version: string] {
+function splitApiVersion(apiVersion: string): readonly [group: string, version: string] {
   const slash = apiVersion.indexOf('/')
   return slash < 0 ? ['', apiVersion] : [apiVersion.slice(0, slash), apiVersion.slice(slash + 1)]
 }

@@ -9,8 +9,9 @@ import { Authenticator, clusterAdmin } from './authentication.ts'
 import { bootstrapObjects } from './bootstrap.ts'
 import { Catalog } from './catalog.ts'
 import { directClient } from './direct-client.ts'
+import { Gatekeeper, type Peer } from './gatekeeper.ts'
 import type { AdmissionHook, HandledSubresource, PortForward, SubresourceHandler } from './hooks.ts'
-import { HttpApi, type Peer, type ResourceRequest } from './http-api.ts'
+import { HttpApi, type ResourceRequest } from './http-api.ts'
 import type { Journal } from './journal.ts'
 import { Lists } from './lists.ts'
 import { OpenApi } from './open-api.ts'
@@ -70,7 +71,7 @@ export class ApiServer implements Disposable {
       lists,
       openApi: new OpenApi(this.catalog),
       authenticator: this.authenticator,
-      authorizer: new Authorizer(this.store),
+      gatekeeper: new Gatekeeper(this.authenticator, new Authorizer(this.store)),
       journal,
       handlers: this.#handlers,
       bytes: new EventBytes(),
@@ -172,10 +173,15 @@ export class ApiServer implements Disposable {
   /** Keeps the rules of aggregated ClusterRoles equal to what their selectors find. */
   #aggregateRoles(): void {
     const aggregate = () => {
-      for (const role of this.store.list(clusterRoles)) {
-        const rules = aggregatedRules(this.store, role)
-        if (rules === undefined || sameJson(role['rules'] ?? [], rules)) continue
-        this.store.update(clusterRoles, { ...role, rules } as UnknownObject)
+      // A role may aggregate one that aggregates itself, so this goes on until nothing changes.
+      for (let changed = true; changed; ) {
+        changed = false
+        for (const role of this.store.list(clusterRoles)) {
+          const rules = aggregatedRules(this.store, role)
+          if (rules === undefined || sameJson(role['rules'] ?? [], rules)) continue
+          this.store.update(clusterRoles, { ...role, rules } as UnknownObject)
+          changed = true
+        }
       }
     }
     aggregate()

@@ -113,7 +113,7 @@ export function alreadyExists(resource: GroupResource, name: string): StatusErro
   })
 }
 
-export const modifiedMessage =
+const modifiedMessage =
   'the object has been modified; please apply your changes to the latest version and try again'
 
 export function conflict(
@@ -210,10 +210,6 @@ export function internalError(message: string): StatusError {
   })
 }
 
-export function gatewayTimeout(message: string): StatusError {
-  return new StatusError({ code: 504, reason: 'Timeout', message })
-}
-
 /** One mistake in an object (apimachinery: pkg/util/validation/field/errors.go). */
 export interface FieldError {
   readonly reason:
@@ -255,7 +251,7 @@ export function invalid(kind: GroupKind, name: string, errors: readonly FieldErr
 }
 
 /** Go's %q. */
-export function quote(text: string): string {
+function quote(text: string): string {
   // JSON and Go differ only in how they escape control characters below U+0020 and U+007F.
   return JSON.stringify(text)
     .replace(/\\u00([0-9a-f]{2})/g, '\\x$1')

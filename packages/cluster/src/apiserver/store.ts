@@ -307,7 +307,7 @@ function firstAfter(history: readonly StoreEvent[], version: number): number {
 }
 
 /** Freezes what is not frozen yet: parts shared with an earlier version cost nothing. */
-export function deepFreeze<T>(value: T): T {
+function deepFreeze<T>(value: T): T {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
   Object.freeze(value)
   for (const key in value) deepFreeze(value[key])

@@ -49,7 +49,7 @@ type ContainerState =
   | Running
   | Ended
 
-export interface Running {
+interface Running {
   readonly kind: 'running'
   readonly startedAt: number
   /** From when on the process answers. */

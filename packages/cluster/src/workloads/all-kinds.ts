@@ -178,7 +178,7 @@ export class AllKinds {
   }
 }
 
-export function idOf(resource: Resource): string {
+function idOf(resource: Resource): string {
   return `${resource.plural}.${resource.group}`
 }
 

@@ -1,5 +1,5 @@
 import type { KubeObject, ObjectMeta, OwnerReference } from '@serinus/kube'
-import type { Condition, LabelSelector, PodTemplate, Toleration } from '../pods/pod.ts'
+import type { Condition, LabelSelector, PodTemplate } from '../pods/pod.ts'
 
 /** The fields of built-in kinds that the controllers read and write. The API server has filled in defaults. */
 export interface ReplicaSet extends KubeObject {
@@ -213,7 +213,6 @@ export interface DisruptionBudgetStatus {
   readonly conditions?: readonly Condition[]
 }
 
-export type { Toleration }
 
 /** The owner that manages the object; at most one is marked so. */
 export function controllerOf(object: {

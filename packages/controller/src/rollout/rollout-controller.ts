@@ -9,6 +9,7 @@ import {
   type Transition,
 } from '@serinus/engine'
 import {
+  ApiError,
   type Clock,
   type EventRecorder,
   type KubeClient,
@@ -116,6 +117,8 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
     if (plan.checkAt !== null) queue.addAt(key, plan.checkAt)
     const error = errorOf(outcomes)
     if (error) throw error
+    // What was to be told of an earlier failure is outdated by the success of this pass.
+    if (outcomes.some((outcome) => outcome.kind === 'skipped')) queue.add(key)
     const routeFailure = routed.find((part) => !part.ok)
     if (routeFailure && !routeFailure.ok) throw new Error(`routes: ${routeFailure.detail}`)
   }
@@ -211,15 +214,11 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
         message: outcome.message,
         since: since(outcome.id),
       })
-      if (!pass.routing.has(outcome.id)) continue
-      const detail = `${outcome.id}: ${outcome.message}`
       const isKnown = before?.failures.some(
         (old) => old.id === outcome.id && old.message === outcome.message,
       )
-      if (!isKnown)
-        tell(pass.snapshot.rollout, [
-          { type: 'Warning', reason: 'TrafficRoutingError', message: detail },
-        ])
+      const refusal = isKnown ? null : refusalOf(outcome, pass.routing)
+      if (refusal) tell(pass.snapshot.rollout, [refusal])
     }
     for (const failure of pass.routeFailures) {
       const known = before?.failures.some(
@@ -265,6 +264,22 @@ function creates(writes: Plan['writes']): Plan['writes'] {
 
 function others(writes: Plan['writes']): Plan['writes'] {
   return writes.filter((write) => write.kind !== 'create')
+}
+
+/** What people are told of a write that the API refuses; null where that is told elsewhere or will pass by itself. */
+function refusalOf(
+  outcome: Outcome & { readonly kind: 'failed' },
+  routing: ReadonlySet<string>,
+): Transition | null {
+  const { id, error, write } = outcome
+  const message = `${id}: ${outcome.message}`
+  if (routing.has(id)) return { type: 'Warning', reason: 'TrafficRoutingError', message }
+  // The status tells of a ReplicaSet that cannot be created (spec rollout-controller, falls short 11).
+  const isTold = write.kind === 'create' && write.resource === resources.replicaSets
+  const isLasting = error instanceof ApiError && error.code < 500 && error.code !== 429
+  if (isTold || !isLasting || error.code === 404) return null
+  const text = `Reconciliation failed with error: ${message}`
+  return { type: 'Warning', reason: 'ReconciliationError', message: text }
 }
 
 function isOurs(object: KubeObject, instanceId: string | undefined): boolean {

@@ -1,4 +1,4 @@
-import { type PauseCondition, parsePauseDuration, stepLabel } from '@serinus/api'
+import { finalPhases, type PauseCondition, parsePauseDuration, stepLabel } from '@serinus/api'
 import { checkAt, type Draft, type LooseStatus } from '../draft.ts'
 import { formatInstant, parseInstant } from '../instant.ts'
 import { atDesired, type CanaryFacts, carriesTraffic, type Position } from './facts.ts'
@@ -30,6 +30,8 @@ export function advance(facts: CanaryFacts, draft: Draft): void {
     if (!stepIsComplete(facts, draft, position)) return
     const step = steps[index]
     if (!step) return
+    // A pause lets go by the clock and shifts nothing; what would shift more traffic waits for somebody to watch it.
+    if (!step.pause && isUnwatched(facts, draft)) return
     draft.status.currentStepIndex = index + 1
     removePause(draft, pauseReasons.step)
     const { currentStepAnalysisRunStatus: _, ...canary } = draft.status.canary ?? {}
@@ -41,6 +43,13 @@ export function advance(facts: CanaryFacts, draft: Draft): void {
       after: 'status',
     })
   }
+}
+
+/** Whether a background analysis was asked for whose run is not there: nobody would see the new version fail. */
+export function isUnwatched(facts: CanaryFacts, draft: Draft): boolean {
+  const recorded = draft.status.canary?.currentBackgroundAnalysisRunStatus
+  if (!recorded || finalPhases.has(recorded.status)) return false
+  return runNamed(facts, recorded.name) === undefined
 }
 
 /** The first key present decides, in upstream's order of tests. */

@@ -4,7 +4,7 @@ import { type Draft, startDraft } from '../draft.ts'
 import { formatInstant, parseInstant } from '../instant.ts'
 import type { Plan } from '../plan.ts'
 import type { RolloutSnapshot } from '../snapshot.ts'
-import { advance, clearPauses, hasPause, pauseReasons, positionOf } from './advance.ts'
+import { advance, clearPauses, hasPause, isUnwatched, pauseReasons, positionOf } from './advance.ts'
 import { conclude, countPods, hasTimedOut, revisionOf, timedOutMessage } from './conclude.ts'
 import { atDesired, type CanaryFacts, canaryFacts, canaryReached, carriesTraffic } from './facts.ts'
 import { cleanHistory } from './history.ts'
@@ -192,6 +192,7 @@ function promotionReason(facts: CanaryFacts, draft: Draft): string | null {
     : facts.newSet.available >= facts.replicas
   if (!reached) return null
   if (status.promoteFull) return 'Full promotion requested'
+  if (isUnwatched(facts, draft)) return null
   if (isWithinRollbackWindow(facts)) return 'Rollback within window'
   const count = facts.steps.length
   if (count > 0 && (status.currentStepIndex ?? 0) < count) return null
