@@ -98,49 +98,44 @@ const refusedRollouts: readonly (readonly [
   messages: readonly string[],
 ])[] = [
   [
-    'a duration in days',
+    'a pause of 1d is refused with the duration that was written',
     [app('web', { canary: { steps: [{ setWeight: 20 }, { pause: { duration: '1d' } }] } })],
     ['spec.strategy.canary.steps[1].pause.duration', '"1d"'],
   ],
-  [
-    'no strategy [api 4]',
-    [app('web', { strategy: {} })],
-    [
-      "Required value: Rollout has missing field '.spec.strategy.canary or .spec.strategy.blueGreen'",
-    ],
   ],
   [
-    'both strategies [api 5]',
+    'two strategies in one Rollout are refused [api 5]',
     [service('web'), app('web', { strategy: { canary: {}, blueGreen: { activeService: 'web' } } })],
     ['spec.strategy', 'Multiple Strategies can not be listed'],
   ],
   [
-    'a Service of another Rollout [api 18]',
+    'a Service of another Rollout is refused [api 18]',
     [
-      service('s', { annotations: { 'argo-rollouts.argoproj.io/managed-by-rollouts': 'other' } }),
-      app('web', { canary: { stableService: 's' } }),
+      service('s', { 'argo-rollouts.argoproj.io/managed-by-rollouts': 'other' }),
+      app('web', { stableService: 's' }),
     ],
     ['spec.strategy.canary.stableService', '"s"', 'Service "s" is managed by another Rollout'],
   ],
   [
-    'a Service that selects by a label which the pods lack [api 19]',
-    [service('s', { selector: { tier: 'web' } }), app('web', { canary: { stableService: 's' } })],
+    'a Service that selects by a label which the pods lack is refused [api 19]',
+    [service('s', { tier: 'web' }), app('web', { stableService: 's' })],
     ['spec.strategy.canary.stableService', 'Service "s" has unmatch label "tier" in rollout'],
   ],
   [
-    'a weight of 101',
-    [app('web', { canary: { steps: [{ setWeight: 101 }] } })],
+    'a weight of 101 is refused with the range that is allowed',
+    [app('web', { steps: [{ setWeight: 101 }] })],
     ['spec.strategy.canary.steps[0].setWeight', '101', 'SetWeight needs to be between 0 and 100'],
   ],
   [
-    'a metric without a provider',
-    [template({ successCondition: 'result > 0', provider: {} }), app('web', analysed)],
+    'a metric without a provider is refused under its name',
+    [template({ successCondition: 'result > 0', provider: }), app('web', analysed)],
     ['spec.strategy.canary.steps[1].analysis.templates', 'errors', 'no provider specified'],
   ],
 ]
 
+/** At the Rollout with field, value and rule; its neighbours are not disturbed. */
 test.each(refusedRollouts)(
-  '%s is told at the Rollout with field, value and rule, and no one else suffers',
+  '%s',
   async (_, objects, messages) => {
     await using world = await virtualCluster()
     await world.apply(...objects)
@@ -160,7 +155,7 @@ test.each(refusedRollouts)(
   },
 )
 
-test('no strategy is the last thing that its message says [api 4]', async () => {
+test('a Rollout without a strategy is told what field it lacks, and nobody else suffers [api 4]', async () => {
   await using world = await virtualCluster()
   await world.apply(app('web', { strategy: {} }))
   await world.pass(5_000)
@@ -170,6 +165,7 @@ test('no strategy is the last thing that its message says [api 4]', async () => 
       /Required value: Rollout has missing field '\.spec\.strategy\.canary or \.spec\.strategy\.blueGreen'$/,
     ),
   })
+  await expectOthersToRun(world)
 })
 
 const routed = (maxTrafficWeight: number | undefined, weight: number) => ({
@@ -519,10 +515,10 @@ const statusesOf = (world: VirtualCluster) =>
   )
 
 test.each([
-  ['upstream 1.8 [api 28]', '7fd5785b95'],
-  ['upstream 1.9 [api 29]', '7fd9d6f5cf'],
+  ['a Rollout that upstream 1.8 left idle gets no ReplicaSet, event or other phase [api 28]', '7fd5785b95'],
+  ['a Rollout that upstream 1.9 left idle gets no ReplicaSet, event or other phase [api 29]', '7fd9d6f5cf'],
 ])(
-  'a Rollout that %s left idle is taken over without a new ReplicaSet, an event or a change of phase',
+  '%s',
   async (_, hash) => {
     await using world = await takeOver({
       image: 'my-app:v1',

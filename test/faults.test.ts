@@ -190,7 +190,7 @@ test('a ReplicaSet that a quota refuses is told once and heals when the quota gr
 
 const production = 'examples/articles/production'
 
-/** The complete example, healthy, with minutes instead of its five and ten. */
+/** The complete example, healthy. */
 async function productionWorld(): Promise<VirtualCluster> {
   const world = await virtualCluster()
   await withSlack(world)

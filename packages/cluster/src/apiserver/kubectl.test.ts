@@ -167,22 +167,30 @@ describe.skipIf(!hasKubectl())('kubectl (needs kubectl on the PATH)', () => {
       '-o',
       'custom-columns=N:.metadata.name,A:.data.a',
     ])
-    const lines: string[] = []
+    let text = ''
+    // Only whole lines count: a chunk may end in the middle of one.
+    const lines = () => text.split('\n').slice(0, -1)
+    child.stdout.on('data', (chunk: Buffer) => {
+      text += chunk.toString()
+    })
     const seen = (count: number) =>
       new Promise<void>((resolve) => {
         const look = () => {
-          if (lines.length >= count) resolve()
+          if (lines().length >= count) resolve()
         }
         child.stdout.on('data', look)
         look()
       })
-    child.stdout.on('data', (chunk: Buffer) => lines.push(...chunk.toString().trim().split('\n')))
     await seen(1)
     await kubectl(`patch configmap one -p '{"data":{"a":"2"}}'`)
     await kubectl('create configmap two --from-literal=a=3')
     await seen(3)
     child.kill()
-    expect(lines.map((line) => line.replace(/ +/g, ' '))).toEqual(['one 1', 'one 2', 'two 3'])
+    expect(lines().map((line) => line.trim().replace(/ +/g, ' '))).toEqual([
+      'one 1',
+      'one 2',
+      'two 3',
+    ])
   })
 
   test('describe tells of an object and its events [embedded-cluster 1]', async () => {

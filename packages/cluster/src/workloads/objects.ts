@@ -213,7 +213,6 @@ export interface DisruptionBudgetStatus {
   readonly conditions?: readonly Condition[]
 }
 
-
 /** The owner that manages the object; at most one is marked so. */
 export function controllerOf(object: {
   readonly metadata: Pick<ObjectMeta, 'ownerReferences'>
