@@ -102,7 +102,6 @@ const refusedRollouts: readonly (readonly [
     [app('web', { canary: { steps: [{ setWeight: 20 }, { pause: { duration: '1d' } }] } })],
     ['spec.strategy.canary.steps[1].pause.duration', '"1d"'],
   ],
-  ],
   [
     'two strategies in one Rollout are refused [api 5]',
     [service('web'), app('web', { strategy: { canary: {}, blueGreen: { activeService: 'web' } } })],
@@ -111,49 +110,46 @@ const refusedRollouts: readonly (readonly [
   [
     'a Service of another Rollout is refused [api 18]',
     [
-      service('s', { 'argo-rollouts.argoproj.io/managed-by-rollouts': 'other' }),
-      app('web', { stableService: 's' }),
+      service('s', { annotations: { 'argo-rollouts.argoproj.io/managed-by-rollouts': 'other' } }),
+      app('web', { canary: { stableService: 's' } }),
     ],
     ['spec.strategy.canary.stableService', '"s"', 'Service "s" is managed by another Rollout'],
   ],
   [
     'a Service that selects by a label which the pods lack is refused [api 19]',
-    [service('s', { tier: 'web' }), app('web', { stableService: 's' })],
+    [service('s', { selector: { tier: 'web' } }), app('web', { canary: { stableService: 's' } })],
     ['spec.strategy.canary.stableService', 'Service "s" has unmatch label "tier" in rollout'],
   ],
   [
     'a weight of 101 is refused with the range that is allowed',
-    [app('web', { steps: [{ setWeight: 101 }] })],
+    [app('web', { canary: { steps: [{ setWeight: 101 }] } })],
     ['spec.strategy.canary.steps[0].setWeight', '101', 'SetWeight needs to be between 0 and 100'],
   ],
   [
     'a metric without a provider is refused under its name',
-    [template({ successCondition: 'result > 0', provider: }), app('web', analysed)],
+    [template({ successCondition: 'result > 0', provider: {} }), app('web', analysed)],
     ['spec.strategy.canary.steps[1].analysis.templates', 'errors', 'no provider specified'],
   ],
 ]
 
 /** At the Rollout with field, value and rule; its neighbours are not disturbed. */
-test.each(refusedRollouts)(
-  '%s',
-  async (_, objects, messages) => {
-    await using world = await virtualCluster()
-    await world.apply(...objects)
-    await world.pass(5_000)
-    const { status } = await world.rollout('web')
-    expect(status?.phase).toBe('Degraded')
-    const condition = conditionOf(status?.conditions, 'InvalidSpec')
-    for (const message of messages) {
-      expect(status?.message).toContain(message)
-      expect(condition?.message).toContain(message)
-    }
-    await expectOthersToRun(world)
-    await world.pass(120_000)
-    expect(await world.events('InvalidSpec')).toMatchObject([
-      { type: 'Warning', message: condition?.message, count: 1 },
-    ])
-  },
-)
+test.each(refusedRollouts)('%s', async (_, objects, messages) => {
+  await using world = await virtualCluster()
+  await world.apply(...objects)
+  await world.pass(5_000)
+  const { status } = await world.rollout('web')
+  expect(status?.phase).toBe('Degraded')
+  const condition = conditionOf(status?.conditions, 'InvalidSpec')
+  for (const message of messages) {
+    expect(status?.message).toContain(message)
+    expect(condition?.message).toContain(message)
+  }
+  await expectOthersToRun(world)
+  await world.pass(120_000)
+  expect(await world.events('InvalidSpec')).toMatchObject([
+    { type: 'Warning', message: condition?.message, count: 1 },
+  ])
+})
 
 test('a Rollout without a strategy is told what field it lacks, and nobody else suffers [api 4]', async () => {
   await using world = await virtualCluster()
@@ -515,36 +511,39 @@ const statusesOf = (world: VirtualCluster) =>
   )
 
 test.each([
-  ['a Rollout that upstream 1.8 left idle gets no ReplicaSet, event or other phase [api 28]', '7fd5785b95'],
-  ['a Rollout that upstream 1.9 left idle gets no ReplicaSet, event or other phase [api 29]', '7fd9d6f5cf'],
-])(
-  '%s',
-  async (_, hash) => {
-    await using world = await takeOver({
-      image: 'my-app:v1',
-      sets: [{ hash, image: 'my-app:v1', revision: '5', replicas: 10 }],
-      status: idleStatus(hash),
-    })
-    await world.pass(600_000)
-    const rollout = await world.rollout('my-app')
-    expect(rollout.status).toMatchObject({
-      phase: 'Healthy',
-      currentStepIndex: 5,
-      currentPodHash: hash,
-      stableRS: hash,
-    })
-    expect(rollout.metadata.annotations?.['rollout.argoproj.io/revision']).toBe('5')
-    expect(statusesOf(world).filter((status) => status?.phase !== undefined)).toEqual([])
-    const sets = await world.client.list(resources.replicaSets)
-    expect(sets.items.map(({ metadata }) => metadata.name)).toEqual([`my-app-${hash}`])
-    const writes = [...world.requests.counts().byKind.keys()].filter(
-      (kind) => /replicasets|events/.test(kind) && !/^(list|watch)/.test(kind),
-    )
-    expect(writes).toEqual([])
-    expect(world.cluster.inbox.received).toEqual([])
-    expect(world.errors).toEqual([])
-  },
-)
+  [
+    'a Rollout that upstream 1.8 left idle gets no ReplicaSet, event or other phase [api 28]',
+    '7fd5785b95',
+  ],
+  [
+    'a Rollout that upstream 1.9 left idle gets no ReplicaSet, event or other phase [api 29]',
+    '7fd9d6f5cf',
+  ],
+])('%s', async (_, hash) => {
+  await using world = await takeOver({
+    image: 'my-app:v1',
+    sets: [{ hash, image: 'my-app:v1', revision: '5', replicas: 10 }],
+    status: idleStatus(hash),
+  })
+  await world.pass(600_000)
+  const rollout = await world.rollout('my-app')
+  expect(rollout.status).toMatchObject({
+    phase: 'Healthy',
+    currentStepIndex: 5,
+    currentPodHash: hash,
+    stableRS: hash,
+  })
+  expect(rollout.metadata.annotations?.['rollout.argoproj.io/revision']).toBe('5')
+  expect(statusesOf(world).filter((status) => status?.phase !== undefined)).toEqual([])
+  const sets = await world.client.list(resources.replicaSets)
+  expect(sets.items.map(({ metadata }) => metadata.name)).toEqual([`my-app-${hash}`])
+  const writes = [...world.requests.counts().byKind.keys()].filter(
+    (kind) => /replicasets|events/.test(kind) && !/^(list|watch)/.test(kind),
+  )
+  expect(writes).toEqual([])
+  expect(world.cluster.inbox.received).toEqual([])
+  expect(world.errors).toEqual([])
+})
 
 test('an update that upstream left at its third step goes on from there [api 31]', async () => {
   const [stable, canary] = ['7fd9d6f5cf', '86f8669b94']

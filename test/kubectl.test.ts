@@ -1,4 +1,4 @@
-import { execFile, execFileSync } from 'node:child_process'
+import { execFile, execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
@@ -149,5 +149,31 @@ test.skipIf(!hasKubectl)(
       4,
       'app=gate',
     ])
+  },
+)
+
+test.skipIf(!hasKubectl)(
+  'kubectl port-forward reaches a pod, and kubectl logs shows the request',
+  { timeout: 30_000 },
+  async () => {
+    await kubectl('apply', '-f', 'examples/gate.yaml')
+    await kubectl('wait', 'rollout/gate', '--for=jsonpath={.status.phase}=Healthy', '--timeout=30s')
+    const [pod = ''] = (await kubectl('get', 'pods', '-l', 'app=gate', '-o', 'name')).split('\n')
+    const env = { ...process.env, KUBECONFIG: join(folder, 'kubeconfig'), HOME: folder }
+    const forward = spawn('kubectl', ['port-forward', pod, ':8080'], { env })
+    try {
+      const port = await new Promise<string>((resolve, reject) => {
+        forward.once('exit', () => reject(new Error('kubectl port-forward ended')))
+        forward.stdout.on('data', (chunk: Buffer) => {
+          const [, found] = /127\.0\.0\.1:(\d+) -> 8080/.exec(chunk.toString()) ?? []
+          if (found) resolve(found)
+        })
+      })
+      const answer = await fetch(`http://127.0.0.1:${port}/hello`)
+      expect(await answer.json()).toMatchObject({ pod: pod.replace('pod/', '') })
+      expect(await kubectl('logs', pod)).toContain('"GET /hello HTTP/1.1" 200')
+    } finally {
+      forward.kill()
+    }
   },
 )

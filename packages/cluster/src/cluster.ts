@@ -4,6 +4,7 @@ import { ApiServer } from './apiserver/server.ts'
 import { SqliteJournal } from './apiserver/sqlite-journal.ts'
 import { Inbox } from './inbox/inbox.ts'
 import { clusterFetch, type Handler } from './network/cluster-fetch.ts'
+import { connectToPod } from './network/pod-port.ts'
 import { serve } from './network/serve.ts'
 import { startTraffic, type Traffic } from './traffic/traffic.ts'
 import { startWorkloads } from './workloads/workloads.ts'
@@ -66,6 +67,7 @@ export function startCluster(options: ClusterOptions): Cluster {
     ...onError,
   })
   api.setSubresourceHandler('pods/log', workloads.answerLog)
+  api.setPortForward((target) => connectToPod(workloads.pods, target))
   const traffic = startTraffic({
     client: api.client,
     clock,

@@ -94,22 +94,20 @@ export async function startLocalCluster(options: LocalOptions): Promise<LocalClu
   }
 }
 
-/** How long the controller may keep the event loop, milliseconds of the cluster. */
-const longestHoldMs = 5
-
 /**
  * The controller speaks HTTP to the cluster as it would to any other, only without a socket between them. All it does
  * about one change would thus be one chain of promises, and whoever is at a socket would wait for its end (an edit took
- * 20 ms instead of 6); so the event loop gets a turn now and then. Not before each request: that would put a message
+ * 20 ms instead of 6); so a request lets the event loop turn first. One at a time: if all did, a message would wait
  * behind the passes of all other Rollouts. Virtual time has nobody at a socket, and takes such turns for silence.
  */
 function socketless({ api }: Cluster, clock: Clock): Transport {
   if (clock instanceof VirtualClock) return api.handleTrusted
-  let turnedAt = 0
+  let isTurning = false
   return async (request) => {
-    if (clock.now() - turnedAt >= longestHoldMs) {
+    if (!isTurning) {
+      isTurning = true
       await new Promise((resolve) => setImmediate(resolve))
-      turnedAt = clock.now()
+      isTurning = false
     }
     return api.handleTrusted(request)
   }
