@@ -80,14 +80,14 @@ async function story(
 }
 
 test('a controller that dies after any write of a story leaves the same end as one that lives', {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   const undisturbed = await story()
   expect(undisturbed.end).toMatchObject({ phase: 'Degraded', weight: 0 })
   expect(undisturbed.end.paged).toHaveLength(1)
   expect(undisturbed.end.told.length).toBeGreaterThan(1)
   expect(undisturbed.writes).toBeGreaterThan(20)
-  for (let at = 1; at <= undisturbed.writes; at += 3) {
+  for (let at = 1; at <= undisturbed.writes; at += 1) {
     expect({ at, ...(await story(at)).end }).toEqual({ at, ...undisturbed.end })
   }
 })

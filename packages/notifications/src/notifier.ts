@@ -137,7 +137,7 @@ class RunningNotifier implements Notifier {
     })
     this.#queue = new WorkQueue({
       clock: options.clock,
-      workers: 16,
+      workers: 4,
       process: (uid) => this.#process(uid),
       onError: (_uid, error) => onError(error),
       backoff: { initialMs: 200, maxMs: 30_000 },

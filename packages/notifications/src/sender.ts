@@ -179,8 +179,8 @@ export class Sender {
       })
       return 'settled'
     }
-    const policy = target.policy.onUncertain ?? (entry.event.type === 'Warning' ? 'resend' : 'drop')
-    if (policy === 'resend') return 'open'
+    // A message twice is better than none; who minds asks for `onUncertain: drop`.
+    if (target.policy.onUncertain !== 'drop') return 'open'
     await this.#drop(state, entry, 'it may have arrived before the controller stopped')
     return 'settled'
   }
