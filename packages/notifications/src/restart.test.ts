@@ -153,6 +153,32 @@ test('killed after Slack accepted and without its history, a message is repeated
   ])
 })
 
+test('a service that asks for it drops what may have arrived, and says so', async () => {
+  const world = new World()
+  world.put({
+    ...config,
+    data: {
+      ...config.data,
+      'service.slack': 'token: $slack-token\ndelivery:\n  onUncertain: drop',
+    },
+  })
+  world.put(secret('argo-rollouts-notification-secret', { 'slack-token': 'xoxb-1', pd: 'key-1' }))
+  await world.start()
+  let posts = 0
+  world.vendor = ({ url }) => {
+    if (url.includes('conversations')) return Response.json({ ok: false, error: 'missing_scope' })
+    if (url.endsWith('chat.postMessage') && ++posts === 1) world.access.kill()
+    return undefined
+  }
+  await world.store(states()[0] as Rollout)
+  await world.start()
+  await world.pass(60_000)
+  expect(texts(world)).toEqual(['RolloutCompleted of my-service'])
+  expect(world.events('NotificationUncertain').map(({ message }) => message)).toEqual([
+    'slack:ops for on-rollout-completed: it may have arrived before the controller stopped',
+  ])
+})
+
 describe.each(['before', 'after'] as const)('killed %s a write takes effect', (moment) => {
   test.each([1, 2, 3, 4, 5, 6, 7, 8])(
     'number %i, nothing is lost and nothing doubled',
