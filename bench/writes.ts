@@ -23,7 +23,7 @@ export async function writes(): Promise<readonly Figure[]> {
   })
 }
 
-/** The update that was measured on Argo Rollouts 1.9, with a person in it. */
+/** The update that was also measured on Argo Rollouts, with a person in it. */
 export async function promotedWrites(): Promise<readonly Figure[]> {
   await using world = await virtualCluster()
   const steps = [{ setWeight: 20 }, { pause: { duration: '5s' } }, { setWeight: 60 }, { pause: {} }]
