@@ -177,3 +177,174 @@ test.skipIf(!hasKubectl)(
     }
   },
 )
+
+const article = (path: string) => `examples/articles/${path}.yaml`
+
+/** The text of a refusal. */
+async function refused(...args: string[]): Promise<string> {
+  const outcome = await kubectl(...args).then(
+    (text) => ({ text, refused: false }),
+    (error: Error) => ({ text: error.message, refused: true }),
+  )
+  expect(outcome.refused).toBe(true)
+  return outcome.text
+}
+
+test.skipIf(!hasKubectl)(
+  'the manifests of the notification article are applied as they stand, but for the Rollout without a spec',
+  { timeout: 30_000 },
+  async () => {
+    await kubectl('create', 'namespace', 'my-team')
+    expect(
+      await kubectl('apply', '-f', article('notifications/argo-rollouts-notification-configmap')),
+    ).toMatch(/configmap\/argo-rollouts-notification-configmap created/)
+    expect(
+      await kubectl('apply', '-f', article('notifications/argo-rollouts-notification-secret')),
+    ).toMatch(/secret\/argo-rollouts-notification-secret created/)
+    expect(await kubectl('apply', '-f', article('notifications/analysis-template'))).toMatch(
+      /analysistemplate.argoproj.io\/http-error-rate created/,
+    )
+    expect(await refused('apply', '-f', article('notifications/rollout'))).toMatch(/spec/)
+    expect(
+      await kubectl('argo', 'rollouts', 'notifications', 'trigger', 'get', '-n', 'argo-rollouts'),
+    ).toContain('on-analysis-run-failed')
+  },
+)
+
+test.skipIf(!hasKubectl)(
+  'every manifest of the production guide is applied, or refused for the right reason',
+  { timeout: 60_000 },
+  async () => {
+    await kubectl('create', 'namespace', 'guide')
+    const guide = (path: string) => ['apply', '-n', 'guide', '-f', article(`production/${path}`)]
+    expect(await kubectl(...guide('deployment'))).toContain('deployment.apps/my-app created')
+    await kubectl('rollout', 'status', 'deployment/my-app', '-n', 'guide', '--timeout=30s')
+    await kubectl('delete', 'deployment', 'my-app', '-n', 'guide')
+    expect(await kubectl(...guide('standard-health-check'))).toContain(
+      'clusteranalysistemplate.argoproj.io/standard-health-check created',
+    )
+    expect(await kubectl(...guide('error-rate-check'))).toContain(
+      'analysistemplate.argoproj.io/error-rate-check created',
+    )
+    expect(await kubectl(...guide('dry-run-health-check'))).toContain(
+      'analysisrun.argoproj.io/dry-run-health-check created',
+    )
+    expect(await kubectl(...guide('rollout-first'))).toContain('rollout.argoproj.io/my-app created')
+    await kubectl(
+      'wait',
+      '-n',
+      'guide',
+      'rollout/my-app',
+      '--for=jsonpath={.status.phase}=Healthy',
+      '--timeout=30s',
+    )
+    expect(await kubectl('get', 'events', '-n', 'guide')).toMatch(/DurationNormalized/)
+    expect(
+      await kubectl(
+        'get',
+        'analysisrun',
+        '-n',
+        'guide',
+        'dry-run-health-check',
+        '-o',
+        'jsonpath={.spec.metrics[0].name}',
+      ),
+    ).toBe('success-rate')
+    await kubectl('apply', '-f', article('production/notification-configmap'))
+    expect(await refused(...guide('rollout-annotations'))).toMatch(/spec/)
+    expect(await refused(...guide('argo-cd-application'))).toContain(
+      'no matches for kind "Application"',
+    )
+  },
+)
+
+test.skipIf(!hasKubectl)(
+  'the header-routing fragment is told everything that it lacks at once [api 26]',
+  { timeout: 30_000 },
+  async () => {
+    await kubectl('create', 'namespace', 'fragment')
+    await kubectl('apply', '-n', 'fragment', '-f', article('production/rollout-header-routing'))
+    await kubectl(
+      'wait',
+      '-n',
+      'fragment',
+      'rollout/my-app',
+      '--for=jsonpath={.status.phase}=Degraded',
+      '--timeout=30s',
+    )
+    const message = await kubectl(
+      'get',
+      'rollout',
+      'my-app',
+      '-n',
+      'fragment',
+      '-o',
+      'jsonpath={.status.message}',
+    )
+    expect(message).toMatch(/^InvalidSpec: The Rollout "my-app" is invalid: /)
+    for (const part of [
+      "Rollout has missing field '.spec.selector'",
+      'service "my-app-canary" not found',
+      'service "my-app-stable" not found',
+      'ingress.networking.k8s.io "my-app-ingress" not found',
+    ]) {
+      expect(message).toContain(part)
+    }
+  },
+)
+
+test.skipIf(!hasKubectl)(
+  'the complete production example, applied with kubectl, stops at its gate and is promoted with the plugin',
+  { timeout: 120_000 },
+  async () => {
+    const namespace = ['-n', 'default']
+    await kubectl(
+      'apply',
+      ...namespace,
+      '-f',
+      article('production/surroundings'),
+      '-f',
+      article('production/complete'),
+    )
+    await kubectl(
+      'wait',
+      ...namespace,
+      'rollout/my-app',
+      '--for=jsonpath={.status.phase}=Healthy',
+      '--timeout=60s',
+    )
+    await kubectl('argo', 'rollouts', 'set', 'image', 'my-app', 'app=my-app:v3')
+    await kubectl(
+      'wait',
+      ...namespace,
+      'rollout/my-app',
+      '--for=jsonpath={.status.currentStepIndex}=2',
+      '--timeout=60s',
+    )
+    const page = await kubectl('argo', 'rollouts', 'get', 'rollout', 'my-app')
+    expect(page).toMatch(/SetWeight: +10/)
+    expect(page).toMatch(/CanaryUnderscaled/)
+    // Ten minutes are half a minute here; the two timed pauses are passed by hand, as a person in a hurry does.
+    await kubectl('argo', 'rollouts', 'promote', 'my-app')
+    await kubectl(
+      'wait',
+      ...namespace,
+      'rollout/my-app',
+      '--for=jsonpath={.status.currentStepIndex}=4',
+      '--timeout=60s',
+    )
+    expect(
+      await kubectl(
+        'get',
+        'ingress',
+        'my-app-my-app-ingress-canary',
+        '-o',
+        'jsonpath={.metadata.annotations.nginx\\.ingress\\.kubernetes\\.io/canary-weight}',
+      ),
+    ).toBe('30')
+    await kubectl('argo', 'rollouts', 'promote', 'my-app', '--full')
+    expect(await kubectl('argo', 'rollouts', 'status', 'my-app', '--timeout', '60s')).toMatch(
+      /Healthy\n$/,
+    )
+  },
+)
