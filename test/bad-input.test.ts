@@ -2,6 +2,7 @@ import { type AnalysisRun, conditionOf, kinds } from '@serinus/api'
 import { httpClient, type KubeObject, resources, SeededRandom } from '@serinus/kube'
 import { expect, test } from 'vitest'
 import { readManifests } from '../packages/cli/src/serinus/manifests.ts'
+import { metricsOf } from '../packages/cli/src/serinus/metrics.ts'
 import { startService } from '../packages/cli/src/serinus/service.ts'
 import {
   namespace,
@@ -586,4 +587,42 @@ test('an update that upstream left at its third step goes on from there [api 31]
     [`my-app-${stable}`]: 5,
     [`my-app-${canary}`]: 5,
   })
+})
+
+test('a subscription that tells nobody is an Event, a condition and a metric, and ends when it is mended [notifications 4]', async () => {
+  await using world = await virtualCluster()
+  const configMap = readManifests(
+    'examples/articles/notifications/argo-rollouts-notification-configmap.yaml',
+  )
+  const secret = readManifests(
+    'examples/articles/notifications/argo-rollouts-notification-secret.yaml',
+  )
+  await world.apply(...configMap, ...secret)
+  const [gate] = readManifests('examples/gate.yaml')
+  const typo = 'notifications.argoproj.io/subscribe.on-analysis-run-faild.slack'
+  await world.apply({
+    ...gate,
+    metadata: { ...gate?.metadata, annotations: { [typo]: 'ops' } },
+  } as never)
+  await world.until('gate', (rollout) => rollout.status?.phase === 'Healthy')
+  await world.pass(5_000)
+  const condition = async () =>
+    (await world.rollout('gate')).status?.conditions?.find(
+      (one) => one.type === 'NotificationsConfigured',
+    )
+  expect(await condition()).toMatchObject({ status: 'False', reason: 'SubscriptionUnknownTrigger' })
+  expect((await condition())?.message).toContain('on-analysis-run-failed')
+  const [event] = await world.events('NotificationSubscriptionInvalid')
+  expect(event?.message).toContain('on-analysis-run-failed')
+  const metric = 'notification_subscription_problems{namespace="default",name="gate"} 1'
+  expect(await metricsOf(world.service()).metrics()).toContain(metric)
+  const mended = { metadata: { annotations: { [typo]: null } } }
+  await world.client.patch(
+    kinds.rollouts,
+    { namespace: 'default', name: 'gate' },
+    { kind: 'merge', body: mended },
+  )
+  await world.pass(5_000)
+  expect((await condition())?.status).toBe('True')
+  expect(await metricsOf(world.service()).metrics()).not.toContain(metric)
 })

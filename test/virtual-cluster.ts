@@ -50,6 +50,8 @@ export interface VirtualCluster extends AsyncDisposable {
   promote(name: string): Promise<void>
   events(reason?: string): Promise<readonly StoredEvent[]>
   stopController(): void
+  /** The service that is working at present. */
+  service(): Service
   restartController(): Promise<void>
 }
 
@@ -202,6 +204,7 @@ export async function virtualCluster(options: VirtualClusterOptions = {}): Promi
       return events.items.filter((event) => reason === undefined || event.reason === reason)
     },
     stopController: () => stop.abort(),
+    service: () => controller,
     restartController: restart,
     async [Symbol.asyncDispose]() {
       ended.abort()

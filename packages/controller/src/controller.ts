@@ -3,7 +3,11 @@ import type { EngineOptions, Plan } from '@serinus/engine'
 import { type Clock, EventRecorder, type KubeClient } from '@serinus/kube'
 import type { MeasureInput } from '@serinus/metrics'
 import { startAnalysisController } from './analysis/analysis-controller.ts'
-import { type RolloutController, startRolloutController } from './rollout/rollout-controller.ts'
+import {
+  type RolloutController,
+  type RolloutControllerOptions,
+  startRolloutController,
+} from './rollout/rollout-controller.ts'
 
 export interface ControllerOptions {
   readonly client: KubeClient
@@ -18,6 +22,8 @@ export interface ControllerOptions {
   readonly namespace?: string
   readonly instanceId?: string
   readonly onError?: (key: string, error: unknown) => void
+  /** What the notifier found wrong with a Rollout's subscriptions; null while it has not looked. */
+  readonly notificationProblems?: RolloutControllerOptions['notificationProblems']
   readonly onStored?: (rollout: Rollout) => void
   readonly onPlan?: (rollout: Rollout, plan: Plan) => void
 }
@@ -51,6 +57,7 @@ export function startController(options: ControllerOptions): Controller {
     ...common,
     engine: { zeroPause: 'gate', ...options.engine },
     ...(options.onStored ? { onStored: options.onStored } : {}),
+    ...(options.notificationProblems ? { notificationProblems: options.notificationProblems } : {}),
     ...(options.onPlan ? { onPlan: options.onPlan } : {}),
   })
   const analysis = startAnalysisController({

@@ -14,6 +14,7 @@ export type {
   EngineOptions,
   Ingress,
   IngressBackend,
+  NotificationProblem,
   ReplicaSet,
   RolloutSnapshot,
   Service,

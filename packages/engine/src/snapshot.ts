@@ -72,6 +72,12 @@ export interface EngineOptions {
   readonly zeroPause: 'gate' | 'advance'
 }
 
+/** A subscription that tells nobody, and why (spec notifications 11.3). */
+export interface NotificationProblem {
+  readonly code: string
+  readonly message: string
+}
+
 /** Everything that one pass over a Rollout may look at. Lists hold objects of its namespace only. */
 export interface RolloutSnapshot {
   readonly rollout: Rollout
@@ -89,6 +95,8 @@ export interface RolloutSnapshot {
   readonly routers: readonly ObservedRouter[]
   /** Why a configured router cannot be served at all; empty where all can. */
   readonly uncarriedRouters: readonly string[]
+  /** What is wrong with the subscriptions of this Rollout; null while nobody has looked. */
+  readonly notificationProblems: readonly NotificationProblem[] | null
   /** Effects of earlier passes that failed and have not succeeded since. */
   readonly failures: readonly EffectFailure[]
   /** Names of ReplicaSets that the API refused because somebody else's object has them. */

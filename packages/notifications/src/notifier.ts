@@ -54,12 +54,16 @@ export interface NotifierOptions {
   readonly analysisRuns: Informer<AnalysisRun>
   readonly onDelivered?: (delivery: DeliveryReport) => void
   readonly onError?: (error: unknown) => void
+  /** Called with the key of a Rollout when what is wrong with its subscriptions has changed. */
+  readonly onProblems?: (key: string) => void
 }
 
 /** Tells people what Rollouts do. */
 export interface Notifier {
   /** Call with the object as stored, after each status write. Never blocks, never throws. */
   observe(rollout: Rollout): void
+  /** What is wrong with the subscriptions of a Rollout (`namespace/name`); null while nobody has looked. */
+  problems(key: string): readonly { readonly code: string; readonly message: string }[] | null
   /** Resolves when everything under way has ended after the signal. */
   readonly stopped: Promise<void>
   /** Resolves once every observation is dealt with and nothing waits to be sent or stored. */
@@ -108,6 +112,7 @@ class RunningNotifier implements Notifier {
   /** Payloads that hold a secret and are therefore not stored, by entry id. */
   readonly #unstored = new Map<string, Entry['payload']>()
   readonly #told = new Map<string, Set<string>>()
+  readonly #problems = new Map<string, readonly Finding[]>()
   readonly #configs = new Map<string, NotificationConfig>()
   #caches: Caches | null = null
   #isReady = false
@@ -306,17 +311,22 @@ class RunningNotifier implements Notifier {
       hasDefaults || hasSubscriptionAnnotation(rollout)
         ? resolveSubscriptions(rollout, layers)
         : { subscriptions: [], findings: [] }
+    this.#noteProblems(rollout, findings)
     this.#tellRollout(rollout, findings)
     if (subscriptions.length === 0 && !state) {
       tracked.snapshots = []
       tracked.extra = []
-      if (tracked.isGone) this.#tracked.delete(uid)
+      if (tracked.isGone) {
+        this.#tracked.delete(uid)
+        this.#problems.delete(keyOf(rollout as Rollout & KubeObject))
+      }
       return
     }
     await this.#plan(tracked, { layers, state, subscriptions })
     if (!tracked.isGone) return
     this.#tracked.delete(uid)
     this.#told.delete(uid)
+    this.#problems.delete(keyOf(rollout as Rollout & KubeObject))
     await this.#removeIfDone(uid)
   }
 
@@ -398,6 +408,20 @@ class RunningNotifier implements Notifier {
       this.#tellOnce(configMap, { reason: 'NotificationConfigInvalid', message })
     }
     this.#retell(configMap, 'NotificationConfigInvalid', lines)
+  }
+
+  problems(key: string): readonly { readonly code: string; readonly message: string }[] | null {
+    const known = this.#problems.get(key)
+    return known?.map((finding) => ({ code: finding.code, message: findingText(finding) })) ?? null
+  }
+
+  #noteProblems(rollout: Rollout, findings: readonly Finding[]): void {
+    const key = keyOf(rollout as Rollout & KubeObject)
+    const before = this.#problems.get(key)
+    const now = findings.filter(({ severity }) => severity !== 'info')
+    this.#problems.set(key, now)
+    if ((before?.length ?? 0) === 0 && now.length === 0) return
+    if (JSON.stringify(before) !== JSON.stringify(now)) this.#options.onProblems?.(key)
   }
 
   #tellRollout(rollout: Rollout, findings: readonly Finding[]): void {

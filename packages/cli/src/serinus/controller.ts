@@ -8,6 +8,7 @@ import {
   SeededRandom,
 } from '@serinus/kube'
 import { version } from '../version.ts'
+import { metricsOf, serveMetrics } from './metrics.ts'
 import { outsideFetch } from './outside-fetch.ts'
 import { startService } from './service.ts'
 import type { Process } from './up.ts'
@@ -22,6 +23,7 @@ export interface ControllerFlags {
   readonly qps: number
   readonly burst: number
   readonly zeroPause: string
+  readonly metricsport: number
 }
 
 /** The controller alone, out of cluster or in (spec operations 1.1). */
@@ -68,8 +70,13 @@ export async function runController(
       onError,
     })
     await controller.synced
+    const metrics = serveMetrics(metricsOf(controller), {
+      port: flags.metricsport,
+      onError: (error) => err(`--metricsport: ${error.message}\n`),
+    })
     out('controller started\n')
     await controller.stopped
+    metrics.close()
   }
   if (!flags.leaderElect) return work(signal)
   await runWithLease(

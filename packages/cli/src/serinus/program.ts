@@ -89,6 +89,7 @@ async function parse(args: readonly string[], process: Process): Promise<number>
     )
     .option('--qps <n>', 'requests per second to the API', Number, 40)
     .option('--burst <n>', 'requests at once to the API', Number, 80)
+    .option('--metricsport <port>', 'port of /metrics', Number, 8090)
     .option('--zero-pause <meaning>', 'what pause: {duration: 0} means: gate or advance', 'gate')
     .allowUnknownOption()
     .allowExcessArguments()

@@ -20,6 +20,7 @@ export function startService(options: ServiceOptions): Service {
   let notifier: Notifier | null = null
   const controller = startController({
     ...options,
+    notificationProblems: (key) => notifier?.problems(key) ?? null,
     onStored: (rollout: Rollout) => {
       notifier?.observe(rollout)
       options.onStored?.(rollout)
@@ -38,6 +39,7 @@ export function startService(options: ServiceOptions): Service {
     rollouts: controller.caches.rollouts,
     analysisRuns: controller.caches.analysisRuns,
     onError: (error) => options.onError?.('notifications', error),
+    onProblems: (key) => controller.enqueue(key),
   })
   return { ...controller, notifier }
 }

@@ -2,6 +2,7 @@ import { kinds, labelKeys, parseRollout, type Rollout } from '@serinus/api'
 import {
   type EffectFailure,
   type EngineOptions,
+  type NotificationProblem,
   type Plan,
   planRollout,
   type RolloutSnapshot,
@@ -34,6 +35,8 @@ export interface RolloutControllerOptions {
   readonly instanceId?: string
   readonly workers?: number
   readonly onError?: (key: string, error: unknown) => void
+  /** What the notifier found wrong with a Rollout's subscriptions; null while it has not looked. */
+  readonly notificationProblems?: (key: string) => readonly NotificationProblem[] | null
   /** Called after every status that was stored, with the object as the API answered it. */
   readonly onStored?: (rollout: Rollout) => void
   /** Called with each plan; `explain`, the timeline and tests read it. */
@@ -164,6 +167,7 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
       analysisTemplates: caches.analysisTemplates.list(namespace),
       clusterAnalysisTemplates: caches.clusterAnalysisTemplates.list(),
       routers: observeRouters(rollout, { ingresses: withOwn }),
+      notificationProblems: options.notificationProblems?.(key) ?? null,
       uncarriedRouters: unsupportedRouters(rollout).flatMap((part) =>
         part.ok ? [] : [part.detail],
       ),

@@ -242,6 +242,15 @@ function setConditions(facts: CanaryFacts, draft: Draft, timedOut: boolean): voi
   } else if (progressing.reason === 'RolloutPaused') {
     set('Progressing', 'Unknown', 'RolloutResumed', 'Rollout is resumed')
   }
+  // Healthy Rollouts do not get this condition; one that had a problem keeps it, as True, once it is mended.
+  const { notificationProblems } = facts.snapshot
+  if (notificationProblems && notificationProblems.length > 0) {
+    const [first] = notificationProblems
+    const message = notificationProblems.map((problem) => problem.message).join('; ')
+    set('NotificationsConfigured', 'False', first?.code ?? '', message)
+  } else if (notificationProblems && conditionOf(conditions, 'NotificationsConfigured')) {
+    set('NotificationsConfigured', 'True', 'SubscriptionsValid', 'All subscriptions reach somebody')
+  }
   const wasPaused = conditionOf(conditions, 'Paused')
   if (isPaused || wasPaused) {
     set(

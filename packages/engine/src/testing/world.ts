@@ -22,6 +22,7 @@ export class World {
   analysisRuns: AnalysisRun[] = []
   services: Service[] = []
   ingresses: Ingress[] = []
+  notificationProblems: RolloutSnapshot['notificationProblems'] = null
   analysisTemplates: AnalysisTemplate[] = []
   clusterAnalysisTemplates: ClusterAnalysisTemplate[] = []
   options: EngineOptions = { zeroPause: 'gate' }
@@ -96,6 +97,7 @@ export class World {
       clusterAnalysisTemplates: this.clusterAnalysisTemplates,
       routers: this.weight === null ? [] : [{ type: 'Nginx', weight: this.weight, verified: null }],
       uncarriedRouters: [],
+      notificationProblems: this.notificationProblems,
       failures: this.#failures,
       takenNames: this.takenNames,
       statusDeferredSince: this.#statusDeferredSince,
