@@ -402,7 +402,7 @@ test('an annotation taken out of the spec leaves the canary Ingress on the next 
   })
 })
 
-test('maxTrafficWeight 1000 and setWeight 15 are written as weight and total', () => {
+test('maxTrafficWeight 1000 and setWeight 15 are written as weight and total [traffic-routing 10]', () => {
   const { annotations } = world({ weight: 15, max: 1000 })
   expect(annotations).toEqual({
     [`${prefix}/canary`]: 'true',

@@ -164,3 +164,30 @@ test('the old version keeps its pods for the scale-down delay after the switch [
   world.pass(40_000)
   expect(world.size('h1')).toBe(0)
 })
+
+test('without steps the traffic moves by promotion alone, once every new pod is available [traffic-routing 8]', () => {
+  const world = routedWorld({})
+  const stable = hashOf(world, 'stable')
+  world.mostReady.set('h2', 9)
+  world.setImage('h2')
+  world.pass(60_000)
+  expect([world.weight, hashOf(world, 'stable')]).toEqual([0, stable])
+  world.mostReady.delete('h2')
+  world.pass(1_000)
+  world.settle()
+  expect(world.status.stableRS).toBe(world.status.currentPodHash)
+  expect([world.weight, hashOf(world, 'stable')]).toEqual([0, world.status.currentPodHash])
+  const moves = world.transitions.filter((one) => one.reason === 'TrafficWeightUpdated')
+  expect(moves).toEqual([])
+})
+
+test('a weight of 15 of 1000 needs one pod of ten and leaves 985 to stable [traffic-routing 10]', () => {
+  const world = routedWorld({
+    trafficRouting: { maxTrafficWeight: 1000, nginx: { stableIngress: 'web' } },
+    steps: [{ setWeight: 15 }, { pause: {} }],
+  })
+  world.setImage('h2')
+  world.pass(10_000)
+  expect([world.size('h2'), world.weight]).toEqual([1, 15])
+  expect(world.status.canary?.weights?.stable?.weight).toBe(985)
+})
