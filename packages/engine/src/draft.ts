@@ -17,7 +17,6 @@ export interface Draft {
   abortCause: string | null
   /** Facts of this pass that conditions and the duration record are made of. */
   wasReset: boolean
-  promotion: string | null
   createdReplicaSet: boolean
   statusDeferred: boolean
 }
@@ -32,7 +31,6 @@ export function startDraft(rollout: Rollout): Draft {
     checkAt: null,
     abortCause: null,
     wasReset: false,
-    promotion: null,
     createdReplicaSet: false,
     statusDeferred: false,
   }

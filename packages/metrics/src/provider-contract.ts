@@ -49,6 +49,7 @@ export function providerContract(title: string, make: () => ProviderCase): void 
       const source = sources[name]
       const what = name === 'empty' ? 'an empty answer' : 'NaN'
       if ('skip' in source) {
+        // A provider whose source cannot give this answer names why in the title; its own tests judge what it can give.
         test.skip(`${what} (${source.skip})`)
         continue
       }

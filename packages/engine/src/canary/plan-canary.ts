@@ -164,7 +164,6 @@ function promote(facts: CanaryFacts, draft: Draft): void {
   const why = promotionReason(facts, draft)
   if (why === null) return
   const { status } = draft
-  draft.promotion = why
   clearPauses(draft)
   status.abort = undefined
   status.abortedAt = undefined
