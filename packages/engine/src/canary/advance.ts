@@ -1,4 +1,10 @@
-import { finalPhases, type PauseCondition, parsePauseDuration, stepLabel } from '@serinus/api'
+import {
+  finalPhases,
+  type PauseCondition,
+  parsePauseDuration,
+  rolloutEvents,
+  stepLabel,
+} from '@serinus/api'
 import { checkAt, type Draft, type LooseStatus } from '../draft.ts'
 import { formatInstant, parseInstant } from '../instant.ts'
 import { atDesired, type CanaryFacts, carriesTraffic, type Position } from './facts.ts'
@@ -37,9 +43,7 @@ export function advance(facts: CanaryFacts, draft: Draft): void {
     const { currentStepAnalysisRunStatus: _, ...canary } = draft.status.canary ?? {}
     draft.status.canary = canary
     draft.transitions.push({
-      type: 'Normal',
-      reason: 'RolloutStepCompleted',
-      message: `Rollout step ${index + 1}/${steps.length} completed (${stepLabel(step)})`,
+      ...rolloutEvents.rolloutStepCompleted({ index, steps: steps.length, label: stepLabel(step) }),
       after: 'status',
     })
   }

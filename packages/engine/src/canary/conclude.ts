@@ -7,6 +7,7 @@ import {
   type Rollout,
   type RolloutCondition,
   type RolloutStatus,
+  rolloutEvents,
   rolloutPhase,
   setCondition,
   withoutCondition,
@@ -172,16 +173,13 @@ function setConditions(facts: CanaryFacts, draft: Draft, timedOut: boolean): voi
   const createFailure = createFailureOf(facts)
   const moved = madeProgress(before, status)
   if (status.abort) {
-    const cause = draft.abortCause ? `: ${draft.abortCause}` : ''
-    const message = `Rollout aborted update to revision ${facts.newSet.revision}${cause}`
     if (progressing?.reason !== 'RolloutAborted') {
-      draft.transitions.push({
-        type: 'Warning',
-        reason: 'RolloutAborted',
-        message,
-        after: 'status',
-      })
-      set('Progressing', 'False', 'RolloutAborted', message)
+      const event = rolloutEvents.rolloutAborted(
+        facts.newSet.revision,
+        draft.abortCause ?? undefined,
+      )
+      draft.transitions.push({ ...event, after: 'status' })
+      set('Progressing', 'False', event.reason, event.message)
     }
   } else if (createFailure) {
     if (progressing?.reason !== 'ReplicaSetCreateError') {
@@ -263,9 +261,7 @@ function setConditions(facts: CanaryFacts, draft: Draft, timedOut: boolean): voi
   set('Completed', promoted ? 'True' : 'False', 'RolloutCompleted', 'RolloutCompleted')
   if (!promoted && wasCompleted === 'True') {
     draft.transitions.push({
-      type: 'Normal',
-      reason: 'RolloutNotCompleted',
-      message: `Rollout not completed, started update to revision ${facts.newSet.revision} (${facts.newSet.hash})`,
+      ...rolloutEvents.rolloutNotCompleted(facts.newSet.revision, facts.newSet.hash),
       after: 'status',
     })
   }
@@ -288,12 +284,7 @@ function pauseTransitions(facts: CanaryFacts, draft: Draft, before: RolloutStatu
   }
   const userResumed = was === 0 && is === 0 && before.controllerPause === true
   if (((was > 0 && is === 0) || userResumed) && !draft.status.abort && !draft.wasReset) {
-    draft.transitions.push({
-      type: 'Normal',
-      reason: 'RolloutResumed',
-      message: 'Rollout is resumed',
-      after: 'status',
-    })
+    draft.transitions.push({ ...rolloutEvents.rolloutResumed(), after: 'status' })
   }
   if (is === 0) draft.status.controllerPause = undefined
 }

@@ -1,4 +1,4 @@
-import { annotationKeys, type Finding, kinds, stepsHash } from '@serinus/api'
+import { annotationKeys, type Finding, kinds, rolloutEvents, stepsHash } from '@serinus/api'
 import { resources } from '@serinus/kube'
 import { type Draft, startDraft } from '../draft.ts'
 import { formatInstant, parseInstant } from '../instant.ts'
@@ -96,14 +96,13 @@ function restartOnChange(facts: CanaryFacts, draft: Draft): void {
     return
   }
   status.currentStepIndex = 0
-  const skip = (why: string) => {
+  const skip = (why: 'stable' | 'rollback-window') => {
     status.currentStepIndex = facts.steps.length
-    draft.transitions.push({ type: 'Normal', reason: 'SkipSteps', message: why, after: 'status' })
+    draft.transitions.push({ ...rolloutEvents.skipSteps(why), after: 'status' })
   }
-  if (status.stableRS && facts.newSet.hash === status.stableRS)
-    skip('Rollback to stable ReplicaSets')
+  if (status.stableRS && facts.newSet.hash === status.stableRS) skip('stable')
   else if (isWithinRollbackWindow(facts)) {
-    skip('Rollback to active ReplicaSets within RollbackWindow')
+    skip('rollback-window')
   }
 }
 
@@ -171,10 +170,9 @@ function promote(facts: CanaryFacts, draft: Draft): void {
   if (facts.steps.length > 0) status.currentStepIndex = facts.steps.length
   if (status.stableRS === facts.newSet.hash) return
   status.stableRS = facts.newSet.hash
+  const { revision, hash } = facts.newSet
   draft.transitions.push({
-    type: 'Normal',
-    reason: 'RolloutCompleted',
-    message: `Rollout completed update to revision ${facts.newSet.revision} (${facts.newSet.hash}): ${why}`,
+    ...rolloutEvents.rolloutCompleted({ revision, hash, why }),
     after: 'status',
   })
 }
@@ -260,12 +258,7 @@ function syncRevision(facts: CanaryFacts, draft: Draft): void {
     },
   })
   if (!annotate) return
-  draft.transitions.push({
-    type: 'Normal',
-    reason: 'RolloutUpdated',
-    message: `Rollout updated to revision ${revision}`,
-    after: 'revision',
-  })
+  draft.transitions.push({ ...rolloutEvents.rolloutUpdated(revision), after: 'revision' })
 }
 
 /** A failed effect is told and waited for; it never ends a pass. */

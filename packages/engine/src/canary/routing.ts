@@ -1,4 +1,4 @@
-import { hashLabel } from '@serinus/api'
+import { hashLabel, rolloutEvents } from '@serinus/api'
 import type { Draft } from '../draft.ts'
 import type { DesiredRoutes } from '../routes.ts'
 import { atDesired, type CanaryFacts, type Position } from './facts.ts'
@@ -95,12 +95,7 @@ export function recordWeights(
   const from = before?.canary?.weight
   if (from === effective) return
   draft.transitions.push({
-    type: 'Normal',
-    reason: 'TrafficWeightUpdated',
-    message:
-      from === undefined
-        ? `Traffic weight updated to ${effective}`
-        : `Traffic weight updated from ${from} to ${effective}`,
+    ...rolloutEvents.trafficWeightUpdated(from, effective),
     after: 'status',
   })
 }

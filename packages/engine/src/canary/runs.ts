@@ -10,6 +10,7 @@ import {
   labelKeys,
   names,
   type RolloutAnalysis,
+  rolloutEvents,
 } from '@serinus/api'
 import type { Draft } from '../draft.ts'
 import type { Sized } from '../replica-sets.ts'
@@ -76,9 +77,12 @@ function record(
   }
   if (phase === '' || phase === change.recorded.status) return
   draft.transitions.push({
-    type: bad.has(phase) ? 'Warning' : 'Normal',
-    reason: `AnalysisRun${phase}`,
-    message: `${change.kind} Analysis Run '${change.recorded.name}' Status New: '${phase}' Previous: '${change.recorded.status || 'NoPreviousStatus'}'`,
+    ...rolloutEvents.analysisRun({
+      kind: change.kind,
+      run: change.recorded.name,
+      phase,
+      previous: change.recorded.status,
+    }),
     after: 'status',
   })
 }

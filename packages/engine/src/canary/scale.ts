@@ -1,4 +1,4 @@
-import { annotationKeys, defaults, hashLabel } from '@serinus/api'
+import { annotationKeys, defaults, hashLabel, rolloutEvents } from '@serinus/api'
 import { resources } from '@serinus/kube'
 import { checkAt, type Draft } from '../draft.ts'
 import { formatInstant } from '../instant.ts'
@@ -56,9 +56,7 @@ function create(facts: CanaryFacts, draft: Draft, replicas: number): void {
     object: newReplicaSet(rollout, newSet, replicas),
   })
   draft.transitions.push({
-    type: 'Normal',
-    reason: 'NewReplicaSetCreated',
-    message: `Created ReplicaSet ${newSet.name} (revision ${newSet.revision})`,
+    ...rolloutEvents.newReplicaSetCreated(newSet.name, newSet.revision),
     after: createId(newSet),
   })
   if (replicas > 0)
@@ -113,12 +111,9 @@ export function keyOfSet(facts: CanaryFacts, set: Sized): { namespace: string; n
 }
 
 function scaled(set: Sized, change: { from: number; to: number; after: string }) {
-  return {
-    type: 'Normal' as const,
-    reason: 'ScalingReplicaSet',
-    message: `Scaled ${change.to > change.from ? 'up' : 'down'} ReplicaSet ${set.name} (revision ${set.revision}) from ${change.from} to ${change.to}`,
-    after: change.after,
-  }
+  const { from, to, after } = change
+  const { name, revision } = set
+  return { ...rolloutEvents.scalingReplicaSet({ replicaSet: name, revision, from, to }), after }
 }
 
 /**

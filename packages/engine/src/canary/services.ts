@@ -1,4 +1,4 @@
-import { annotationKeys, hashLabel } from '@serinus/api'
+import { annotationKeys, hashLabel, rolloutEvents } from '@serinus/api'
 import { resources } from '@serinus/kube'
 import type { Draft } from '../draft.ts'
 import type { Sized } from '../replica-sets.ts'
@@ -55,9 +55,11 @@ function point(
     },
   })
   draft.transitions.push({
-    type: 'Normal',
-    reason: 'SwitchService',
-    message: `Switched selector for service '${service.metadata.name}' from '${from ?? ''}' to '${change.to.hash}'`,
+    ...rolloutEvents.switchService({
+      service: service.metadata.name,
+      from: from ?? '',
+      to: change.to.hash,
+    }),
     after: id,
   })
 }
