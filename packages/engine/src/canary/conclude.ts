@@ -3,6 +3,7 @@ import {
   type ConditionFacts,
   conditionOf,
   defaults,
+  type EventFacts,
   kinds,
   type Rollout,
   type RolloutCondition,
@@ -119,7 +120,7 @@ export function conclude(facts: CanaryFacts, draft: Draft, timedOut: boolean): v
   recordDuration(facts, draft)
   const failure = draft.status.abort ? null : createFailureOf(facts)
   const { phase, message } = failure
-    ? { phase: 'Degraded' as const, message: `ReplicaSetCreateError: ${failure}` }
+    ? { phase: 'Degraded' as const, message: `${failure.reason}: ${failure.message}` }
     : rolloutPhase({ ...rollout, status: compact(draft.status) })
   draft.status.phase = phase
   draft.status.message = message || undefined
@@ -127,10 +128,10 @@ export function conclude(facts: CanaryFacts, draft: Draft, timedOut: boolean): v
 }
 
 /** Why the new ReplicaSet could not be created; null when it is there or was not tried (falls short 11). */
-function createFailureOf(facts: CanaryFacts): string | null {
+function createFailureOf(facts: CanaryFacts): EventFacts | null {
   const failure = facts.snapshot.failures.find(({ id }) => id === createId(facts.newSet))
   if (!failure || !facts.missing) return null
-  return `Failed to create new replica set "${facts.newSet.name}": ${failure.message}`
+  return rolloutEvents.replicaSetCreateError(facts.newSet.name, failure.message)
 }
 
 function setConditions(facts: CanaryFacts, draft: Draft, timedOut: boolean): void {
@@ -183,14 +184,9 @@ function setConditions(facts: CanaryFacts, draft: Draft, timedOut: boolean): voi
     }
   } else if (createFailure) {
     if (progressing?.reason !== 'ReplicaSetCreateError') {
-      draft.transitions.push({
-        type: 'Warning',
-        reason: 'ReplicaSetCreateError',
-        message: createFailure,
-        after: 'status',
-      })
+      draft.transitions.push({ ...createFailure, after: 'status' })
     }
-    set('Progressing', 'False', 'ReplicaSetCreateError', createFailure)
+    set('Progressing', 'False', createFailure.reason, createFailure.message)
   } else if (progressing?.reason === 'RolloutAborted' && !draft.wasReset && !promoted) {
     set('Progressing', 'Unknown', 'RolloutRetry', 'Retrying Rollout after abort')
   } else if (isPaused && !promoted) {
