@@ -30,6 +30,8 @@ export const annotationKeys = {
   ephemeralMetadata: 'rollout.argoproj.io/ephemeral-metadata',
   /** On a ReplicaSet: RFC 3339 instant after which it may go to 0. */
   scaleDownDeadline: 'scale-down-deadline',
+  /** On a ReplicaSet: its last update was aborted. Ours. */
+  aborted: 'serinus.dev/aborted',
   /** On a Service: name of the Rollout that owns its selector. */
   managedBy: 'argo-rollouts.argoproj.io/managed-by-rollouts',
   /** Declared upstream and never used. */

@@ -55,7 +55,7 @@ export function startController(options: ControllerOptions): Controller {
   }
   const rollouts = startRolloutController({
     ...common,
-    engine: { zeroPause: 'gate', ...options.engine },
+    engine: { zeroPause: 'gate', routerSettleMs: 10_000, ...options.engine },
     ...(options.onStored ? { onStored: options.onStored } : {}),
     ...(options.notificationProblems ? { notificationProblems: options.notificationProblems } : {}),
     ...(options.onPlan ? { onPlan: options.onPlan } : {}),

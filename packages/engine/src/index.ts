@@ -6,17 +6,19 @@ export {
   planAnalysisRun,
 } from './analysis/plan-analysis-run.ts'
 export { resolveMetrics } from './analysis/resolve-metrics.ts'
-export { releaseServices } from './canary/release-services.ts'
 export type { EffectFailure, Finding, Plan, Transition, Write } from './plan.ts'
 export { planRollout } from './plan-rollout.ts'
-export type { DesiredRoutes, ObservedRouter, RouteTarget } from './routes.ts'
+export { releaseServices } from './rollout/release-services.ts'
+export type { DesiredRoutes, ManagedRoute, ObservedRouter, RouteTarget } from './routes.ts'
 export type {
   EngineOptions,
   Ingress,
   IngressBackend,
   NotificationProblem,
+  ReferencedWorkload,
   ReplicaSet,
   RolloutSnapshot,
   Service,
+  ServiceEndpoints,
 } from './snapshot.ts'
 export { type Wait, whoCanAct } from './wait.ts'

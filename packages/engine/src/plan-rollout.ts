@@ -15,8 +15,8 @@ import {
 import { mergePatch } from '@serinus/kube'
 import { planCanary } from './canary/plan-canary.ts'
 import { formatInstant } from './instant.ts'
-import { notCarried } from './not-carried.ts'
 import type { Finding, Plan, Transition } from './plan.ts'
+import { notCarried } from './rollout/not-carried.ts'
 import type { RolloutSnapshot } from './snapshot.ts'
 
 const nothing: Plan = {

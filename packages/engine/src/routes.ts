@@ -1,3 +1,5 @@
+import type { CanaryStep } from '@serinus/api'
+
 /** One side of a split. */
 export interface RouteTarget {
   /** Service name; empty for routers that work on subsets or hashes only. */
@@ -19,7 +21,24 @@ export interface DesiredRoutes {
   readonly additional: readonly (RouteTarget & { readonly weight: number })[]
   /** True while no update is running or it was aborted: header and mirror routes must not exist. */
   readonly removeManagedRoutes: boolean
+  /** Every header and mirror route that must exist, in order of precedence. */
+  readonly managedRoutes: readonly ManagedRoute[]
 }
+
+/** A route beside the weights that leads, or copies, the requests that match to the canary (traffic-routing 3.8). */
+export type ManagedRoute =
+  | {
+      readonly kind: 'header'
+      readonly name: string
+      readonly match: NonNullable<NonNullable<CanaryStep['setHeaderRoute']>['match']>
+    }
+  | {
+      readonly kind: 'mirror'
+      readonly name: string
+      readonly match: NonNullable<NonNullable<CanaryStep['setMirrorRoute']>['match']>
+      /** Of the matching requests, 0 to 100. */
+      readonly percentage: number
+    }
 
 /** What one router was seen to do, taken from its objects in the API by the router's own pure code. */
 export interface ObservedRouter {

@@ -70,12 +70,26 @@ export interface IngressBackend {
 export interface EngineOptions {
   /** What `pause: {duration: 0}` means (api.md 15.2 B6). */
   readonly zeroPause: 'gate' | 'advance'
+  /** How long the share of a router that cannot confirm it is given to take effect before pods are taken away. */
+  readonly routerSettleMs: number
 }
 
 /** A subscription that tells nobody, and why (spec notifications 11.3). */
 export interface NotificationProblem {
   readonly code: string
   readonly message: string
+}
+
+/** Whose pods get the requests of a Service at present, taken from its EndpointSlices. */
+export interface ServiceEndpoints {
+  readonly service: string
+  /** Names of the ReplicaSets that own the ready pods. */
+  readonly replicaSets: readonly string[]
+}
+
+/** The workload that \`spec.workloadRef\` names, as it is now. */
+export interface ReferencedWorkload {
+  readonly generation: string
 }
 
 /** Everything that one pass over a Rollout may look at. Lists hold objects of its namespace only. */
@@ -93,6 +107,14 @@ export interface RolloutSnapshot {
   readonly clusterAnalysisTemplates: readonly ClusterAnalysisTemplate[]
   /** One entry per configured router, empty without traffic routing. */
   readonly routers: readonly ObservedRouter[]
+  /** Epoch milliseconds since when this process has seen the routers ask for their present shares; null: it has not yet. */
+  readonly routesSince: number | null
+  /** One entry per Service that the Rollout names; null where EndpointSlices may not be read. */
+  readonly endpoints: readonly ServiceEndpoints[] | null
+  /** What \`spec.workloadRef\` leads to; null without one. */
+  readonly workload: ReferencedWorkload | null
+  /** Epoch milliseconds since when this process acts on the Rollout; null: from the beginning. */
+  readonly activeSince: number | null
   /** Why a configured router cannot be served at all; empty where all can. */
   readonly uncarriedRouters: readonly string[]
   /** What is wrong with the subscriptions of this Rollout; null while nobody has looked. */

@@ -20,6 +20,14 @@ export type Wait =
   | { readonly kind: 'analysis'; readonly run: string; readonly step: number | null }
   | { readonly kind: 'inconclusive'; readonly run: string; readonly since: number }
   | { readonly kind: 'scale-down-delay'; readonly replicaSet: string; readonly until: number }
+  /** Pods are kept although fewer are wanted, since requests may still reach them \`by\` that way. */
+  | {
+      readonly kind: 'traffic'
+      readonly replicaSet: string
+      readonly kept: number
+      readonly wanted: number
+      readonly by: string
+    }
   | { readonly kind: 'aborted'; readonly reason: string }
   /** A step of a kind that this version does not have; promoting passes it. */
   | { readonly kind: 'not-carried'; readonly step: number; readonly what: string }
@@ -46,6 +54,7 @@ export function whoCanAct(wait: Wait): 'user' | 'clock' | 'cluster' | 'provider'
       return 'clock'
     case 'pods':
     case 'routes':
+    case 'traffic':
     case 'effect':
       return 'cluster'
     case 'analysis':

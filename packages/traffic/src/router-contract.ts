@@ -126,6 +126,7 @@ export function routesOf({ weight, max }: Share): DesiredRoutes {
     canary: { service: 'app-canary', hash: 'c1' },
     additional: [],
     removeManagedRoutes: false,
+    managedRoutes: [],
   }
 }
 

@@ -166,6 +166,10 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
       ingresses: withOwn,
       analysisTemplates: caches.analysisTemplates.list(namespace),
       clusterAnalysisTemplates: caches.clusterAnalysisTemplates.list(),
+      routesSince: null,
+      endpoints: null,
+      workload: null,
+      activeSince: null,
       routers: observeRouters(rollout, { ingresses: withOwn }),
       notificationProblems: options.notificationProblems?.(key) ?? null,
       uncarriedRouters: unsupportedRouters(rollout).flatMap((part) =>

@@ -1,28 +1,11 @@
-import {
-  finalPhases,
-  type PauseCondition,
-  parsePauseDuration,
-  rolloutEvents,
-  stepLabel,
-} from '@serinus/api'
-import { checkAt, type Draft, type LooseStatus } from '../draft.ts'
-import { formatInstant, parseInstant } from '../instant.ts'
-import { atDesired, type CanaryFacts, carriesTraffic, type Position } from './facts.ts'
-import { runNamed } from './runs.ts'
-
-export const pauseReasons = {
-  step: 'CanaryPauseStep',
-  inconclusiveRun: 'InconclusiveAnalysisRun',
-} as const
-
-export function positionOf(facts: CanaryFacts, status: LooseStatus): Position {
-  return {
-    index: facts.steps.length === 0 ? 0 : (status.currentStepIndex ?? 0),
-    promoted: (status.stableRS ?? '') === (status.currentPodHash ?? ''),
-    aborted: status.abort === true,
-    promoteFull: status.promoteFull === true,
-  }
-}
+import { finalPhases, parsePauseDuration, rolloutEvents, stepLabel } from '@serinus/api'
+import { parseInstant } from '../instant.ts'
+import { checkAt, type Draft } from '../rollout/draft.ts'
+import { type Position, positionOf } from '../rollout/facts.ts'
+import { addPause, hasPause, pauseOf, pauseReasons, removePause } from '../rollout/pauses.ts'
+import { recordedRun, recordRun, runNamed } from '../rollout/runs.ts'
+import { atDesired } from './counts.ts'
+import { type CanaryFacts, carriesTraffic } from './facts.ts'
 
 /** Completes as many steps as what was observed allows, so that no pass is spent on saying so (spec rollout-controller 4.2, 8). */
 export function advance(facts: CanaryFacts, draft: Draft): void {
@@ -40,8 +23,7 @@ export function advance(facts: CanaryFacts, draft: Draft): void {
     if (!step.pause && isUnwatched(facts, draft)) return
     draft.status.currentStepIndex = index + 1
     removePause(draft, pauseReasons.step)
-    const { currentStepAnalysisRunStatus: _, ...canary } = draft.status.canary ?? {}
-    draft.status.canary = canary
+    if (recordedRun(draft.status, 'Step')) recordRun(draft, 'Step', undefined)
     draft.transitions.push({
       ...rolloutEvents.rolloutStepCompleted({ index, steps: steps.length, label: stepLabel(step) }),
       after: 'status',
@@ -51,7 +33,7 @@ export function advance(facts: CanaryFacts, draft: Draft): void {
 
 /** Whether a background analysis was asked for whose run is not there: nobody would see the new version fail. */
 export function isUnwatched(facts: CanaryFacts, draft: Draft): boolean {
-  const recorded = draft.status.canary?.currentBackgroundAnalysisRunStatus
+  const recorded = recordedRun(draft.status, 'Background')
   if (!recorded || finalPhases.has(recorded.status)) return false
   return runNamed(facts, recorded.name) === undefined
 }
@@ -61,9 +43,9 @@ function stepIsComplete(facts: CanaryFacts, draft: Draft, position: Position): b
   const step = facts.steps[position.index]
   if (!step) return false
   if (step.pause) return pauseIsOver(facts, draft, position.index)
-  if (step.setCanaryScale) return atDesired(facts, position) || wait(facts, draft, position)
+  if (step.setCanaryScale) return atDesired(facts, position) || waitForCanary(facts, draft)
   if (step.setWeight !== undefined) {
-    if (!atDesired(facts, position)) return wait(facts, draft, position)
+    if (!atDesired(facts, position)) return waitForCanary(facts, draft)
     if (!carriesTraffic(facts)) return true
     const routersAgree = facts.snapshot.routers.every((router) => router.verified !== false)
     if (facts.effectiveWeight === step.setWeight && routersAgree) return true
@@ -71,13 +53,9 @@ function stepIsComplete(facts: CanaryFacts, draft: Draft, position: Position): b
     return false
   }
   if (step.analysis) {
-    const run = runNamed(facts, draft.status.canary?.currentStepAnalysisRunStatus?.name)
-    if (run?.status?.phase === 'Successful') return true
-    draft.waits.push({
-      kind: 'analysis',
-      run: draft.status.canary?.currentStepAnalysisRunStatus?.name ?? '',
-      step: position.index,
-    })
+    const name = recordedRun(draft.status, 'Step')?.name
+    if (runNamed(facts, name)?.status?.phase === 'Successful') return true
+    draft.waits.push({ kind: 'analysis', run: name ?? '', step: position.index })
     return false
   }
   if (step.experiment || step.plugin) {
@@ -89,7 +67,7 @@ function stepIsComplete(facts: CanaryFacts, draft: Draft, position: Position): b
   return step.setHeaderRoute !== undefined || step.setMirrorRoute !== undefined
 }
 
-function wait(facts: CanaryFacts, draft: Draft, _position: Position): false {
+function waitForCanary(facts: CanaryFacts, draft: Draft): false {
   draft.waits.push({
     kind: 'pods',
     replicaSet: facts.newSet.name,
@@ -104,7 +82,7 @@ function pauseIsOver(facts: CanaryFacts, draft: Draft, index: number): boolean {
   const parsed = parsePauseDuration(facts.steps[index]?.pause?.duration)
   const zero = parsed.kind === 'seconds' && parsed.seconds === 0
   if (zero && facts.snapshot.options.zeroPause === 'advance') return true
-  const condition = draft.status.pauseConditions?.find((c) => c.reason === pauseReasons.step)
+  const condition = pauseOf(draft.status, pauseReasons.step)
   if (!condition) {
     if (draft.status.controllerPause) return true
     addPause(draft, pauseReasons.step, facts.now)
@@ -120,28 +98,4 @@ function pauseIsOver(facts: CanaryFacts, draft: Draft, index: number): boolean {
   checkAt(draft, until + 1)
   draft.waits.push({ kind: 'timer', step: index, since, until })
   return false
-}
-
-export function hasPause(draft: Draft, reason: string): boolean {
-  return draft.status.pauseConditions?.some((c) => c.reason === reason) ?? false
-}
-
-export function addPause(draft: Draft, reason: PauseCondition['reason'], now: number): void {
-  if (hasPause(draft, reason)) return
-  draft.status.pauseConditions = [
-    ...(draft.status.pauseConditions ?? []),
-    { reason, startTime: formatInstant(now) },
-  ]
-  draft.status.controllerPause = true
-}
-
-function removePause(draft: Draft, reason: string): void {
-  const left = draft.status.pauseConditions?.filter((c) => c.reason !== reason) ?? []
-  draft.status.pauseConditions = left.length > 0 ? left : undefined
-  if (left.length === 0) draft.status.controllerPause = undefined
-}
-
-export function clearPauses(draft: Draft): void {
-  draft.status.pauseConditions = undefined
-  draft.status.controllerPause = undefined
 }

@@ -241,7 +241,7 @@ test('a pause of 0 ends by itself where the process was told so [rollout-control
   const world = healthyWorld({
     steps: [{ setWeight: 20 }, { pause: { duration: 0 } }, { setWeight: 60 }],
   })
-  world.options = { zeroPause: 'advance' }
+  world.options = { ...world.options, zeroPause: 'advance' }
   world.setImage('h2')
   world.pass(5_000)
   expect(world.status.currentStepIndex).toBe(2)

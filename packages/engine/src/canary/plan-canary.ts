@@ -1,17 +1,30 @@
-import { annotationKeys, type Finding, kinds, rolloutEvents, stepsHash } from '@serinus/api'
-import { resources } from '@serinus/kube'
-import { type Draft, startDraft } from '../draft.ts'
-import { formatInstant, parseInstant } from '../instant.ts'
+import { type Finding, rolloutEvents } from '@serinus/api'
 import type { Plan } from '../plan.ts'
+import { markAborted } from '../rollout/aborted-mark.ts'
+import { checkAt, type Draft, startDraft } from '../rollout/draft.ts'
+import { isPromoted, positionOf } from '../rollout/facts.ts'
+import { cleanHistory } from '../rollout/history.ts'
+import { hasPause, pauseReasons } from '../rollout/pauses.ts'
+import { hasTimedOut, timedOutMessage } from '../rollout/progress.ts'
+import { releaseServices, servicesInUse } from '../rollout/release-services.ts'
+import { syncRevision } from '../rollout/revision.ts'
+import { judgeRuns } from '../rollout/runs.ts'
+import { conclude, countPods } from '../rollout/status.ts'
+import {
+  abort,
+  isWithinRollbackWindow,
+  judge,
+  promote,
+  restartOnChange,
+} from '../rollout/verdict.ts'
+import { planOf, sayWhatStops } from '../rollout/waiting.ts'
 import type { RolloutSnapshot } from '../snapshot.ts'
-import { advance, clearPauses, hasPause, isUnwatched, pauseReasons, positionOf } from './advance.ts'
-import { conclude, countPods, hasTimedOut, revisionOf, timedOutMessage } from './conclude.ts'
-import { atDesired, type CanaryFacts, canaryFacts, canaryReached, carriesTraffic } from './facts.ts'
-import { cleanHistory } from './history.ts'
-import { releaseServices } from './release-services.ts'
+import { advance, isUnwatched } from './advance.ts'
+import { arrangeCanaryRuns } from './analysis.ts'
+import { atDesired, canaryReached } from './counts.ts'
+import { type CanaryFacts, canaryFacts, carriesTraffic } from './facts.ts'
 import { desiredRoutes, recordWeights } from './routing.ts'
-import { arrangeRuns, judgeRuns } from './runs.ts'
-import { keyOfSet, scale } from './scale.ts'
+import { scale } from './scale.ts'
 import { switchServices } from './services.ts'
 
 /**
@@ -26,162 +39,74 @@ export function planCanary(
   const facts = canaryFacts(snapshot, now)
   const draft = startDraft(snapshot.rollout)
   countPods(facts, draft)
-  restartOnChange(facts, draft)
-  judge(facts, draft)
+  draft.status.blueGreen = undefined
+  if (restartOnChange(facts, draft)) skipSteps(facts, draft)
+  judge(facts, draft, () => judgeRuns(facts, draft))
   // Effects follow what every later pass would judge again. A step or a promotion is acted on once it is stored:
   // a process that died between the act and the record would take the act back, and do it again.
   const position = positionOf(facts, draft.status)
   // Weights first: a step may be complete by a weight that only now is seen to be in effect.
-  recordWeights(facts, draft, desiredRoutes(facts, position))
+  const routes = desiredRoutes(facts, position)
+  recordWeights(facts, draft, routes)
   advance(facts, draft)
-  promote(facts, draft)
-  const timedOut = hasTimedOut(facts, draft, positionOf(facts, draft.status))
-  if (timedOut && snapshot.rollout.spec.progressDeadlineAbort && !isPromoted(draft)) {
+  const why = promotionReason(facts, draft)
+  if (why !== null) promoteCanary(facts, draft, why)
+  const isHealthy = isCanaryHealthy(facts, draft)
+  const isTimedOut = hasTimedOut(facts, draft, {
+    position: positionOf(facts, draft.status),
+    isHealthy,
+    isExempt: hasOwnDeadline(facts, draft),
+  })
+  if (isTimedOut && snapshot.rollout.spec.progressDeadlineAbort && !isPromoted(draft.status)) {
     abort(facts, draft, timedOutMessage(facts))
   }
 
-  const routes = desiredRoutes(facts, position)
   syncRevision(facts, draft)
+  markAborted(facts, draft)
   switchServices(facts, draft, position)
-  const { stableService, canaryService } = facts.canary
-  const used = new Set([stableService, canaryService])
-  draft.writes.push(...releaseServices(snapshot.rollout, snapshot.services, used))
-  scale(facts, draft, position)
-  arrangeRuns(facts, draft, position)
-  cleanHistory(facts, draft)
-  conclude(facts, draft, timedOut)
-  tellFailures(facts, draft)
-  tellInconclusive(draft)
-  sayWhatIsMissing(facts, draft, routes)
-  if (snapshot.rollout.spec.paused) draft.waits.unshift({ kind: 'user-pause' })
-  if (draft.status.abort) draft.waits.unshift({ kind: 'aborted', reason: draft.abortCause ?? '' })
-  return {
-    writes: draft.writes,
-    routes,
-    transitions: draft.transitions,
-    waits: draft.waits,
-    checkAt: draft.checkAt,
-    statusDeferred: draft.statusDeferred,
-    warnings,
-  }
-}
-
-function isPromoted(draft: Draft): boolean {
-  return draft.status.stableRS === draft.status.currentPodHash
-}
-
-/** A new template or other steps start the update again (spec rollout-controller 4.3). */
-function restartOnChange(facts: CanaryFacts, draft: Draft): void {
-  const { rollout } = facts.snapshot
-  const { status } = draft
-  const stepHash = stepsHash(rollout.spec.strategy ?? {})
-  const sameSteps = status.currentStepHash === stepHash
-  const samePods = !status.currentPodHash || status.currentPodHash === facts.newSet.hash
-  status.currentPodHash = facts.newSet.hash
-  status.currentStepHash = stepHash
-  if (sameSteps && samePods) return
-  draft.wasReset = true
-  clearPauses(draft)
-  status.abort = undefined
-  status.abortedAt = undefined
-  status.promoteFull = undefined
-  const {
-    currentBackgroundAnalysisRunStatus: _b,
-    currentStepAnalysisRunStatus: _s,
-    ...canary
-  } = status.canary ?? {}
-  status.canary = canary
-  if (facts.steps.length === 0) {
-    status.currentStepIndex = undefined
-    return
-  }
-  status.currentStepIndex = 0
-  const skip = (why: 'stable' | 'rollback-window') => {
-    status.currentStepIndex = facts.steps.length
-    draft.transitions.push({ ...rolloutEvents.skipSteps(why), after: 'status' })
-  }
-  if (status.stableRS && facts.newSet.hash === status.stableRS) skip('stable')
-  else if (isWithinRollbackWindow(facts)) {
-    skip('rollback-window')
-  }
-}
-
-/** Fewer than `rollbackWindow.revisions` revisions lie between the wanted and the stable ReplicaSet (4.6). */
-function isWithinRollbackWindow(facts: CanaryFacts): boolean {
-  const revisions = facts.snapshot.rollout.spec.rollbackWindow?.revisions ?? 0
-  const { newSet, stable } = facts
-  if (revisions <= 0 || !stable || facts.missing || newSet.createdAt >= stable.createdAt)
-    return false
-  const between = facts.all.filter(
-    (set) => set.createdAt > newSet.createdAt && set.createdAt < stable.createdAt,
+  draft.writes.push(
+    ...releaseServices(snapshot.rollout, snapshot.services, servicesInUse(snapshot.rollout)),
   )
-  return between.length < revisions
+  scale(facts, draft, position)
+  arrangeCanaryRuns(facts, draft, position)
+  lookWhenSettled(facts, draft)
+  cleanHistory(facts, draft)
+  conclude(facts, draft, { isHealthy, isAvailable: isAvailable(facts, draft), isTimedOut })
+  sayWhatStops(facts, draft, routes && { wanted: routes.weight, effective: facts.effectiveWeight })
+  return planOf(draft, { routes, warnings })
 }
 
-/** What users and finished analyses decided. A user's abort wins over everything (falls short 7). */
-function judge(facts: CanaryFacts, draft: Draft): void {
+/** Pods that a share may still lead to are looked at again once it has settled. */
+function lookWhenSettled({ settledAt, now, all, newSet, stable }: CanaryFacts, draft: Draft): void {
+  if (settledAt === null || settledAt <= now) return
+  const isRunning = all.some((set) => set.spec > 0 && set !== stable)
+  if (isRunning || newSet !== stable) checkAt(draft, settledAt)
+}
+
+/** A way back needs no steps (spec rollout-controller 4.3, 4.6). */
+function skipSteps(facts: CanaryFacts, draft: Draft): void {
   const { status } = draft
-  const before = facts.snapshot.rollout.status ?? {}
-  if (isPromoted(draft)) {
-    status.abort = undefined
-    status.abortedAt = undefined
-    return
-  }
-  if (before.abort && !draft.wasReset) {
-    status.promoteFull = undefined
-    if (!before.abortedAt) abort(facts, draft, null)
-    else settleAborted(facts, draft)
-    return
-  }
-  const cause = judgeRuns(facts, draft)
-  if (cause !== null && !status.promoteFull) {
-    abort(facts, draft, cause)
-    return
-  }
-  // The first pass after a retry still knows of the abort, so that runs are asked anew; then it is forgotten.
-  status.abortedAt = undefined
-  if (status.promoteFull) {
-    clearPauses(draft)
-    if (facts.steps.length > 0) status.currentStepIndex = facts.steps.length
-  }
+  if (facts.steps.length === 0) return
+  const isStable = Boolean(status.stableRS) && facts.newSet.hash === status.stableRS
+  if (!isStable && !isWithinRollbackWindow(facts)) return
+  status.currentStepIndex = facts.steps.length
+  const event = rolloutEvents.skipSteps(isStable ? 'stable' : 'rollback-window')
+  draft.transitions.push({ ...event, after: 'status' })
 }
 
-function abort(facts: CanaryFacts, draft: Draft, cause: string | null): void {
-  draft.abortCause = cause
-  draft.status.abort = true
-  draft.status.abortedAt ??= formatInstant(facts.now)
-  settleAborted(facts, draft)
-}
-
-function settleAborted(facts: CanaryFacts, draft: Draft): void {
-  clearPauses(draft)
-  if (facts.steps.length > 0) draft.status.currentStepIndex = 0
-}
-
-/** Makes the new ReplicaSet the stable one when everything asked for has happened (4.5). */
-function promote(facts: CanaryFacts, draft: Draft): void {
-  const why = promotionReason(facts, draft)
-  if (why === null) return
-  const { status } = draft
-  clearPauses(draft)
-  status.abort = undefined
-  status.abortedAt = undefined
-  status.promoteFull = undefined
-  if (facts.steps.length > 0) status.currentStepIndex = facts.steps.length
-  if (status.stableRS === facts.newSet.hash) return
-  status.stableRS = facts.newSet.hash
-  const { revision, hash } = facts.newSet
-  draft.transitions.push({
-    ...rolloutEvents.rolloutCompleted({ revision, hash, why }),
-    after: 'status',
-  })
+function promoteCanary(facts: CanaryFacts, draft: Draft, why: string): void {
+  const isNew = draft.status.stableRS !== facts.newSet.hash
+  promote(facts, draft, why)
+  if (!isNew || !facts.canary.pingPong) return
+  const stablePingPong = draft.status.canary?.stablePingPong === 'ping' ? 'pong' : 'ping'
+  draft.status.canary = { ...draft.status.canary, stablePingPong }
 }
 
 function promotionReason(facts: CanaryFacts, draft: Draft): string | null {
   const { status } = draft
   if (!status.stableRS) return 'Initial deploy'
   if (status.abort) return null
-  if (isPromoted(draft)) return 'Fast rollback'
+  if (isPromoted(status)) return 'Fast rollback'
   if (hasPause(draft, pauseReasons.inconclusiveRun)) return null
   if (facts.missing) return null
   const reached = facts.canary.replicaProgressThreshold
@@ -194,111 +119,34 @@ function promotionReason(facts: CanaryFacts, draft: Draft): string | null {
   const count = facts.steps.length
   if (count > 0 && (status.currentStepIndex ?? 0) < count) return null
   if (carriesTraffic(facts) && count > 0) {
-    const position = positionOf(facts, status)
     const confirmed = facts.snapshot.routers.every((router) => router.verified !== false)
-    if (!atDesired(facts, position) || facts.effectiveWeight !== facts.max || !confirmed)
-      return null
+    if (!atDesired(facts, positionOf(facts, status))) return null
+    if (facts.effectiveWeight !== facts.max || !confirmed) return null
   }
   return `Completed all ${count} canary steps`
 }
 
-/** Revision numbers on the ReplicaSet and the Rollout (spec rollout-controller 2.4). */
-function syncRevision(facts: CanaryFacts, draft: Draft): void {
-  const { rollout } = facts.snapshot
-  const { newSet } = facts
-  const highest = Math.max(
-    0,
-    ...facts.all.filter((set) => set !== newSet).map((set) => set.revision),
+function isCanaryHealthy(facts: CanaryFacts, { status }: Draft): boolean {
+  const { replicas, steps } = facts
+  return (
+    (status.updatedReplicas ?? 0) === replicas &&
+    (status.availableReplicas ?? 0) === replicas &&
+    (status.replicas ?? 0) === replicas &&
+    (steps.length === 0 || status.currentStepIndex === steps.length) &&
+    isPromoted(status)
   )
-  let revision = newSet.revision
-  if (!facts.missing && revision <= highest) {
-    revision = highest + 1
-    const history = newSet.object?.metadata.annotations?.[annotationKeys.revisionHistory]
-    draft.writes.push({
-      kind: 'patch',
-      id: `revision/${newSet.name}`,
-      resource: resources.replicaSets,
-      key: keyOfSet(facts, newSet),
-      patch: {
-        kind: 'merge',
-        body: {
-          metadata: {
-            annotations: {
-              [annotationKeys.revision]: String(revision),
-              ...(newSet.revision > 0
-                ? {
-                    [annotationKeys.revisionHistory]: history
-                      ? `${history},${newSet.revision}`
-                      : String(newSet.revision),
-                  }
-                : {}),
-            },
-          },
-        },
-      },
-    })
-  }
-  const annotate = revisionOf(rollout) !== String(revision)
-  const sized = rollout.spec.replicas === undefined
-  if (!annotate && !sized) return
-  draft.writes.push({
-    kind: 'patch',
-    id: 'revision',
-    resource: kinds.rollouts,
-    key: { namespace: rollout.metadata.namespace ?? 'default', name: rollout.metadata.name },
-    patch: {
-      kind: 'merge',
-      body: {
-        ...(annotate
-          ? { metadata: { annotations: { [annotationKeys.revision]: String(revision) } } }
-          : {}),
-        // Autoscalers read the scale subresource, which an absent number breaks (7.5).
-        ...(sized ? { spec: { replicas: facts.replicas } } : {}),
-      },
-    },
-  })
-  if (!annotate) return
-  draft.transitions.push({ ...rolloutEvents.rolloutUpdated(revision), after: 'revision' })
 }
 
-/** A failed effect is told and waited for; it never ends a pass. */
-function tellFailures(facts: CanaryFacts, draft: Draft): void {
-  for (const failure of facts.snapshot.failures) {
-    draft.waits.push({
-      kind: 'effect',
-      id: failure.id,
-      message: failure.message,
-      since: failure.since,
-    })
-  }
+/** While an update moves pods, availability is judged by what maxUnavailable allows (falls short 18). */
+function isAvailable(facts: CanaryFacts, { status }: Draft): boolean {
+  const needed = isPromoted(status) ? facts.replicas : facts.replicas - facts.unavailable
+  return (status.availableReplicas ?? 0) >= needed
 }
 
-/** Nobody but a user can say what an inconclusive run means. */
-function tellInconclusive(draft: Draft): void {
-  const { pauseConditions, canary } = draft.status
-  const pause = pauseConditions?.find(({ reason }) => reason === pauseReasons.inconclusiveRun)
-  if (!pause) return
-  const recorded = [
-    canary?.currentStepAnalysisRunStatus,
-    canary?.currentBackgroundAnalysisRunStatus,
-  ]
-  const run = recorded.find((one) => one?.status === 'Inconclusive')?.name ?? ''
-  draft.waits.unshift({ kind: 'inconclusive', run, since: parseInstant(pause.startTime) ?? 0 })
-}
-
-/** An update that no step holds up waits for sizes or for routers; nothing stands still without a reason. */
-function sayWhatIsMissing(facts: CanaryFacts, draft: Draft, routes: Plan['routes']): void {
-  if (draft.waits.length > 0 || draft.status.phase !== 'Progressing') return
-  const { newSet, replicas, effectiveWeight: effective } = facts
-  const leaving = facts.all.find((set) => set !== newSet && set.pods > 0)
-  if (newSet.available < replicas || newSet.pods !== replicas) {
-    draft.waits.push(waitForPods(newSet, replicas))
-  } else if (routes && routes.weight !== effective) {
-    draft.waits.push({ kind: 'routes', weight: routes.weight, effective })
-  } else if (leaving) draft.waits.push(waitForPods(leaving, 0))
-}
-
-function waitForPods(set: CanaryFacts['newSet'], wanted: number): Plan['waits'][number] {
-  const { name: replicaSet, available } = set
-  return { kind: 'pods', replicaSet, available, wanted, until: null }
+/** What a step waits for may take as long as it likes, or has a limit of its own (spec rollout-controller 6.4). */
+function hasOwnDeadline(facts: CanaryFacts, { status }: Draft): boolean {
+  const position = positionOf(facts, status)
+  const step = position.promoted ? undefined : facts.steps[position.index]
+  if (step && (step.pause || step.analysis || step.experiment || step.plugin)) return true
+  return facts.snapshot.rollout.status?.canary?.currentStepAnalysisRunStatus !== undefined
 }

@@ -1,8 +1,12 @@
-import { hashLabel, rolloutEvents } from '@serinus/api'
-import type { Draft } from '../draft.ts'
+import { rolloutEvents } from '@serinus/api'
+import type { Draft } from '../rollout/draft.ts'
+import type { Position } from '../rollout/facts.ts'
+import { leadsTo, serviceNamed } from '../rollout/services.ts'
 import type { DesiredRoutes } from '../routes.ts'
-import { atDesired, type CanaryFacts, type Position } from './facts.ts'
-import { serviceNamed } from './services.ts'
+import { canCarry } from './counts.ts'
+import { backToStable, stepDownWeight } from './dynamic-stable-scale.ts'
+import type { CanaryFacts } from './facts.ts'
+import { managedRoutesAt } from './managed-routes.ts'
 import { weightAt } from './weights.ts'
 
 /** What the routers must say now; null without routing (spec rollout-controller 3.7, traffic-routing 3.3). */
@@ -10,6 +14,8 @@ export function desiredRoutes(facts: CanaryFacts, position: Position): DesiredRo
   if (!facts.routed || facts.snapshot.routers.length === 0) return null
   const { rollout } = facts.snapshot
   const wanted = wantedWeight(facts, position)
+  const removeManagedRoutes =
+    position.promoted || position.aborted || position.promoteFull || facts.newSet.available === 0
   return {
     rollout: {
       namespace: rollout.metadata.namespace ?? 'default',
@@ -18,27 +24,47 @@ export function desiredRoutes(facts: CanaryFacts, position: Position): DesiredRo
     },
     weight: withinStableCapacity(facts, position, wanted),
     max: facts.max,
-    stable: { service: facts.canary.stableService ?? '', hash: facts.stable?.hash ?? '' },
-    canary: { service: facts.canary.canaryService ?? '', hash: facts.newSet.hash },
+    stable: { service: facts.services.stable ?? '', hash: facts.stable?.hash ?? '' },
+    canary: { service: facts.services.canary ?? '', hash: leftCanary(facts) ?? facts.newSet.hash },
     additional: [],
-    removeManagedRoutes: position.promoted || position.aborted || facts.newSet.available === 0,
+    removeManagedRoutes,
+    managedRoutes: removeManagedRoutes ? [] : managedRoutesAt(facts, position.index),
   }
+}
+
+/** The revision that a user left in the middle of its update, while traffic still goes to it. */
+export function leftCanary(facts: CanaryFacts): string | null {
+  if (facts.stable !== facts.newSet || !facts.canary.dynamicStableScale) return null
+  if ((facts.effectiveWeight ?? 0) === 0) return null
+  const left = facts.snapshot.rollout.status?.canary?.weights?.canary?.podTemplateHash
+  const isThere = facts.others.some((set) => set.hash === left)
+  return left && isThere && left !== facts.newSet.hash ? left : null
 }
 
 function wantedWeight(facts: CanaryFacts, position: Position): number {
   const { steps } = facts
   const effective = facts.effectiveWeight ?? 0
   if (position.promoted) {
+    if (leftCanary(facts))
+      return backToStable(facts, { target: 0, carrier: facts.newSet.available })
     // The stable Service must lead to the new pods before the weight that did so is taken away.
-    const service = serviceNamed(facts, facts.canary.stableService)
-    const follows = service?.spec?.selector?.[hashLabel] === facts.newSet.hash
+    const follows = leadsTo(facts, serviceNamed(facts, facts.services.stable), facts.newSet)
     return follows || facts.replicas === 0 ? 0 : effective
   }
-  if (position.aborted) return 0
+  if (position.aborted) {
+    if (!facts.canary.dynamicStableScale) return 0
+    const carrier = facts.stable?.available ?? 0
+    return backToStable(facts, { target: stepDownWeight(facts), carrier })
+  }
   if (facts.newSet.available === 0) return 0
-  if (position.promoteFull) return effective
+  if (position.promoteFull) {
+    if (!facts.canary.dynamicStableScale) return effective
+    return Math.floor(
+      (facts.max * Math.min(facts.newSet.available, facts.replicas)) / facts.replicas,
+    )
+  }
   if (steps.length === 0) return 0
-  if (!atDesired(facts, position)) {
+  if (!canCarry(facts, position)) {
     // Pods that are still to come carry nothing: until then the share may only stay or fall.
     const previous = weightAt(steps, position.index - 1)
     return Math.min(previous, facts.effectiveWeight ?? previous)
@@ -77,18 +103,19 @@ export function recordWeights(
   const effective = facts.effectiveWeight
   if (effective === null || effective !== routes.weight) return
   const before = draft.status.canary?.weights
-  const target = (weight: number, side: DesiredRoutes['stable']) => ({
+  const { canaryService = '', stableService = '' } = facts.canary
+  const target = (weight: number, serviceName: string, podTemplateHash: string) => ({
     weight,
-    serviceName: side.service,
-    podTemplateHash: side.hash,
+    serviceName,
+    podTemplateHash,
   })
   const verdicts = facts.snapshot.routers.map((router) => router.verified)
   const verified = verdicts.includes(false) ? false : verdicts.includes(true) ? true : undefined
   draft.status.canary = {
     ...draft.status.canary,
     weights: {
-      canary: target(effective, routes.canary),
-      stable: target(routes.max - effective, routes.stable),
+      canary: target(effective, canaryService, routes.canary.hash),
+      stable: target(routes.max - effective, stableService, routes.stable.hash),
       ...(verified === undefined ? {} : { verified }),
     },
   }

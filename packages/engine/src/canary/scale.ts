@@ -1,10 +1,12 @@
-import { annotationKeys, defaults, hashLabel, rolloutEvents } from '@serinus/api'
-import { resources } from '@serinus/kube'
-import { checkAt, type Draft } from '../draft.ts'
-import { formatInstant } from '../instant.ts'
-import { newReplicaSet, type Sized } from '../replica-sets.ts'
-import { hasPause, pauseReasons } from './advance.ts'
-import { type CanaryFacts, nextCounts, type Position } from './facts.ts'
+import { annotationKeys, defaults, hashLabel } from '@serinus/api'
+import type { Draft } from '../rollout/draft.ts'
+import type { Position } from '../rollout/facts.ts'
+import { hasPause, pauseReasons } from '../rollout/pauses.ts'
+import type { Sized } from '../rollout/replica-sets.ts'
+import { createSet, resize } from '../rollout/resize.ts'
+import { drainWithDelay, sizeAfterAbort } from '../rollout/scale-down-delay.ts'
+import { nextCounts } from './counts.ts'
+import { type CanaryFacts, isSettled } from './facts.ts'
 
 /** Sizes for this pass: stable first, then new, then the others (spec rollout-controller 3.5). */
 export function scale(facts: CanaryFacts, draft: Draft, position: Position): void {
@@ -20,7 +22,7 @@ export function scale(facts: CanaryFacts, draft: Draft, position: Position): voi
   const canaryTarget = held ?? next.canary
   if (canaryTarget !== newSet.spec) pending.set(newSet, canaryTarget)
   if (facts.missing) {
-    create(facts, draft, canaryTarget)
+    createSet(facts, draft, canaryTarget)
   } else {
     const keepDeadline = held !== null && canaryTarget > 0
     resize(facts, draft, newSet, {
@@ -45,115 +47,18 @@ function isHeld(facts: CanaryFacts, draft: Draft, position: Position): boolean {
   )
 }
 
-function create(facts: CanaryFacts, draft: Draft, replicas: number): void {
-  const { rollout } = facts.snapshot
-  const { newSet } = facts
-  draft.createdReplicaSet = true
-  draft.writes.unshift({
-    kind: 'create',
-    id: createId(newSet),
-    resource: resources.replicaSets,
-    object: newReplicaSet(rollout, newSet, replicas),
-  })
-  draft.transitions.push({
-    ...rolloutEvents.newReplicaSetCreated(newSet.name, newSet.revision),
-    after: createId(newSet),
-  })
-  if (replicas > 0)
-    draft.transitions.push(scaled(newSet, { from: 0, to: replicas, after: createId(newSet) }))
-}
-
-export function createId(set: Sized): string {
-  return `create/${set.name}`
-}
-
-interface Resize {
-  readonly to: number
-  readonly dropDeadline?: boolean
-  /** Epoch milliseconds of a deadline to set. */
-  readonly deadline?: number
-}
-
-function resize(facts: CanaryFacts, draft: Draft, set: Sized, change: Resize): void {
-  const annotations: Record<string, string | null> = {}
-  const desired = String(facts.replicas)
-  if (set.object?.metadata.annotations?.[annotationKeys.desiredReplicas] !== desired) {
-    annotations[annotationKeys.desiredReplicas] = desired
-  }
-  if (change.dropDeadline) annotations[annotationKeys.scaleDownDeadline] = null
-  if (change.deadline !== undefined) {
-    annotations[annotationKeys.scaleDownDeadline] = formatInstant(change.deadline)
-  }
-  const resized = change.to !== set.spec
-  const annotated = Object.keys(annotations).length > 0
-  if (!resized && !annotated) return
-  const id = `scale/${set.name}`
-  draft.writes.push({
-    kind: 'patch',
-    id,
-    resource: resources.replicaSets,
-    key: keyOfSet(facts, set),
-    patch: {
-      kind: 'merge',
-      body: {
-        ...(annotated ? { metadata: { annotations } } : {}),
-        ...(resized ? { spec: { replicas: change.to } } : {}),
-      },
-    },
-    // Capacity is given up only where the pods that replace it could be asked for.
-    ...(facts.missing && change.to < set.spec ? { requires: [createId(facts.newSet)] } : {}),
-  })
-  if (resized) draft.transitions.push(scaled(set, { from: set.spec, to: change.to, after: id }))
-}
-
-export function keyOfSet(facts: CanaryFacts, set: Sized): { namespace: string; name: string } {
-  return { namespace: facts.snapshot.rollout.metadata.namespace ?? 'default', name: set.name }
-}
-
-function scaled(set: Sized, change: { from: number; to: number; after: string }) {
-  const { from, to, after } = change
-  const { name, revision } = set
-  return { ...rolloutEvents.scalingReplicaSet({ replicaSet: name, revision, from, to }), after }
-}
-
-/**
- * The size that an aborted, traffic-routed canary keeps until its deadline; null where no delay applies (3.9).
- * An explicit delay of 0 keeps it up for good, as documented.
- */
+/** The size that an aborted, traffic-routed canary keeps until its deadline; null where no delay applies (3.9). */
 function holdAfterAbort(facts: CanaryFacts, draft: Draft, position: Position): number | null {
   const { newSet, stable } = facts
   if (!position.aborted || !facts.routed || !stable || stable === newSet || facts.missing)
     return null
-  const delaySeconds = defaults.abortScaleDownDelaySeconds(facts.snapshot.rollout)
-  if (delaySeconds === 0) return newSet.spec
-  if (newSet.spec === 0) return 0
-  if (newSet.deadline !== null) {
-    if (newSet.deadline <= facts.now) return 0
-    checkAt(draft, newSet.deadline)
-    draft.waits.push({ kind: 'scale-down-delay', replicaSet: newSet.name, until: newSet.deadline })
-    return newSet.spec
-  }
-  if (stable.available >= facts.replicas && facts.effectiveWeight === 0) {
-    setDeadline(facts, draft, newSet, delaySeconds)
-  }
-  return newSet.spec
-}
-
-function setDeadline(facts: CanaryFacts, draft: Draft, set: Sized, delaySeconds: number): void {
-  const until = Math.ceil(facts.now / 1000 + delaySeconds) * 1000
-  checkAt(draft, until)
-  draft.waits.push({ kind: 'scale-down-delay', replicaSet: set.name, until })
-  draft.writes.push({
-    kind: 'patch',
-    id: `deadline/${set.name}`,
-    resource: resources.replicaSets,
-    key: keyOfSet(facts, set),
-    patch: {
-      kind: 'merge',
-      body: {
-        metadata: { annotations: { [annotationKeys.scaleDownDeadline]: formatInstant(until) } },
-      },
-    },
+  const { rollout } = facts.snapshot
+  const isExplicit = facts.canary.abortScaleDownDelaySeconds !== undefined
+  // Unless a delay is asked for, a canary whose stable side was scaled down shrinks as its weight does (3.8).
+  if (facts.canary.dynamicStableScale && !isExplicit) return null
+  return sizeAfterAbort(facts, draft, {
+    delaySeconds: defaults.abortScaleDownDelaySeconds(rollout),
+    isTakenOver: facts.effectiveWeight === 0,
   })
 }
 
@@ -192,40 +97,32 @@ function drainOthers(facts: CanaryFacts, draft: Draft, pass: Pass): void {
 function drainRouted(
   facts: CanaryFacts,
   draft: Draft,
-  pass: Pass,
+  { position }: Pass,
   running: readonly Sized[],
 ): void {
-  const delaySeconds = defaults.scaleDownDelaySeconds(facts.snapshot.rollout)
-  const limit = facts.canary.scaleDownDelayRevisionLimit ?? Number.POSITIVE_INFINITY
-  let kept = 0
-  for (const set of [...running].sort((a, b) => b.revision - a.revision)) {
-    if (isReferenced(facts, set)) continue
-    // An intermediate version is kept until the new one runs; after an abort nothing is expected of it any more.
-    const isAwaited = !pass.position.promoted && !pass.position.aborted
-    if (isAwaited && facts.newSet.available === 0) continue
-    if (set.deadline !== null) {
-      kept++
-      if (kept <= limit && set.deadline > facts.now) {
-        checkAt(draft, set.deadline)
-        draft.waits.push({ kind: 'scale-down-delay', replicaSet: set.name, until: set.deadline })
-        continue
-      }
-      resize(facts, draft, set, { to: 0, dropDeadline: true })
-    } else if (delaySeconds > 0 && kept < limit) {
-      kept++
-      setDeadline(facts, draft, set, delaySeconds)
-    } else {
-      resize(facts, draft, set, { to: 0 })
-    }
-  }
+  const { rollout } = facts.snapshot
+  // An intermediate version is kept until the new one runs; after an abort nothing is expected of it any more.
+  const isAwaited = !position.promoted && !position.aborted && facts.newSet.available === 0
+  if (isAwaited) return
+  drainWithDelay(facts, draft, {
+    sets: running.filter((set) => !isReferenced(facts, set)),
+    delaySeconds: facts.canary.dynamicStableScale ? 0 : defaults.scaleDownDelaySeconds(rollout),
+  })
 }
 
 function isReferenced(facts: CanaryFacts, set: Sized): boolean {
-  const { status } = facts.snapshot.rollout
+  const { rollout, services } = facts.snapshot
+  const { status } = rollout
   if (set.hash === status?.stableRS || set.hash === status?.currentPodHash) return true
   const weights = status?.canary?.weights
-  if ((weights?.canary?.weight ?? 0) > 0 && set.hash === weights?.canary?.podTemplateHash)
-    return true
   if (set.hash === weights?.stable?.podTemplateHash) return true
-  return facts.snapshot.services.some((service) => service.spec?.selector?.[hashLabel] === set.hash)
+  if (set.hash === weights?.canary?.podTemplateHash && (weights.canary.weight ?? 0) > 0) return true
+  if (facts.demandOn(set).length > 0) return true
+  // Of two Services that swap roles, the one without a weight leads nobody anywhere (falls short 42).
+  const isIdle = facts.canary.pingPong && facts.effectiveWeight === 0 && isSettled(facts)
+  return services.some(
+    (service) =>
+      service.spec?.selector?.[hashLabel] === set.hash &&
+      !(isIdle && service.metadata.name === facts.services.canary),
+  )
 }

@@ -1,69 +1,68 @@
-import { annotationKeys, hashLabel, rolloutEvents } from '@serinus/api'
-import { resources } from '@serinus/kube'
-import type { Draft } from '../draft.ts'
-import type { Sized } from '../replica-sets.ts'
+import { annotationKeys } from '@serinus/api'
+import type { Draft } from '../rollout/draft.ts'
+import type { Position } from '../rollout/facts.ts'
+import type { Sized } from '../rollout/replica-sets.ts'
+import { pointService, selectedHash, serviceNamed } from '../rollout/services.ts'
 import type { Service } from '../snapshot.ts'
-import type { CanaryFacts, Position } from './facts.ts'
+import { type CanaryFacts, isSettled } from './facts.ts'
+import { leftCanary } from './routing.ts'
 
 /** Decides each Service's target once per pass, so that no two rules can disagree (spec rollout-controller 6.1). */
 export function switchServices(facts: CanaryFacts, draft: Draft, position: Position): void {
-  const { canary, newSet, stable } = facts
-  const stableSet = position.promoted ? newSet : stable
-  if (stableSet) point(facts, draft, { service: canary.stableService, to: stableSet })
-  const canarySet = position.aborted ? stableAfterAbort(facts, stableSet) : newSet
-  if (canarySet) point(facts, draft, { service: canary.canaryService, to: canarySet })
+  const { newSet, services } = facts
+  const stable = position.promoted || isTakingOver(facts, position) ? newSet : facts.stable
+  const stableService = serviceNamed(facts, services.stable)
+  if (stable && stableService && isReady(facts, stableService, stable)) {
+    pointService(facts, draft, { service: stableService, to: stable })
+  }
+  const canaryService = serviceNamed(facts, services.canary)
+  if (!canaryService) return
+  if (facts.canary.pingPong) {
+    // While promoted the playing canary leads nowhere; its weight is 0 then (spec traffic-routing 2).
+    const isFree = (facts.effectiveWeight ?? 0) === 0 || selectedHash(canaryService) === newSet.hash
+    if (!position.promoted && isFree) {
+      pointService(facts, draft, { service: canaryService, to: newSet })
+    }
+    return
+  }
+  const canary = canaryTarget(facts, position, stable)
+  if (canary && isReady(facts, canaryService, canary)) {
+    pointService(facts, draft, { service: canaryService, to: canary })
+  }
 }
 
-/** With routing the canary Service keeps its pods until no weight leads to them any more. */
-function stableAfterAbort(facts: CanaryFacts, stable: Sized | null): Sized | null {
-  return facts.routed && facts.effectiveWeight !== 0 ? null : stable
+/**
+ * A basic canary gives up its last stable pods when all steps are done; a Service of their own then leads to the new
+ * ones before they go.
+ */
+function isTakingOver(facts: CanaryFacts, position: Position): boolean {
+  const { newSet, replicas, unavailable } = facts
+  if (facts.routed || position.aborted) return false
+  const isLast = position.promoteFull || position.index >= facts.steps.length
+  return isLast && newSet.available > 0 && newSet.available >= replicas - unavailable
 }
 
-function point(
-  facts: CanaryFacts,
-  draft: Draft,
-  change: { readonly service: string | undefined; readonly to: Sized },
-): void {
-  const service = serviceNamed(facts, change.service)
-  if (!service || change.to.object === null) return
-  const from = service.spec?.selector?.[hashLabel]
-  if (from === change.to.hash) return
-  const managed = service.metadata.annotations?.[annotationKeys.managedBy] !== undefined
+function canaryTarget(facts: CanaryFacts, position: Position, stable: Sized | null): Sized | null {
+  if (leftCanary(facts)) return null
+  if (!position.aborted) {
+    // Pods that nobody wants any more are not kept for the sake of a canary that has none yet.
+    const isLost = !facts.routed && facts.newSet.available === 0
+    return isLost ? leftBehind(facts, stable) : facts.newSet
+  }
+  // With routing the canary Service keeps its pods until no weight leads to them any more.
+  return !facts.routed || (facts.effectiveWeight === 0 && isSettled(facts)) ? stable : null
+}
+
+function leftBehind(facts: CanaryFacts, stable: Sized | null): Sized | null {
+  const hash = selectedHash(serviceNamed(facts, facts.services.canary))
+  return facts.others.some((set) => set.hash === hash) ? stable : null
+}
+
+/** A Service is moved to pods that can answer (spec traffic-routing 2). */
+function isReady(facts: CanaryFacts, service: Service, to: Sized): boolean {
+  const isManaged = service.metadata.annotations?.[annotationKeys.managedBy] !== undefined
   // With 0 replicas there will never be a pod to wait for, and a Service that stays behind keeps old pods alive.
-  const ready = managed
-    ? change.to.available > 0 || facts.replicas === 0
-    : change.to.spec > 0 && change.to.available >= change.to.spec
-  if (!ready) return
-  const id = `service/${service.metadata.name}`
-  draft.writes.push({
-    kind: 'patch',
-    id,
-    resource: resources.services,
-    key: { namespace: service.metadata.namespace ?? 'default', name: service.metadata.name },
-    patch: {
-      kind: 'strategic',
-      body: {
-        ...(managed
-          ? {}
-          : {
-              metadata: {
-                annotations: { [annotationKeys.managedBy]: facts.snapshot.rollout.metadata.name },
-              },
-            }),
-        spec: { selector: { [hashLabel]: change.to.hash } },
-      },
-    },
-  })
-  draft.transitions.push({
-    ...rolloutEvents.switchService({
-      service: service.metadata.name,
-      from: from ?? '',
-      to: change.to.hash,
-    }),
-    after: id,
-  })
-}
-
-export function serviceNamed(facts: CanaryFacts, name: string | undefined): Service | undefined {
-  return facts.snapshot.services.find((service) => service.metadata.name === name)
+  return isManaged
+    ? to.available > 0 || facts.replicas === 0
+    : to.spec > 0 && to.available >= to.spec
 }

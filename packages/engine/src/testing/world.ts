@@ -1,4 +1,10 @@
-import type { AnalysisRun, AnalysisTemplate, ClusterAnalysisTemplate, Rollout } from '@serinus/api'
+import {
+  type AnalysisRun,
+  type AnalysisTemplate,
+  type ClusterAnalysisTemplate,
+  hashLabel,
+  type Rollout,
+} from '@serinus/api'
 import type { EffectFailure, Plan, Transition, Write } from '../plan.ts'
 import { planRollout } from '../plan-rollout.ts'
 import type { DesiredRoutes } from '../routes.ts'
@@ -25,12 +31,14 @@ export class World {
   notificationProblems: RolloutSnapshot['notificationProblems'] = null
   analysisTemplates: AnalysisTemplate[] = []
   clusterAnalysisTemplates: ClusterAnalysisTemplate[] = []
-  options: EngineOptions = { zeroPause: 'gate' }
+  options: EngineOptions = { zeroPause: 'gate', routerSettleMs: 0 }
   /** Canary weight that the router has taken over; null: no router. */
   weight: number | null = null
   /** False: the router does not react. */
   routerWorks = true
   readyAfterMs = 5_000
+  /** How long EndpointSlices lag behind Services and pods. */
+  endpointLagMs = 0
   /** Images whose pods never become ready. */
   broken = new Set<string>()
   /** How many pods of an image become ready at most. */
@@ -51,6 +59,11 @@ export class World {
   #version = 1
   #failures: readonly EffectFailure[] = []
   #effects = 0
+  #routesSince: number | null = null
+  readonly #endpoints = new Map<
+    string,
+    { replicaSets: readonly string[]; next: readonly string[]; at: number }
+  >()
   /** When the pods of a ReplicaSet were created. */
   readonly #pods = new Map<string, number[]>()
 
@@ -73,6 +86,7 @@ export class World {
       ...rollout,
       metadata: { ...rollout.metadata, uid: 'uid-1', generation: 1, resourceVersion: '1' },
     }
+    this.#routesSince = this.weight === null ? null : this.now
     this.settle()
   }
 
@@ -96,6 +110,13 @@ export class World {
       analysisTemplates: this.analysisTemplates,
       clusterAnalysisTemplates: this.clusterAnalysisTemplates,
       routers: this.weight === null ? [] : [{ type: 'Nginx', weight: this.weight, verified: null }],
+      routesSince: this.#routesSince,
+      endpoints: this.services.map((service) => ({
+        service: service.metadata.name,
+        replicaSets: this.#endpoints.get(service.metadata.name)?.replicaSets ?? [],
+      })),
+      workload: null,
+      activeSince: null,
       uncarriedRouters: [],
       notificationProblems: this.notificationProblems,
       failures: this.#failures,
@@ -118,7 +139,8 @@ export class World {
         : null
       const changed = this.#carryOut(plan)
       const moved = this.#runPods()
-      if (!changed && !moved) return
+      const led = this.#runEndpoints()
+      if (!changed && !moved && !led) return
     }
     throw new Error('the planner does not come to rest')
   }
@@ -141,12 +163,14 @@ export class World {
     for (;;) {
       const next = Math.min(
         this.#nextReadyAt() ?? Number.POSITIVE_INFINITY,
+        this.#nextEndpointsAt() ?? Number.POSITIVE_INFINITY,
         this.#checkAt ?? Number.POSITIVE_INFINITY,
       )
       if (next > until) break
       this.now = Math.max(next, this.now)
       this.#checkAt = null
       this.#runPods()
+      this.#runEndpoints()
       this.settle()
     }
     this.now = until
@@ -262,6 +286,7 @@ export class World {
     }
     this.transitions.push(...plan.transitions.filter(({ after }) => !after || done.has(after)))
     if (died) {
+      this.#routesSince = this.weight === null ? null : this.now
       this.#failures = []
       this.#statusDeferredSince = null
       return true
@@ -274,6 +299,7 @@ export class World {
   #route(routes: DesiredRoutes | null): boolean {
     if (!routes || !this.routerWorks || this.weight === routes.weight) return false
     this.weight = routes.weight
+    this.#routesSince = this.now
     return true
   }
 
@@ -354,6 +380,37 @@ export class World {
       return { ...set, status }
     })
     return moved
+  }
+
+  /** The EndpointSlice controller, with its lag. */
+  #runEndpoints(): boolean {
+    let moved = false
+    for (const { metadata, spec } of this.services) {
+      const hash = spec?.selector?.[hashLabel]
+      const wanted = this.replicaSets
+        .filter((set) => hash === undefined || set.metadata.labels?.[hashLabel] === hash)
+        .filter((set) => (set.status?.readyReplicas ?? 0) > 0)
+        .map((set) => set.metadata.name)
+      const present = this.#endpoints.get(metadata.name)
+      const state = present ?? { replicaSets: [], next: [], at: this.now }
+      if (wanted.join() !== state.next.join()) {
+        state.next = wanted
+        state.at = this.now + this.endpointLagMs
+      }
+      if (state.at <= this.now && state.replicaSets.join() !== state.next.join()) {
+        state.replicaSets = state.next
+        moved = true
+      }
+      this.#endpoints.set(metadata.name, state)
+    }
+    return moved
+  }
+
+  #nextEndpointsAt(): number | null {
+    const times = [...this.#endpoints.values()]
+      .filter(({ replicaSets, next }) => replicaSets.join() !== next.join())
+      .map(({ at }) => at)
+    return times.length > 0 ? Math.min(...times) : null
   }
 
   #nextReadyAt(): number | null {

@@ -7,7 +7,8 @@ import {
   type Rollout,
 } from '@serinus/api'
 import { applyPodTemplateDefaults, canonicalJson } from '@serinus/kinds'
-import type { ReplicaSet } from './snapshot.ts'
+import type { ReplicaSet } from '../snapshot.ts'
+import type { RolloutFacts } from './facts.ts'
 
 /** A ReplicaSet in the numbers that planning works with; `object` is null while it is still to be created. */
 export interface Sized {
@@ -23,6 +24,8 @@ export interface Sized {
   readonly createdAt: number
   /** `scale-down-deadline`, epoch milliseconds; null: none. */
   readonly deadline: number | null
+  /** Its last update was aborted. */
+  readonly wasAborted: boolean
 }
 
 /** The ReplicaSets of a Rollout by their role (spec rollout-controller, vocabulary). */
@@ -117,6 +120,7 @@ function size(object: ReplicaSet): Sized {
     pods: object.status?.replicas ?? 0,
     createdAt: Date.parse(object.metadata.creationTimestamp ?? '') || 0,
     deadline: Number.isNaN(deadline) ? null : deadline,
+    wasAborted: annotations[annotationKeys.aborted] !== undefined,
   }
 }
 
@@ -132,6 +136,7 @@ function toBeCreated(name: string, hash: string, revision: number): Sized {
     pods: 0,
     createdAt: Number.POSITIVE_INFINITY,
     deadline: null,
+    wasAborted: false,
   }
 }
 
@@ -144,7 +149,14 @@ const notCopied: ReadonlySet<string> = new Set([
 ])
 
 /** The ReplicaSet of a new revision, created at its first size so that no second write is needed (spec rollout-controller 2.3, 8). */
-export function newReplicaSet(rollout: Rollout, set: Sized, replicas: number): ReplicaSet {
+export function newReplicaSet(
+  facts: Pick<RolloutFacts, 'snapshot' | 'newSet'>,
+  replicas: number,
+): ReplicaSet {
+  const {
+    snapshot: { rollout },
+    newSet: set,
+  } = facts
   const template = rollout.spec.template ?? { spec: { containers: [] } }
   const labels = { ...template.metadata?.labels, [hashLabel]: set.hash }
   const copied = Object.entries(rollout.metadata.annotations ?? {}).filter(

@@ -32,3 +32,16 @@ export function releaseServices(
       },
     }))
 }
+
+/** Names of the Services that a Rollout refers to. */
+export function servicesInUse({ spec }: Pick<Rollout, 'spec'>): ReadonlySet<string | undefined> {
+  const { canary, blueGreen } = spec.strategy ?? {}
+  return new Set([
+    canary?.stableService,
+    canary?.canaryService,
+    canary?.pingPong?.pingService,
+    canary?.pingPong?.pongService,
+    blueGreen?.activeService,
+    blueGreen?.previewService,
+  ])
+}

@@ -1,12 +1,12 @@
 import { conditionOf, parsePauseDuration, type RolloutStatus } from '@serinus/api'
-import type { Draft } from '../draft.ts'
 import { formatInstant, parseInstant } from '../instant.ts'
-import type { CanaryFacts } from './facts.ts'
+import type { Draft } from './draft.ts'
+import type { RolloutFacts } from './facts.ts'
 
 type Duration = NonNullable<RolloutStatus['duration']>
 
 /** `status.duration`: how long an update took and how it ended (spec rollout-controller 6.3). */
-export function recordDuration(facts: CanaryFacts, draft: Draft): void {
+export function recordDuration(facts: RolloutFacts, draft: Draft): void {
   const before = facts.snapshot.rollout.status ?? {}
   const { status } = draft
   const changed = !before.currentPodHash || draft.wasReset
@@ -34,11 +34,15 @@ export function recordDuration(facts: CanaryFacts, draft: Draft): void {
   status.duration = record && !record.finishedAt ? withManualPause(facts, draft, record) : record
 }
 
-function started(facts: CanaryFacts): Duration {
+function started(facts: RolloutFacts): Duration {
   return { rolloutStartedAt: formatInstant(facts.now) }
 }
 
-function finish(facts: CanaryFacts, record: Duration, how: Duration['completionStatus']): Duration {
+function finish(
+  facts: RolloutFacts,
+  record: Duration,
+  how: Duration['completionStatus'],
+): Duration {
   return {
     ...record,
     completionStatus: record.completionStatus ?? how,
@@ -46,15 +50,21 @@ function finish(facts: CanaryFacts, record: Duration, how: Duration['completionS
   } as Duration
 }
 
-function withManualPause(facts: CanaryFacts, draft: Draft, record: Duration): Duration {
+function withManualPause(facts: RolloutFacts, draft: Draft, record: Duration): Duration {
   const { rollout } = facts.snapshot
   const reasons = draft.status.pauseConditions?.map((c) => c.reason) ?? []
   const step = facts.steps[draft.status.currentStepIndex ?? 0]
   const gate =
     reasons.includes('CanaryPauseStep') &&
     parsePauseDuration(step?.pause?.duration).kind !== 'seconds'
+  const promotedByHand =
+    reasons.includes('BlueGreenPause') &&
+    rollout.spec.strategy?.blueGreen?.autoPromotionEnabled === false
   const manual =
-    rollout.spec.paused === true || reasons.some((r) => r.startsWith('Inconclusive')) || gate
+    rollout.spec.paused === true ||
+    reasons.some((r) => r.startsWith('Inconclusive')) ||
+    gate ||
+    promotedByHand
   const since = parseInstant(record.manualPauseStartedAt)
   if (manual)
     return since === null ? { ...record, manualPauseStartedAt: formatInstant(facts.now) } : record

@@ -1,6 +1,6 @@
 import type { Rollout, RolloutStatus } from '@serinus/api'
-import type { Finding, Transition, Write } from './plan.ts'
-import type { Wait } from './wait.ts'
+import type { Finding, Transition, Write } from '../plan.ts'
+import type { Wait } from '../wait.ts'
 
 /** A status in which a field may also be present without a value: it will be absent when written. */
 export type LooseStatus = { -readonly [K in keyof RolloutStatus]?: RolloutStatus[K] | undefined }

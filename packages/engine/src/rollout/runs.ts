@@ -12,16 +12,74 @@ import {
   type RolloutAnalysis,
   rolloutEvents,
 } from '@serinus/api'
-import type { Draft } from '../draft.ts'
-import type { Sized } from '../replica-sets.ts'
-import { addPause, hasPause, pauseReasons, positionOf } from './advance.ts'
-import type { CanaryFacts, Position } from './facts.ts'
-import { createId } from './scale.ts'
+import type { Draft, LooseStatus } from './draft.ts'
+import type { RolloutFacts } from './facts.ts'
+import { addPause, hasPause, pauseReasons } from './pauses.ts'
+import type { Sized } from './replica-sets.ts'
+import { createId } from './resize.ts'
 
-type RunKind = 'Step' | 'Background'
-type RunStatus = { readonly name: string; readonly status: string; readonly message?: string }
+export type RunKind = 'Step' | 'Background' | 'PrePromotion' | 'PostPromotion'
+/** What the status keeps of a run. */
+export type RecordedRun = {
+  readonly name: string
+  readonly status: string
+  readonly message?: string
+}
 
-export function runNamed(facts: CanaryFacts, name: string | undefined): AnalysisRun | undefined {
+/** How an abort by a run of each kind is told; in the order in which the last one found bad gives the cause. */
+const causes: Readonly<Record<RunKind, string>> = {
+  Background: 'Background analysis phase error/failed',
+  Step: 'Step-based analysis phase error/failed',
+  PrePromotion: 'Blue/green pre-promotion analysis phase error/failed',
+  PostPromotion: 'Blue/green post-promotion analysis phase error/failed',
+}
+const runKinds = Object.keys(causes) as readonly RunKind[]
+
+/** Where the status keeps the current run of a kind. */
+export function recordedRun(status: LooseStatus, kind: RunKind): RecordedRun | undefined {
+  switch (kind) {
+    case 'Step':
+      return status.canary?.currentStepAnalysisRunStatus
+    case 'Background':
+      return status.canary?.currentBackgroundAnalysisRunStatus
+    case 'PrePromotion':
+      return status.blueGreen?.prePromotionAnalysisRunStatus
+    case 'PostPromotion':
+      return status.blueGreen?.postPromotionAnalysisRunStatus
+    default:
+      throw new TypeError(`unknown kind: ${kind satisfies never}`)
+  }
+}
+
+export function recordedRuns(status: LooseStatus): readonly RecordedRun[] {
+  return runKinds.flatMap((kind) => recordedRun(status, kind) ?? [])
+}
+
+export function recordRun(draft: Draft, kind: RunKind, run: RecordedRun | undefined): void {
+  const { status } = draft
+  const place = (key: string, parent: object | undefined) => {
+    const { [key]: _, ...rest } = (parent ?? {}) as Record<string, unknown>
+    return run ? { ...rest, [key]: run } : rest
+  }
+  switch (kind) {
+    case 'Step':
+      status.canary = place('currentStepAnalysisRunStatus', status.canary)
+      return
+    case 'Background':
+      status.canary = place('currentBackgroundAnalysisRunStatus', status.canary)
+      return
+    case 'PrePromotion':
+      status.blueGreen = place('prePromotionAnalysisRunStatus', status.blueGreen)
+      return
+    case 'PostPromotion':
+      status.blueGreen = place('postPromotionAnalysisRunStatus', status.blueGreen)
+      return
+    default:
+      throw new TypeError(`unknown kind: ${kind satisfies never}`)
+  }
+}
+
+export function runNamed(facts: RolloutFacts, name: string | undefined): AnalysisRun | undefined {
   return name ? facts.snapshot.analysisRuns.find((run) => run.metadata.name === name) : undefined
 }
 
@@ -31,19 +89,16 @@ const bad: ReadonlySet<string | undefined> = new Set(['Failed', 'Error'])
  * What finished runs mean for the update, decided before anything is attempted (spec analysis-and-experiments 1.4).
  * Returns the cause of an abort, or null.
  */
-export function judgeRuns(facts: CanaryFacts, draft: Draft): string | null {
+export function judgeRuns(facts: RolloutFacts, draft: Draft): string | null {
   let cause: string | null = null
-  for (const [kind, key, text] of [
-    ['Background', 'currentBackgroundAnalysisRunStatus', 'Background analysis phase error/failed'],
-    ['Step', 'currentStepAnalysisRunStatus', 'Step-based analysis phase error/failed'],
-  ] as const) {
-    const recorded = draft.status.canary?.[key]
+  for (const kind of runKinds) {
+    const recorded = recordedRun(draft.status, kind)
     const run = runNamed(facts, recorded?.name)
     if (!recorded || !run) continue
-    record(draft, { kind, key, recorded, run })
+    takeOver(draft, { kind, recorded, run })
     const phase = run.status?.phase
     const message = run.status?.message
-    if (bad.has(phase)) cause = message ? `${text}: ${message}` : text
+    if (bad.has(phase)) cause = message ? `${causes[kind]}: ${message}` : causes[kind]
     if (
       phase === 'Inconclusive' &&
       !draft.status.promoteFull &&
@@ -55,132 +110,87 @@ export function judgeRuns(facts: CanaryFacts, draft: Draft): string | null {
   return cause
 }
 
-function record(
+function takeOver(
   draft: Draft,
-  change: {
-    readonly kind: RunKind
-    readonly key: 'currentBackgroundAnalysisRunStatus' | 'currentStepAnalysisRunStatus'
-    readonly recorded: RunStatus
-    readonly run: AnalysisRun
-  },
+  change: { readonly kind: RunKind; readonly recorded: RecordedRun; readonly run: AnalysisRun },
 ): void {
-  const phase = change.run.status?.phase ?? ''
-  const message = change.run.status?.message
-  if (phase === change.recorded.status && message === change.recorded.message) return
-  draft.status.canary = {
-    ...draft.status.canary,
-    [change.key]: {
-      name: change.recorded.name,
-      status: phase,
-      ...(message ? { message } : {}),
-    },
-  }
-  if (phase === '' || phase === change.recorded.status) return
-  draft.transitions.push({
-    ...rolloutEvents.analysisRun({
-      kind: change.kind,
-      run: change.recorded.name,
-      phase,
-      previous: change.recorded.status,
-    }),
-    after: 'status',
-  })
+  const { kind, recorded, run } = change
+  const phase = run.status?.phase ?? ''
+  const message = run.status?.message
+  if (phase === recorded.status && message === recorded.message) return
+  const { name, status: previous } = recorded
+  recordRun(draft, kind, { name, status: phase, ...(message ? { message } : {}) })
+  if (phase === '' || phase === previous) return
+  const event = rolloutEvents.analysisRun({ kind, run: name, phase, previous })
+  draft.transitions.push({ ...event, after: 'status' })
 }
 
-/** Starts, keeps, ends and forgets the runs of an update (spec analysis-and-experiments 1.2, 1.3). */
-export function arrangeRuns(facts: CanaryFacts, draft: Draft, position: Position): void {
-  const cancelAll =
-    position.promoted || position.aborted || position.promoteFull || !draft.status.stableRS
-  const current = new Set<string>()
-  if (cancelAll) {
-    const {
-      currentBackgroundAnalysisRunStatus: _b,
-      currentStepAnalysisRunStatus: _s,
-      ...canary
-    } = draft.status.canary ?? {}
-    if (draft.status.canary) draft.status.canary = canary
-  } else {
-    // What this pass has decided beyond `position` is acted on when it is stored.
-    const decided = positionOf(facts, draft.status)
-    const isOver = decided.promoted || decided.aborted
-    if (!isOver && decided.index === position.index) {
-      arrange(facts, draft, stepWish(facts, position))
-    }
-    if (!isOver) arrange(facts, draft, backgroundWish(facts, position))
-    for (const key of [
-      'currentBackgroundAnalysisRunStatus',
-      'currentStepAnalysisRunStatus',
-    ] as const) {
-      const name = draft.status.canary?.[key]?.name
-      if (name) current.add(name)
-    }
-  }
-  const others = facts.snapshot.analysisRuns.filter((run) => !current.has(run.metadata.name))
-  for (const run of others) terminate(draft, run)
-  forgetRuns(facts, draft, others)
-}
-
-interface Wish {
+/** A question that an update asks at present. */
+export interface RunWish {
   readonly kind: RunKind
-  readonly key: 'currentBackgroundAnalysisRunStatus' | 'currentStepAnalysisRunStatus'
+  /** Absent: nothing is asked, and what was asked ends. */
   readonly analysis: RolloutAnalysis | undefined
-  /** Position in the steps; null for the background run. */
-  readonly index: number | null
+  /** Position in the steps, for a step's run. */
+  readonly index?: number
   /** False while it is too early: nothing is started and nothing ended. */
   readonly due: boolean
 }
 
-function stepWish(facts: CanaryFacts, position: Position): Wish {
-  return {
-    kind: 'Step',
-    key: 'currentStepAnalysisRunStatus',
-    analysis: facts.steps[position.index]?.analysis,
-    index: position.index,
-    due: true,
+/**
+ * Starts, keeps, ends and forgets the runs of an update (spec analysis-and-experiments 1.2, 1.3).
+ * @param wishes null: nothing is asked any more
+ * @param forget what the status says of runs that are over with the update
+ */
+export function arrangeRuns(
+  facts: RolloutFacts,
+  draft: Draft,
+  { wishes, forget }: { readonly wishes: readonly RunWish[] | null; readonly forget: boolean },
+): void {
+  if (wishes === null && forget) {
+    for (const kind of runKinds)
+      if (recordedRun(draft.status, kind)) recordRun(draft, kind, undefined)
   }
+  for (const wish of wishes ?? []) arrange(facts, draft, wish)
+  const current = new Set(wishes === null ? [] : recordedRuns(draft.status).map((run) => run.name))
+  const others = facts.snapshot.analysisRuns.filter((run) => !current.has(run.metadata.name))
+  for (const run of others) terminate(draft, run)
+  const kept = new Set(recordedRuns(draft.status).map((run) => run.name))
+  forgetRuns(
+    facts,
+    draft,
+    others.filter((run) => !kept.has(run.metadata.name)),
+  )
 }
 
-function backgroundWish(facts: CanaryFacts, position: Position): Wish {
-  const starting = facts.canary.analysis?.startingStep
-  return {
-    kind: 'Background',
-    key: 'currentBackgroundAnalysisRunStatus',
-    analysis: facts.canary.analysis,
-    index: null,
-    due: starting === undefined || facts.steps.length === 0 || position.index >= starting,
-  }
-}
-
-function arrange(facts: CanaryFacts, draft: Draft, wish: Wish): void {
-  const recorded = draft.status.canary?.[wish.key]
+function arrange(facts: RolloutFacts, draft: Draft, wish: RunWish): void {
+  const recorded = recordedRun(draft.status, wish.kind)
   const run = runNamed(facts, recorded?.name)
   const wanted = (wish.analysis?.templates?.length ?? 0) > 0
   const stale =
-    wish.index !== null &&
+    wish.index !== undefined &&
     run !== undefined &&
     run.metadata.labels?.[labelKeys.stepIndex] !== String(wish.index)
   if (!wanted || stale) {
-    if (recorded) setRecorded(draft, wish, undefined)
+    if (recorded) recordRun(draft, wish.kind, undefined)
     if (!wanted) return
   }
   if (!wish.due || !wish.analysis) return
-  if (wish.kind === 'Step' && (draft.status.pauseConditions?.length ?? 0) > 0) return
   if (hasPause(draft, pauseReasons.inconclusiveRun)) return
   // A run that was recorded but could not be created, or was deleted before its verdict, is asked for again.
   const isLost = run === undefined && !finalPhases.has(recorded?.status ?? '')
   if (recorded && !stale && !isLost && !needsNew(facts, recorded)) return
   const orphan = unrecordedRun(facts, wish, recorded?.name)
-  if (orphan) setRecorded(draft, wish, { name: orphan.metadata.name, status: '' })
+  if (orphan) recordRun(draft, wish.kind, { name: orphan.metadata.name, status: '' })
   else start(facts, draft, wish)
 }
 
 /** The run of a process that died between creating it and recording it; asking twice would leave two answers. */
 function unrecordedRun(
-  facts: CanaryFacts,
-  wish: Wish,
+  facts: RolloutFacts,
+  wish: RunWish,
   recorded: string | undefined,
 ): AnalysisRun | undefined {
-  const index = wish.index === null ? undefined : String(wish.index)
+  const index = wish.index === undefined ? undefined : String(wish.index)
   return facts.snapshot.analysisRuns.find((run) => {
     const { name, labels, deletionTimestamp } = run.metadata
     const isOver = isFinal(run) || run.spec.terminate === true || deletionTimestamp !== undefined
@@ -192,7 +202,7 @@ function unrecordedRun(
 }
 
 /** After an inconclusive run that a user resumed from, and after a retry, the same question is asked anew. */
-function needsNew(facts: CanaryFacts, recorded: RunStatus): boolean {
+function needsNew(facts: RolloutFacts, recorded: RecordedRun): boolean {
   const { status } = facts.snapshot.rollout
   const reasons = status?.pauseConditions?.map((c) => c.reason) ?? []
   if (
@@ -205,12 +215,7 @@ function needsNew(facts: CanaryFacts, recorded: RunStatus): boolean {
   return status?.abortedAt !== undefined
 }
 
-function setRecorded(draft: Draft, wish: Wish, value: RunStatus | undefined): void {
-  const { [wish.key]: _, ...canary } = draft.status.canary ?? {}
-  draft.status.canary = value ? { ...canary, [wish.key]: value } : canary
-}
-
-function start(facts: CanaryFacts, draft: Draft, wish: Wish): void {
+function start(facts: RolloutFacts, draft: Draft, wish: RunWish): void {
   const { rollout } = facts.snapshot
   const { newSet, stable } = facts
   const analysis = wish.analysis
@@ -243,7 +248,7 @@ function start(facts: CanaryFacts, draft: Draft, wish: Wish): void {
     rollout: rollout.metadata.name,
     hash: newSet.hash,
     revision: newSet.revision,
-    infix: wish.index === null ? undefined : String(wish.index),
+    infix: infixOf(wish),
   })
   const name = freeName(facts, base)
   const instance = rollout.metadata.labels?.[labelKeys.instanceId]
@@ -263,7 +268,7 @@ function start(facts: CanaryFacts, draft: Draft, wish: Wish): void {
         labels: {
           [hashLabel]: newSet.hash,
           [labelKeys.rolloutType]: wish.kind,
-          ...(wish.index === null ? {} : { [labelKeys.stepIndex]: String(wish.index) }),
+          ...(wish.index === undefined ? {} : { [labelKeys.stepIndex]: String(wish.index) }),
           ...(instance ? { [labelKeys.instanceId]: instance } : {}),
           ...analysis.analysisRunMetadata?.labels,
           ...rollout.spec.selector?.matchLabels,
@@ -286,10 +291,26 @@ function start(facts: CanaryFacts, draft: Draft, wish: Wish): void {
       spec: spec.value,
     } as AnalysisRun,
   })
-  setRecorded(draft, wish, { name, status: '' })
+  recordRun(draft, wish.kind, { name, status: '' })
 }
 
-function freeName(facts: CanaryFacts, base: string): string {
+/** What tells the runs of one revision apart (spec api 8.3). */
+function infixOf({ kind, index }: RunWish): string | undefined {
+  switch (kind) {
+    case 'Step':
+      return String(index)
+    case 'Background':
+      return undefined
+    case 'PrePromotion':
+      return 'pre'
+    case 'PostPromotion':
+      return 'post'
+    default:
+      throw new TypeError(`unknown kind: ${kind satisfies never}`)
+  }
+}
+
+function freeName(facts: RolloutFacts, base: string): string {
   const taken = new Set([
     ...facts.snapshot.analysisRuns.map((run) => run.metadata.name),
     ...facts.snapshot.takenNames,
@@ -315,7 +336,7 @@ function terminate(draft: Draft, run: AnalysisRun): void {
 }
 
 /** History limits (spec analysis-and-experiments 1.11). */
-function forgetRuns(facts: CanaryFacts, draft: Draft, others: readonly AnalysisRun[]): void {
+function forgetRuns(facts: RolloutFacts, draft: Draft, others: readonly AnalysisRun[]): void {
   const { rollout } = facts.snapshot
   const sets = new Set<string>([facts.newSet, ...facts.all].map((set: Sized) => set.hash))
   const limits = {

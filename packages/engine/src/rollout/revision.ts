@@ -1,0 +1,70 @@
+import { annotationKeys, kinds, rolloutEvents } from '@serinus/api'
+import { resources } from '@serinus/kube'
+import type { Draft } from './draft.ts'
+import type { RolloutFacts } from './facts.ts'
+import { keyOfSet } from './resize.ts'
+
+/** Revision numbers on the ReplicaSet and the Rollout (spec rollout-controller 2.4). */
+export function syncRevision(facts: RolloutFacts, draft: Draft): void {
+  const { rollout, workload } = facts.snapshot
+  const { newSet } = facts
+  const highest = Math.max(
+    0,
+    ...facts.all.filter((set) => set !== newSet).map((set) => set.revision),
+  )
+  let revision = newSet.revision
+  if (!facts.missing && revision <= highest) {
+    revision = highest + 1
+    const history = newSet.object?.metadata.annotations?.[annotationKeys.revisionHistory]
+    draft.writes.push({
+      kind: 'patch',
+      id: `revision/${newSet.name}`,
+      resource: resources.replicaSets,
+      key: keyOfSet(facts, newSet),
+      patch: {
+        kind: 'merge',
+        body: {
+          metadata: {
+            annotations: {
+              [annotationKeys.revision]: String(revision),
+              ...(newSet.revision > 0
+                ? {
+                    [annotationKeys.revisionHistory]: history
+                      ? `${history},${newSet.revision}`
+                      : String(newSet.revision),
+                  }
+                : {}),
+            },
+          },
+        },
+      },
+    })
+  }
+  const present = rollout.metadata.annotations ?? {}
+  const isNumbered = present[annotationKeys.revision] === String(revision)
+  const annotations = {
+    ...(isNumbered ? {} : { [annotationKeys.revision]: String(revision) }),
+    ...(workload && present[annotationKeys.workloadGeneration] !== workload.generation
+      ? { [annotationKeys.workloadGeneration]: workload.generation }
+      : {}),
+  }
+  const isAnnotated = Object.keys(annotations).length === 0
+  const isSized = rollout.spec.replicas !== undefined
+  if (isAnnotated && isSized) return
+  draft.writes.push({
+    kind: 'patch',
+    id: 'revision',
+    resource: kinds.rollouts,
+    key: { namespace: rollout.metadata.namespace ?? 'default', name: rollout.metadata.name },
+    patch: {
+      kind: 'merge',
+      body: {
+        ...(isAnnotated ? {} : { metadata: { annotations } }),
+        // Autoscalers read the scale subresource, which an absent number breaks (7.5).
+        ...(isSized ? {} : { spec: { replicas: facts.replicas } }),
+      },
+    },
+  })
+  if (isNumbered) return
+  draft.transitions.push({ ...rolloutEvents.rolloutUpdated(revision), after: 'revision' })
+}

@@ -1,0 +1,128 @@
+import { rolloutEvents, stepsHash } from '@serinus/api'
+import { formatInstant } from '../instant.ts'
+import type { Draft } from './draft.ts'
+import { isPromoted, type RolloutFacts } from './facts.ts'
+import { clearPauses } from './pauses.ts'
+
+/**
+ * A new template, or other steps of a canary, start the update again (spec rollout-controller 4.3). Returns whether
+ * they did.
+ */
+export function restartOnChange(facts: RolloutFacts, draft: Draft): boolean {
+  const { rollout } = facts.snapshot
+  const { status } = draft
+  const stepHash = stepsHash(rollout.spec.strategy ?? {}) || undefined
+  // Blue-green has no steps and so no hash that could differ.
+  const sameSteps = stepHash === undefined || status.currentStepHash === stepHash
+  const samePods = !status.currentPodHash || status.currentPodHash === facts.newSet.hash
+  status.currentPodHash = facts.newSet.hash
+  status.currentStepHash = stepHash
+  if (sameSteps && samePods) return false
+  draft.wasReset = true
+  clearPauses(draft)
+  status.abort = undefined
+  status.abortedAt = undefined
+  status.promoteFull = undefined
+  // A new template takes the place of a restart that was asked for (falls short 50).
+  if (!samePods && isDue(rollout.spec.restartAt, facts.now)) {
+    status.restartedAt = rollout.spec.restartAt
+  }
+  forgetProgress(draft)
+  status.currentStepIndex = facts.steps.length === 0 ? undefined : 0
+  return true
+}
+
+function isDue(restartAt: string | undefined, now: number): boolean {
+  return restartAt !== undefined && Date.parse(restartAt) <= now
+}
+
+/** What belonged to the update before. */
+function forgetProgress(draft: Draft): void {
+  const { canary, blueGreen } = draft.status
+  if (canary) {
+    const {
+      currentBackgroundAnalysisRunStatus: _b,
+      currentStepAnalysisRunStatus: _s,
+      stepPluginStatuses: _p,
+      ...kept
+    } = canary
+    draft.status.canary = kept
+  }
+  if (blueGreen) {
+    const {
+      prePromotionAnalysisRunStatus: _pre,
+      postPromotionAnalysisRunStatus: _post,
+      scaleUpPreviewCheckPoint: _c,
+      ...kept
+    } = blueGreen
+    draft.status.blueGreen = kept
+  }
+}
+
+/** What users and finished analyses decided. A user's abort wins over everything (falls short 7). */
+export function judge(facts: RolloutFacts, draft: Draft, judgeRuns: () => string | null): void {
+  const { status } = draft
+  const before = facts.snapshot.rollout.status ?? {}
+  if (isPromoted(status)) {
+    status.abort = undefined
+    status.abortedAt = undefined
+    return
+  }
+  if (before.abort && !draft.wasReset) {
+    status.promoteFull = undefined
+    if (!before.abortedAt) abort(facts, draft, null)
+    else settleAborted(facts, draft)
+    return
+  }
+  const cause = judgeRuns()
+  if (cause !== null && !status.promoteFull) {
+    abort(facts, draft, cause)
+    return
+  }
+  // The first pass after a retry still knows of the abort, so that runs are asked anew; then it is forgotten.
+  status.abortedAt = undefined
+  if (status.promoteFull) {
+    clearPauses(draft)
+    if (facts.steps.length > 0) status.currentStepIndex = facts.steps.length
+  }
+}
+
+/** @param cause what people are told; null: a user asked for it */
+export function abort(facts: RolloutFacts, draft: Draft, cause: string | null): void {
+  draft.abortCause = cause
+  draft.status.abort = true
+  draft.status.abortedAt ??= formatInstant(facts.now)
+  settleAborted(facts, draft)
+}
+
+function settleAborted(facts: RolloutFacts, draft: Draft): void {
+  clearPauses(draft)
+  if (facts.steps.length > 0) draft.status.currentStepIndex = 0
+}
+
+/** Makes the new ReplicaSet the stable one (spec rollout-controller 4.5). */
+export function promote(facts: RolloutFacts, draft: Draft, why: string): void {
+  const { status } = draft
+  clearPauses(draft)
+  status.abort = undefined
+  status.abortedAt = undefined
+  status.promoteFull = undefined
+  if (facts.steps.length > 0) status.currentStepIndex = facts.steps.length
+  if (status.stableRS === facts.newSet.hash) return
+  status.stableRS = facts.newSet.hash
+  const { revision, hash } = facts.newSet
+  const event = rolloutEvents.rolloutCompleted({ revision, hash, why })
+  draft.transitions.push({ ...event, after: 'status' })
+}
+
+/** Fewer than `rollbackWindow.revisions` revisions lie between the wanted and the stable ReplicaSet (4.6). */
+export function isWithinRollbackWindow(facts: RolloutFacts): boolean {
+  const revisions = facts.snapshot.rollout.spec.rollbackWindow?.revisions ?? 0
+  const { newSet, stable } = facts
+  if (revisions <= 0 || !stable || facts.missing || newSet.wasAborted) return false
+  if (newSet.createdAt >= stable.createdAt) return false
+  const between = facts.all.filter(
+    (set) => set.createdAt > newSet.createdAt && set.createdAt < stable.createdAt,
+  )
+  return between.length < revisions
+}
