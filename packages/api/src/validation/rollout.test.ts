@@ -267,7 +267,7 @@ test.each([
   ['.maxSurge', { maxSurge: 'abc' }],
   ['.abortScaleDownDelaySeconds', { ...nginx, abortScaleDownDelaySeconds: -1 }],
   ['.replicaProgressThreshold.type', { replicaProgressThreshold: { type: 'Pod', value: 1 } }],
-  ['.steps[0].setCanaryScale.weight', { ...nginx, steps: [{ setCanaryScale: { weight: 101 } }] }],
+  ['.steps[0].setCanaryScale.weight', { ...nginx, steps: [{ setCanaryScale: { weight: -1 } }] }],
   [
     '.steps[0].setMirrorRoute.percentage',
     { ...istio, steps: [{ setMirrorRoute: { name: 'x', percentage: 101 } }] },

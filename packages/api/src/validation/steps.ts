@@ -185,7 +185,8 @@ export function stepExtras(
   const path = `${canaryPath}.steps[${index}]`
   const { setCanaryScale: scale, setMirrorRoute: mirror } = step
   return [
-    ...between({ least: 0, most: 100 }, scale?.weight, `${path}.setCanaryScale.weight`),
+    // More pods than replicas are a wish like any other, upstream allows it (spec rollout-controller 3.6, T10).
+    ...atLeast(0, scale?.weight, `${path}.setCanaryScale.weight`),
     ...atLeast(0, scale?.replicas, `${path}.setCanaryScale.replicas`),
     ...between({ least: 0, most: 100 }, mirror?.percentage, `${path}.setMirrorRoute.percentage`),
     ...(mirror?.match ?? []).flatMap(({ headers = {} }, each) =>

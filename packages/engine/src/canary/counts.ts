@@ -93,9 +93,21 @@ export function canaryReached(facts: CanaryFacts, target: number): boolean {
   return newSet.spec === target && newSet.available === target
 }
 
-/** The sizes to ask for in this pass: never fewer available and never more pods than the limits allow. */
-export function nextCounts(facts: CanaryFacts, position: Position): Counts {
-  if (facts.routed) return desiredCounts(facts, position)
+/**
+ * The sizes to ask for in this pass: never fewer available and never more pods than the limits allow.
+ * @param pass.weight what this pass asks the routers for; null without routing
+ */
+export function nextCounts(
+  facts: CanaryFacts,
+  { position, weight }: { readonly position: Position; readonly weight: number | null },
+): Counts {
+  if (facts.routed) {
+    const { canary, stable } = desiredCounts(facts, position)
+    // A weight that goes back to stable needs its pods there first.
+    const carried = podsFor(facts, facts.max - (weight ?? 0))
+    const isLeft = facts.stable !== null && facts.stable !== facts.newSet
+    return { canary, stable: isLeft ? Math.max(stable, carried) : stable }
+  }
   const input = {
     replicas: facts.replicas,
     weight: targetWeight(facts, position),

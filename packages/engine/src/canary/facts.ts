@@ -3,6 +3,7 @@ import { type Demand, wayThrough } from '../rollout/capacity.ts'
 import { type RolloutFacts, rolloutFacts } from '../rollout/facts.ts'
 import type { Sized } from '../rollout/replica-sets.ts'
 import type { RolloutSnapshot } from '../snapshot.ts'
+import { canaryScaleAt } from './weights.ts'
 
 /** What every part of a canary pass starts from; read once per pass. */
 export interface CanaryFacts extends RolloutFacts {
@@ -72,7 +73,10 @@ export function isSettled(
 function demandOn(facts: Omit<CanaryFacts, 'demandOn'>, set: Sized): readonly Demand[] {
   const toStable = wayThrough(facts, facts.services.stable, set)
   const toCanary = wayThrough(facts, facts.services.canary, set)
-  if (!facts.routed) return basicDemand(facts, set, toStable ?? toCanary)
+  if (!facts.routed) {
+    // Of two Services that swap roles, the one that plays the canary may lead nowhere.
+    return basicDemand(facts, set, toStable ?? (facts.canary.pingPong ? null : toCanary))
+  }
   // Where nobody is known to move traffic, the stable side has all of it.
   const effective = facts.snapshot.routers.length === 0 ? 0 : facts.effectiveWeight
   const isKnown = facts.snapshot.routers.length === 0 || isSettled(facts)
@@ -80,12 +84,25 @@ function demandOn(facts: Omit<CanaryFacts, 'demandOn'>, set: Sized): readonly De
   const share = (weight: number) => Math.ceil((weight * facts.replicas) / facts.max)
   const until = isKnown ? null : facts.settledAt
   const recorded = facts.snapshot.rollout.status?.canary?.weights
-  const isCanary = toCanary !== null || recorded?.canary?.podTemplateHash === set.hash
+  const isCanary =
+    toCanary !== null || set === facts.newSet || recorded?.canary?.podTemplateHash === set.hash
   const isStable = toStable !== null || set.hash === facts.stable?.hash
   return [
     { pods: isStable ? share(facts.max - low) : 0, by: `weight ${facts.max - low}`, until },
-    { pods: isCanary && set !== facts.stable ? share(high) : 0, by: `weight ${high}`, until },
+    {
+      pods: isCanary && set !== facts.stable ? Math.min(share(high), pinnedPods(facts)) : 0,
+      by: `weight ${high}`,
+      until,
+    },
   ].filter(({ pods }) => pods > 0)
+}
+
+/** Pods that the user lets carry any weight; infinite while nothing is pinned. */
+function pinnedPods({ snapshot, steps, replicas, max }: Omit<CanaryFacts, 'demandOn'>): number {
+  const { status } = snapshot.rollout
+  const pin = status?.abort ? null : canaryScaleAt(steps, status?.currentStepIndex ?? 0)
+  if (!pin) return Number.POSITIVE_INFINITY
+  return pin.kind === 'replicas' ? pin.replicas : Math.ceil((pin.weight * replicas) / max)
 }
 
 /** Without routing a Service of its own leads to a side as long as it has a pod. */

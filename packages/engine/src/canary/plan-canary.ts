@@ -67,7 +67,7 @@ export function planCanary(
   draft.writes.push(
     ...releaseServices(snapshot.rollout, snapshot.services, servicesInUse(snapshot.rollout)),
   )
-  scale(facts, draft, position)
+  scale(facts, draft, { position, routes })
   arrangeCanaryRuns(facts, draft, position)
   lookWhenSettled(facts, draft)
   cleanHistory(facts, draft)

@@ -43,3 +43,51 @@ test('a rollback within the window can be aborted', () => {
   world.pass(60_000)
   expect([world.size('h5'), world.size('h2'), world.status.phase]).toEqual([5, 0, 'Degraded'])
 })
+
+test('a version whose update was aborted does not come back without its steps [rollout-controller 39]', () => {
+  const world = fiveRevisions()
+  world.setImage('h6')
+  world.pass(10_000)
+  world.patchStatus({ abort: true })
+  world.pass(60_000)
+  world.setImage('h7')
+  world.patchStatus({ promoteFull: true })
+  world.pass(60_000)
+  world.forget()
+  world.setImage('h6')
+  world.pass(60_000)
+  expect([world.size('h6'), world.status.message]).toEqual([1, 'CanaryPauseStep'])
+  expect(world.reasons()).not.toContain('SkipSteps')
+})
+
+test('a version that was aborted once and then promoted may come back without steps', () => {
+  const world = fiveRevisions()
+  world.setImage('h6')
+  world.pass(10_000)
+  world.patchStatus({ abort: true })
+  world.pass(10_000)
+  world.patchStatus({ abort: false })
+  world.patchStatus({ promoteFull: true })
+  world.pass(60_000)
+  world.setImage('h7')
+  world.patchStatus({ promoteFull: true })
+  world.pass(60_000)
+  world.forget()
+  world.setImage('h6')
+  world.pass(60_000)
+  expect([world.size('h6'), world.status.phase]).toEqual([5, 'Healthy'])
+})
+
+test('revisions made within one second keep their order', () => {
+  const world = fiveRevisions()
+  world.replicaSets = world.replicaSets.map((set) => ({
+    ...set,
+    metadata: { ...set.metadata, creationTimestamp: '2026-01-01T00:00:00Z' },
+  }))
+  world.setImage('h1')
+  world.pass(60_000)
+  expect([world.size('h1'), world.status.message]).toEqual([1, 'CanaryPauseStep'])
+  world.setImage('h3')
+  world.pass(60_000)
+  expect([world.size('h3'), world.status.phase]).toEqual([5, 'Healthy'])
+})

@@ -5,13 +5,18 @@ import { hasPause, pauseReasons } from '../rollout/pauses.ts'
 import type { Sized } from '../rollout/replica-sets.ts'
 import { createSet, resize } from '../rollout/resize.ts'
 import { drainWithDelay, sizeAfterAbort } from '../rollout/scale-down-delay.ts'
+import type { DesiredRoutes } from '../routes.ts'
 import { nextCounts } from './counts.ts'
 import { type CanaryFacts, isSettled } from './facts.ts'
 
 /** Sizes for this pass: stable first, then new, then the others (spec rollout-controller 3.5). */
-export function scale(facts: CanaryFacts, draft: Draft, position: Position): void {
+export function scale(
+  facts: CanaryFacts,
+  draft: Draft,
+  { position, routes }: { readonly position: Position; readonly routes: DesiredRoutes | null },
+): void {
   if (isHeld(facts, draft, position)) return
-  const next = nextCounts(facts, position)
+  const next = nextCounts(facts, { position, weight: routes?.weight ?? null })
   const { newSet, stable } = facts
   const pending = new Map<Sized, number>()
   const held = holdAfterAbort(facts, draft, position)

@@ -37,7 +37,7 @@ export function switchServices(facts: CanaryFacts, draft: Draft, position: Posit
  */
 function isTakingOver(facts: CanaryFacts, position: Position): boolean {
   const { newSet, replicas, unavailable } = facts
-  if (facts.routed || position.aborted) return false
+  if (facts.routed || facts.canary.pingPong || position.aborted) return false
   const isLast = position.promoteFull || position.index >= facts.steps.length
   return isLast && newSet.available > 0 && newSet.available >= replicas - unavailable
 }

@@ -2,6 +2,8 @@ import { conditionOf, parsePauseDuration, type RolloutStatus } from '@serinus/ap
 import { formatInstant, parseInstant } from '../instant.ts'
 import type { Draft } from './draft.ts'
 import type { RolloutFacts } from './facts.ts'
+import { isOlder } from './replica-sets.ts'
+import { isWithinRollbackWindow } from './verdict.ts'
 
 type Duration = NonNullable<RolloutStatus['duration']>
 
@@ -15,8 +17,8 @@ export function recordDuration(facts: RolloutFacts, draft: Draft): void {
   const running = record !== undefined && !record.finishedAt
   if (running && record) {
     if (changed && before.currentPodHash) {
-      const back = facts.newSet.hash === before.stableRS
-      record = back ? { ...record, completionStatus: 'RolledBack' } : started(facts)
+      const way = wayBack(facts)
+      record = way ? { ...record, completionStatus: way } : started(facts)
     } else if (done) {
       record = finish(facts, record, before.promoteFull ? 'FastPromoted' : 'Promoted')
     } else if (status.abort) {
@@ -32,6 +34,14 @@ export function recordDuration(facts: RolloutFacts, draft: Draft): void {
     record = started(facts)
   }
   status.duration = record && !record.finishedAt ? withManualPause(facts, draft, record) : record
+}
+
+/** How an update that takes another's place goes back; null: it goes on to something newer. */
+function wayBack(facts: RolloutFacts): Duration['completionStatus'] | null {
+  const { newSet, stable } = facts
+  if (!stable || facts.missing) return null
+  if (newSet === stable || isWithinRollbackWindow(facts)) return 'FastRolledBack'
+  return isOlder(newSet, stable) ? 'RolledBack' : null
 }
 
 function started(facts: RolloutFacts): Duration {

@@ -33,11 +33,6 @@ export function notCarried(
     })
   if (restartAt) tell('spec.restartAt', 'no pod is restarted')
   const canary = strategy?.canary
-  if (canary?.dynamicStableScale) {
-    tell('spec.strategy.canary.dynamicStableScale', 'stable keeps all its pods')
-  }
-  if (canary?.pingPong)
-    refuse('spec.strategy.canary.pingPong', 'use stableService and canaryService')
   if (canary?.antiAffinity) tell('spec.strategy.canary.antiAffinity', 'pods are placed without it')
   if (canary?.canaryMetadata) tell('spec.strategy.canary.canaryMetadata', 'pods do not get it')
   if (canary?.stableMetadata) tell('spec.strategy.canary.stableMetadata', 'pods do not get it')

@@ -16,6 +16,8 @@ export interface Sized {
   readonly name: string
   readonly hash: string
   readonly revision: number
+  /** The revision that it was created with. */
+  readonly firstRevision: number
   readonly spec: number
   readonly available: number
   readonly ready: number
@@ -48,9 +50,7 @@ export function rolesOf(input: {
   const owned = input.replicaSets
     .filter((set) => set.metadata.labels?.[hashLabel])
     .map(size)
-    .sort(
-      (a, b) => a.createdAt - b.createdAt || a.revision - b.revision || (a.name < b.name ? -1 : 1),
-    )
+    .sort(byAge)
   let collisionCount = rollout.status?.collisionCount
   let hash = podTemplateHash(rollout.spec.template ?? {}, { collisionCount })
   const found = findNew(owned, rollout, hash)
@@ -77,6 +77,20 @@ export function rolesOf(input: {
     missing: !found,
     collisionCount,
   }
+}
+
+/**
+ * Oldest first. The API stores whole seconds, so that two of one second are told apart by the revision that they had
+ * first: a version that comes back gets a new one (spec rollout-controller 2.4).
+ */
+function byAge(a: Sized, b: Sized): number {
+  return (
+    a.createdAt - b.createdAt || a.firstRevision - b.firstRevision || (a.name < b.name ? -1 : 1)
+  )
+}
+
+export function isOlder(a: Sized, b: Sized): boolean {
+  return byAge(a, b) < 0
 }
 
 /** Label first, then the template's meaning, so that a changed hash function never starts an update (api.md 8.5). */
@@ -108,12 +122,15 @@ function ownTemplate(set: ReplicaSet): unknown {
 
 function size(object: ReplicaSet): Sized {
   const annotations = object.metadata.annotations ?? {}
+  const revision = Number(annotations[annotationKeys.revision] ?? 0) || 0
   const deadline = Date.parse(annotations[annotationKeys.scaleDownDeadline] ?? '')
   return {
     object,
     name: object.metadata.name,
     hash: object.metadata.labels?.[hashLabel] ?? '',
-    revision: Number(annotations[annotationKeys.revision] ?? 0) || 0,
+    revision,
+    firstRevision:
+      Number.parseInt(annotations[annotationKeys.revisionHistory] ?? '', 10) || revision,
     spec: object.spec.replicas ?? 1,
     available: object.status?.availableReplicas ?? 0,
     ready: object.status?.readyReplicas ?? 0,
@@ -130,6 +147,7 @@ function toBeCreated(name: string, hash: string, revision: number): Sized {
     name,
     hash,
     revision,
+    firstRevision: revision,
     spec: 0,
     available: 0,
     ready: 0,

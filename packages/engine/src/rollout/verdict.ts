@@ -3,6 +3,7 @@ import { formatInstant } from '../instant.ts'
 import type { Draft } from './draft.ts'
 import { isPromoted, type RolloutFacts } from './facts.ts'
 import { clearPauses } from './pauses.ts'
+import { isOlder } from './replica-sets.ts'
 
 /**
  * A new template, or other steps of a canary, start the update again (spec rollout-controller 4.3). Returns whether
@@ -120,9 +121,7 @@ export function isWithinRollbackWindow(facts: RolloutFacts): boolean {
   const revisions = facts.snapshot.rollout.spec.rollbackWindow?.revisions ?? 0
   const { newSet, stable } = facts
   if (revisions <= 0 || !stable || facts.missing || newSet.wasAborted) return false
-  if (newSet.createdAt >= stable.createdAt) return false
-  const between = facts.all.filter(
-    (set) => set.createdAt > newSet.createdAt && set.createdAt < stable.createdAt,
-  )
+  if (!isOlder(newSet, stable)) return false
+  const between = facts.all.filter((set) => isOlder(newSet, set) && isOlder(set, stable))
   return between.length < revisions
 }

@@ -145,6 +145,11 @@ export class World {
     throw new Error('the planner does not come to rest')
   }
 
+  /** One pass and its effects, whatever it leaves to do. */
+  planOnce(): void {
+    this.#carryOut(planRollout(this.snapshot(), this.now))
+  }
+
   /** Pods of the image stop being ready and start again, the youngest first. */
   restartPods(image: string, count: number): void {
     for (const set of this.replicaSets) {
