@@ -6,6 +6,7 @@ import {
   httpClient,
   type KubeClient,
   type KubeObject,
+  limitRate,
   type RequestCounts,
   resources,
   SeededRandom,
@@ -69,6 +70,8 @@ export interface VirtualClusterOptions {
   /** Absent: it exists from the start. */
   readonly controllerNamespace?: 'missing'
   readonly instanceId?: string
+  /** What the controller may ask of the API (spec operations 5.1); absent: as much as it likes. */
+  readonly limits?: { readonly qps: number; readonly burst: number }
   /** The controller dies right after its write with this number, and another one takes its place. */
   readonly crashAtWrite?: number
 }
@@ -115,11 +118,13 @@ export async function virtualCluster(options: VirtualClusterOptions = {}): Promi
   )
   let writes = 0
   /** The connection of one controller: it is cut when that controller dies. */
-  const connection = (alive: AbortSignal) =>
-    mortal(counted.client, alive, {
+  const connection = (alive: AbortSignal) => {
+    const client = mortal(counted.client, alive, {
       isLast: () => ++writes === options.crashAtWrite,
       die: () => void restart(),
     })
+    return options.limits ? limitRate(client, { clock, ...options.limits }) : client
+  }
   let stop = new AbortController()
   let controller: Service
   const start = async () => {

@@ -1,8 +1,10 @@
 import type { KubeClient } from './client.ts'
 import type { Clock } from './clock.ts'
-import { wrapClient } from './wrap-client.ts'
+import { resources } from './resources.ts'
+import { TokenBucket } from './token-bucket.ts'
+import { type ClientRequest, wrapClient } from './wrap-client.ts'
 
-/** A token bucket, as `--qps` and `--burst` set it. */
+/** Token buckets, as `--qps` and `--burst` set them. */
 export interface RateLimitOptions {
   readonly clock: Clock
   /** Requests per second in the long run; 0 or less: no limit. Upstream's default is 40 (spec operations 1.1). */
@@ -12,21 +14,30 @@ export interface RateLimitOptions {
 }
 
 /**
- * A client whose requests wait for a token, first come, first served, as client-go's do (spec operations 5.1). The
- * start of a watch takes one token, a list takes one however many pages it has. An abort while waiting rejects with
- * the signal's reason.
+ * A client whose requests wait for a token, as client-go's do. Kubernetes' own kinds share one bucket and each other
+ * API group has one, as upstream's client sets (spec operations 5.1). First come, first served, but Events wait for
+ * everybody else. The start of a watch takes one token, a list takes one however many pages it has. An abort while
+ * waiting rejects with the signal's reason.
  */
 export function limitRate(client: KubeClient, options: RateLimitOptions): KubeClient {
-  if (!(options.qps > 0)) return client
   const { clock, qps, burst } = options
-  const gapMs = 1000 / qps
-  /** When the bucket was, or will be, empty but for the token of the next request. */
-  let nextAt = Number.NEGATIVE_INFINITY
-  return wrapClient(client, (_request, signal) => {
-    const now = clock.now()
-    // A bucket that rested long enough is full: burst tokens lie before now.
-    const at = Math.max(nextAt, now - (Math.max(burst, 1) - 1) * gapMs)
-    nextAt = at + gapMs
-    return at <= now ? undefined : clock.until(Math.ceil(at), signal)
+  if (!(qps > 0)) return client
+  const buckets = new Map<string, TokenBucket>()
+  const bucketOf = (name: string): TokenBucket => {
+    const known = buckets.get(name)
+    if (known) return known
+    const bucket = new TokenBucket({ clock, perSecond: qps, burst })
+    buckets.set(name, bucket)
+    return bucket
+  }
+  return wrapClient(client, (request, signal) => {
+    const isEvent = request.resource?.plural === resources.events.plural
+    return bucketOf(bucketName(request)).take(isEvent ? 1 : 0, signal)
   })
+}
+
+function bucketName({ resource }: ClientRequest): string {
+  const group = resource?.group ?? ''
+  const isBuiltIn = !group.includes('.') || group.endsWith('.k8s.io')
+  return isBuiltIn ? '' : group
 }

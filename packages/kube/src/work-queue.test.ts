@@ -70,6 +70,48 @@ test('no more keys are processed at a time than there are workers, first come fi
   expect(order).toEqual(keys)
 })
 
+test('keys of a lower rank go first, also when their rank falls while they wait', async () => {
+  const ranks = new Map<string, number>()
+  const order: string[] = []
+  const { clock, stop, queue } = world({
+    workers: 1,
+    rankOf: (key) => ranks.get(key) ?? 1,
+    process: async (key) => {
+      order.push(key)
+      await sleep(clock, 10)
+    },
+  })
+  void queue.run(stop.signal)
+  for (const key of ['first', 'a', 'b', 'c']) queue.add(key)
+  await clock.settle()
+  ranks.set('c', 0)
+  queue.add('c')
+  ranks.set('urgent', 0)
+  queue.add('urgent')
+  await clock.advance(1_000)
+  expect(order).toEqual(['first', 'c', 'urgent', 'a', 'b'])
+})
+
+test('a key that was added while it was processed comes back with its present rank', async () => {
+  const order: string[] = []
+  const begun = new Set<string>()
+  const { clock, stop, queue } = world({
+    workers: 1,
+    rankOf: (key) => (begun.has(key) ? 0 : 1),
+    process: async (key) => {
+      order.push(key)
+      await sleep(clock, 10)
+      begun.add(key)
+    },
+  })
+  void queue.run(stop.signal)
+  for (const key of ['a', 'b', 'c']) queue.add(key)
+  await clock.advance(5)
+  queue.add('a')
+  await clock.advance(1_000)
+  expect(order).toEqual(['a', 'a', 'b', 'c'])
+})
+
 test('a failing key is tried again after 1 ms doubling to 10 s, and a success forgets its failures', async () => {
   let failing = true
   const at: number[] = []

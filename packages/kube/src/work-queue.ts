@@ -1,6 +1,7 @@
 import { ApiError } from './client.ts'
 import type { Clock } from './clock.ts'
 import { Heap } from './heap.ts'
+import { WaitingLine } from './waiting-line.ts'
 
 /** What happens to a key, for the metrics of a queue. Durations are milliseconds. */
 export type WorkQueueEvent =
@@ -25,6 +26,11 @@ export interface WorkQueueOptions {
    */
   readonly process: (key: string, signal: AbortSignal) => Promise<void>
   readonly onError?: (key: string, error: unknown) => void
+  /**
+   * Which of the waiting keys go first: those of the lowest rank, a small whole number from 0, though none is passed
+   * over for ever (`WaitingLine`). Asked at each `add`, so it must be cheap. Absent: first come, first served.
+   */
+  readonly rankOf?: (key: string) => number
   /** Absent: 1 ms doubling to 10 s (argo-rollouts: utils/queue/queue.go, spec rollout-controller 1.2). */
   readonly backoff?: { readonly initialMs: number; readonly maxMs: number }
   readonly observe?: (event: WorkQueueEvent) => void
@@ -45,7 +51,7 @@ export class WorkQueue {
   readonly #options: WorkQueueOptions
   readonly #backoff: { readonly initialMs: number; readonly maxMs: number }
   /** Keys that may start now, with the instant since when. */
-  readonly #waiting = new Map<string, number>()
+  readonly #waiting = new WaitingLine<number>()
   readonly #processing = new Set<string>()
   /** Keys added while being processed. */
   readonly #again = new Set<string>()
@@ -82,8 +88,7 @@ export class WorkQueue {
       if (this.#again.has(key)) return
       this.#again.add(key)
     } else {
-      if (this.#waiting.has(key)) return
-      this.#waiting.set(key, this.#options.clock.now())
+      if (!this.#enter(key)) return
     }
     this.#options.observe?.({ kind: 'added', key })
     this.#pump()
@@ -129,12 +134,16 @@ export class WorkQueue {
     this.#pumping = true
     queueMicrotask(() => {
       this.#pumping = false
-      for (const [key, since] of this.#waiting) {
-        if (this.#processing.size >= this.#options.workers) break
-        this.#waiting.delete(key)
-        void this.#work(key, since)
+      while (this.#processing.size < this.#options.workers) {
+        const next = this.#waiting.next()
+        if (!next) break
+        void this.#work(next.name, next.value)
       }
     })
+  }
+
+  #enter(key: string): boolean {
+    return this.#waiting.join(key, this.#options.rankOf?.(key) ?? 0, this.#options.clock.now())
   }
 
   async #work(key: string, since: number): Promise<void> {
@@ -153,7 +162,7 @@ export class WorkQueue {
     } finally {
       this.#processing.delete(key)
       observe?.({ kind: 'finished', key, tookMs: clock.now() - startedAt })
-      if (this.#again.delete(key)) this.#waiting.set(key, clock.now())
+      if (this.#again.delete(key)) this.#enter(key)
       if (signal.aborted) this.#settle()
       else this.#pump()
     }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { httpClient } from './http-client.ts'
+import type { Resource } from './objects.ts'
 import { limitRate } from './rate-limit.ts'
 import { countRequests } from './request-count.ts'
 import { resources } from './resources.ts'
@@ -57,6 +58,37 @@ test('waiting for a token ends with the signal, a watch quietly', async () => {
   expect(await watching).toBe('ended')
   expect(api.requests).toHaveLength(1)
   expect(clock.nextTimerAt).toBeNull()
+})
+
+test('Events wait for everybody else, though not for ever', async () => {
+  const { clock, client } = world()
+  const limited = limitRate(client, { clock, qps: 10, burst: 1 })
+  const sent: string[] = []
+  const ask = (what: string, resource: Resource) =>
+    void limited.list(resource, { namespace: 'shop' }).then(() => sent.push(what))
+  ask('first', resources.configMaps)
+  ask('event', resources.events)
+  for (let index = 0; index < 20; index++) ask('other', resources.configMaps)
+  await clock.advance(1_000)
+  expect(sent).toEqual(['first', ...Array(10).fill('other')])
+  await clock.advance(2_000)
+  expect(sent.indexOf('event')).toBe(16)
+  expect(sent).toHaveLength(22)
+})
+
+test("a group of custom kinds has a bucket of its own beside that of Kubernetes' kinds", async () => {
+  const { clock, client } = world()
+  const limited = limitRate(client, { clock, qps: 10, burst: 1 })
+  const custom = { ...resources.configMaps, group: 'argoproj.io' }
+  const at: number[] = []
+  const ask = (resource: Resource) =>
+    void limited
+      .get(resource, key)
+      .catch(() => {})
+      .then(() => at.push(clock.now()))
+  for (const resource of [resources.configMaps, custom, resources.leases, custom]) ask(resource)
+  await clock.advance(1_000)
+  expect(at).toEqual([0, 0, 100, 100])
 })
 
 test('no limit means the client itself', () => {

@@ -22,6 +22,7 @@ import {
 import { observeRouters, planRemovals, planRouters, unsupportedRouters } from '@serinus/traffic'
 import { applyWrites, errorOf, type Outcome, trueTransitions } from './apply.ts'
 import { byOwner, type Caches, OwnWrites, startCaches } from './caches.ts'
+import { urgencyOf } from './urgency.ts'
 
 export interface RolloutControllerOptions {
   readonly client: KubeClient
@@ -76,10 +77,16 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
     clock,
     workers: options.workers ?? 10,
     process: (key) => pass(key),
+    rankOf: urgency,
     ...(options.onError ? { onError: options.onError } : {}),
   })
   const gone = new Map<string, Rollout>()
   follow(options, { caches, own, queue, memories, gone })
+
+  function urgency(key: string): number {
+    const cached = caches.rollouts.get(key)
+    return urgencyOf(cached && own.latest(kinds.rollouts.plural, cached))
+  }
 
   async function pass(key: string): Promise<void> {
     const snapshot = observe(key)
