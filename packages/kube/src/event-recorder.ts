@@ -27,6 +27,8 @@ export interface EventRecorderOptions {
   readonly capacity?: number
   /** What one object may send: `burst` at once, then so many per second. Absent: 25, then 1. */
   readonly perObject?: { readonly burst: number; readonly perSecond: number }
+  /** Told of each event as it is recorded, repetitions too. */
+  readonly onRecord?: (object: KubeObject, facts: EventFacts) => void
   /** Told of each dropped event, so that it can be counted and logged. */
   readonly onDrop?: (drop: EventDrop) => void
 }
@@ -91,6 +93,7 @@ export class EventRecorder {
   }
 
   record(object: KubeObject, facts: EventFacts): void {
+    this.#options.onRecord?.(object, facts)
     const entry = this.#entryOf(object, facts)
     if (this.#options.signal.aborted) {
       this.#drop(entry, 'ended')

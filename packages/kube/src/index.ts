@@ -14,13 +14,14 @@ export type { Clock } from './clock.ts'
 export { deepEqual, mergePatch } from './equality.ts'
 export type { EventDrop, EventFacts, EventRecorderOptions } from './event-recorder.ts'
 export { EventRecorder } from './event-recorder.ts'
+export { Fenced, fenceWrites } from './fence.ts'
 export type { HttpClientOptions } from './http-client.ts'
 export { httpClient } from './http-client.ts'
 export type { Change, Informer, InformerOptions } from './informer.ts'
 export { startInformer } from './informer.ts'
 export type { KubeconfigOptions, KubeconfigTransport } from './kubeconfig.ts'
 export { KubeconfigError, kubeconfigTransport } from './kubeconfig.ts'
-export type { LeaseEvent, LeaseOptions, LeaseTerm } from './lease.ts'
+export type { LeaseEvent, LeaseOptions, LeaseTerm, LeaseWork } from './lease.ts'
 export { runWithLease } from './lease.ts'
 export type {
   KubeObject,
@@ -32,6 +33,7 @@ export type {
   UnknownObject,
 } from './objects.ts'
 export { apiVersionOf, keyOf } from './objects.ts'
+export { observeRequests, type RequestFacts } from './observe-requests.ts'
 export type { RateLimitOptions } from './rate-limit.ts'
 export { limitRate } from './rate-limit.ts'
 export { RealClock, ScaledClock } from './real-clock.ts'

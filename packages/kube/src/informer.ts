@@ -23,6 +23,11 @@ export interface Informer<T extends KubeObject> {
    * soon as the cache is synced. A handler that throws is reported to `onError` and disturbs nobody.
    */
   subscribe(handler: (change: Change<T>) => void): Disposable
+  /**
+   * Lists again at once, also in the middle of a wait after a failure; resolves when everything that the API had at
+   * the time of the call is in the cache. Rejects as `synced` does.
+   */
+  refresh(): Promise<void>
   /** Resolves after the first complete list was told; rejects with the signal's reason when that aborts before. */
   readonly synced: Promise<void>
 }
@@ -89,36 +94,42 @@ async function follow<T extends KubeObject>(
   let failures = 0
 
   while (!signal.aborted) {
+    const interruption = cache.nextInterruption()
     try {
+      if (cache.refreshesDue > 0) version = undefined
       if (version === undefined) {
+        const due = cache.refreshesDue
         const list: ListOf<T> = await client.list<T>(resource, {
           ...scope,
           limit: pageSize,
-          signal,
+          signal: interruption,
         })
         if (signal.aborted) break
         cache.replace(list.items)
         version = list.resourceVersion
+        cache.refreshed(due)
       }
-      if (await watch(version)) failures = 0
-      else if (!signal.aborted) await pause(undefined)
+      if (interruption.aborted) continue
+      if (await watch(version, interruption)) failures = 0
+      else if (!signal.aborted) await pause(undefined, interruption)
     } catch (error) {
       if (signal.aborted) break
+      if (interruption.aborted) continue
       // Time-outs and cuts of a watch are everyday; 410 and refusals are worth a line.
       onError?.(error)
       if (mustRelist(error)) version = undefined
-      await pause(error).catch(() => {})
+      await pause(error, interruption).catch(() => {})
     }
   }
   cache.end(signal.reason)
 
   /** True when the watch did something. Throws as the client does. */
-  async function watch(from: string): Promise<boolean> {
+  async function watch(from: string, interruption: AbortSignal): Promise<boolean> {
     const startedAt = clock.now()
     const timeoutSeconds = shortestWatchSeconds + random.int(shortestWatchSeconds)
     const cut = new AbortController()
-    const onAbort = () => cut.abort(signal.reason)
-    signal.addEventListener('abort', onAbort, { once: true })
+    const onAbort = () => cut.abort(interruption.reason)
+    interruption.addEventListener('abort', onAbort, { once: true })
     const guard = new AbortController()
     clock.until(startedAt + timeoutSeconds * 1000 + watchTimeoutMarginMs, guard.signal).then(
       () => cut.abort(),
@@ -145,19 +156,19 @@ async function follow<T extends KubeObject>(
       }
     } finally {
       guard.abort()
-      signal.removeEventListener('abort', onAbort)
+      interruption.removeEventListener('abort', onAbort)
     }
-    return told || clock.now() - startedAt >= shortestGoodWatchMs
+    return told || interruption.aborted || clock.now() - startedAt >= shortestGoodWatchMs
   }
 
-  async function pause(error: unknown): Promise<void> {
+  async function pause(error: unknown, interruption: AbortSignal): Promise<void> {
     // The first 410 after a good watch says only that a list is due: no reason to wait.
     if (isGone(error) && failures++ === 0) return
     if (!isGone(error)) failures++
     const fullMs = Math.min(backoff.initialMs * 2 ** (failures - 1), backoff.maxMs)
     const jitteredMs = fullMs * (0.5 + 0.5 * random.next())
     const askedMs = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0
-    await sleep(clock, Math.ceil(Math.max(jitteredMs, askedMs)), signal)
+    await sleep(clock, Math.ceil(Math.max(jitteredMs, askedMs)), interruption)
   }
 }
 
@@ -177,6 +188,8 @@ class Cache<T extends KubeObject> implements Informer<T> {
   readonly #indexes = new Map<string, Index<T>>()
   readonly #byNamespace = new Index<T>((object) => [object.metadata.namespace ?? ''])
   readonly #handlers = new Set<(change: Change<T>) => void>()
+  readonly #refreshes: { resolve(): void; reject(reason: unknown): void }[] = []
+  #interruption = new AbortController()
   #hasSynced = false
   #resolveSynced!: () => void
   #rejectSynced!: (reason: unknown) => void
@@ -220,6 +233,37 @@ class Cache<T extends KubeObject> implements Informer<T> {
     return { [Symbol.dispose]: () => void this.#handlers.delete(entry) }
   }
 
+  refresh(): Promise<void> {
+    const { signal } = this.#options
+    if (signal.aborted) return Promise.reject(signal.reason)
+    return new Promise((resolve, reject) => {
+      this.#refreshes.push({ resolve, reject })
+      this.#interruption.abort(new Error('a new list was asked for'))
+    })
+  }
+
+  /** Requests to list anew that no list has served yet. */
+  get refreshesDue(): number {
+    return this.#refreshes.length
+  }
+
+  /** The oldest requests are served by a list that was begun after them. */
+  refreshed(count: number): void {
+    for (const { resolve } of this.#refreshes.splice(0, count)) resolve()
+  }
+
+  /** Aborts when the informer ends and when a new list is asked for after this call. */
+  nextInterruption(): AbortSignal {
+    const { signal } = this.#options
+    signal.removeEventListener('abort', this.#onEnd)
+    this.#interruption = new AbortController()
+    if (signal.aborted) this.#onEnd()
+    else signal.addEventListener('abort', this.#onEnd, { once: true })
+    return this.#interruption.signal
+  }
+
+  readonly #onEnd = () => this.#interruption.abort(this.#options.signal.reason)
+
   /** The whole present state: tells what differs from the state told before. */
   replace(items: readonly T[]): void {
     // Handlers that subscribe during the telling get the state as it is then; the rest of it is not news to them.
@@ -251,7 +295,9 @@ class Cache<T extends KubeObject> implements Informer<T> {
   }
 
   end(reason: unknown): void {
+    this.#options.signal.removeEventListener('abort', this.#onEnd)
     this.#rejectSynced(reason)
+    for (const { reject } of this.#refreshes.splice(0)) reject(reason)
   }
 
   #put(raw: T): Change<T>[] {

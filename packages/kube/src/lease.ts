@@ -31,6 +31,17 @@ export interface LeaseTerm {
   readonly transitions: number
 }
 
+/**
+ * What only the holder may do. The signal says that it must end.
+ *
+ * @param heldUntil the instant (epoch ms) before which nobody else can have the lease; ask before each write
+ */
+export type LeaseWork = (
+  signal: AbortSignal,
+  term: LeaseTerm,
+  heldUntil: () => number,
+) => Promise<void>
+
 /** What happens to the lease as this process sees it, for logs and for a health check by renewal. */
 export type LeaseEvent =
   | { readonly kind: 'acquired'; readonly term: LeaseTerm }
@@ -51,10 +62,7 @@ export type LeaseEvent =
  * Clocks may disagree: whether another's lease ran out is judged by how long this process has seen it unchanged,
  * never by the instants written in it (client-go: tools/leaderelection).
  */
-export async function runWithLease(
-  options: LeaseOptions,
-  work: (signal: AbortSignal, term: LeaseTerm) => Promise<void>,
-): Promise<void> {
+export async function runWithLease(options: LeaseOptions, work: LeaseWork): Promise<void> {
   const contest = new Contest(options)
   for (;;) {
     const term = await contest.acquire()
@@ -88,6 +96,8 @@ class Contest {
     | { readonly lease: LeaseObject; readonly record: string; readonly since: number }
     | undefined
   #waitingFor: string | undefined
+  #lookedAt: number | undefined
+  #heldUntil = Number.NEGATIVE_INFINITY
 
   constructor(options: LeaseOptions) {
     this.#options = options
@@ -107,6 +117,7 @@ class Contest {
   async acquire(): Promise<(LeaseTerm & { readonly startedAt: number }) | undefined> {
     const { clock, signal, observe } = this.#options
     while (!signal.aborted) {
+      this.#noticeLeap()
       // An attempt that hangs must not outlast the wait of a competitor.
       const attempt = await this.#within(clock.now() + this.#renewDeadlineMs, signal, (bounded) =>
         this.#takeOrRenew(bounded, 'candidate'),
@@ -123,7 +134,9 @@ class Contest {
         this.#waitingFor = attempt.holder
         observe?.({ kind: 'waiting', holder: attempt.holder })
       }
-      const pauseMs = Math.ceil(this.#retryPeriodMs * (1 + 0.2 * this.#random.next()))
+      // Who got no answer asks sooner: the end of an outage is to be noticed, and nobody is in the way.
+      const periodMs = attempt ? this.#retryPeriodMs : this.#retryPeriodMs / 2
+      const pauseMs = Math.ceil(periodMs * (1 + 0.2 * this.#random.next()))
       const retryAt = clock.now() + pauseMs
       // Not later than a silent holder's lease runs out: a standby's worst wait is the lease and one retry.
       const freeAt = attempt ? this.#freeAt() : retryAt
@@ -134,7 +147,7 @@ class Contest {
 
   async lead(
     held: LeaseTerm & { readonly startedAt: number },
-    work: (signal: AbortSignal, term: LeaseTerm) => Promise<void>,
+    work: LeaseWork,
   ): Promise<'ended' | 'lost'> {
     const { signal, observe } = this.#options
     const term = { holder: held.holder, transitions: held.transitions }
@@ -147,12 +160,13 @@ class Contest {
     const renewing = this.#renew(held.startedAt, stopRenewing.signal).then((reason) => {
       if (reason === undefined) return
       lost = true
+      this.#heldUntil = Number.NEGATIVE_INFINITY
       observe?.({ kind: 'lost', reason })
       ending.abort(new Error(`the lease ${this.#options.name} is lost: ${reason}`))
     })
     observe?.({ kind: 'acquired', term })
     try {
-      await work(ending.signal, term)
+      await work(ending.signal, term, () => this.#heldUntil)
     } catch (error) {
       // Work that was told to end may say so by throwing the reason.
       if (!ending.signal.aborted || error !== ending.signal.reason) throw error
@@ -170,6 +184,7 @@ class Contest {
     const { clock, observe } = this.#options
     // Counted from before the request: others cannot have seen the renewal earlier than that.
     let deadline = acquiredAt + this.#renewDeadlineMs
+    this.#heldUntil = deadline
     let lastError: unknown
     for (;;) {
       const nextAt = Math.min(clock.now() + this.#retryPeriodMs, deadline)
@@ -186,6 +201,7 @@ class Contest {
         if (attempt.kind === 'taken')
           return `taken by ${attempt.holder || 'nobody: it was released'}`
         deadline = attempt.startedAt + this.#renewDeadlineMs
+        this.#heldUntil = deadline
         observe?.({ kind: 'renewed', at: attempt.startedAt })
       } catch (error) {
         if (stop.aborted) return undefined
@@ -238,6 +254,19 @@ class Contest {
       if (isAny(error, 404)) return undefined
       throw error
     }
+  }
+
+  /**
+   * Time that passed while nobody looked (the clock was set, the machine slept) says nothing about the holder: it is
+   * given the whole lease duration anew.
+   */
+  #noticeLeap(): void {
+    const now = this.#options.clock.now()
+    const longestMs = this.#renewDeadlineMs + 2 * this.#retryPeriodMs
+    if (this.#seen && this.#lookedAt !== undefined && now - this.#lookedAt > longestMs) {
+      this.#seen = { ...this.#seen, since: now }
+    }
+    this.#lookedAt = now
   }
 
   #see(lease: LeaseObject): void {

@@ -11,6 +11,8 @@ export interface RateLimitOptions {
   readonly qps: number
   /** Requests that may go at once after a rest. Upstream's default is 80. */
   readonly burst: number
+  /** Told of each request's wait for its token, milliseconds; 0 where there was none. */
+  readonly onWait?: (bucket: string, waitedMs: number) => void
 }
 
 /**
@@ -20,7 +22,7 @@ export interface RateLimitOptions {
  * waiting rejects with the signal's reason.
  */
 export function limitRate(client: KubeClient, options: RateLimitOptions): KubeClient {
-  const { clock, qps, burst } = options
+  const { clock, qps, burst, onWait } = options
   if (!(qps > 0)) return client
   const buckets = new Map<string, TokenBucket>()
   const bucketOf = (name: string): TokenBucket => {
@@ -32,7 +34,14 @@ export function limitRate(client: KubeClient, options: RateLimitOptions): KubeCl
   }
   return wrapClient(client, (request, signal) => {
     const isEvent = request.resource?.plural === resources.events.plural
-    return bucketOf(bucketName(request)).take(isEvent ? 1 : 0, signal)
+    const name = bucketName(request)
+    const since = clock.now()
+    const waiting = bucketOf(name).take(isEvent ? 1 : 0, signal)
+    if (!waiting) {
+      onWait?.(name, 0)
+      return undefined
+    }
+    return waiting.then(() => onWait?.(name, clock.now() - since))
   })
 }
 
