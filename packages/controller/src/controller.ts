@@ -1,8 +1,19 @@
 import type { Rollout } from '@serinus/api'
 import type { EngineOptions, Plan } from '@serinus/engine'
-import { type Clock, EventRecorder, type KubeClient } from '@serinus/kube'
+import {
+  type Clock,
+  type EventFacts,
+  EventRecorder,
+  type KubeClient,
+  type KubeObject,
+} from '@serinus/kube'
 import type { MeasureInput } from '@serinus/metrics'
 import { startAnalysisController } from './analysis/analysis-controller.ts'
+import type { ControllerMetrics } from './metrics/controller-metrics.ts'
+import { rolloutObstacle, runObstacle } from './process/obstacles.ts'
+import type { Readings } from './process/readings.ts'
+import { untilAborted } from './process/until-aborted.ts'
+import type { AnalysisCaches, Caches } from './rollout/caches.ts'
 import {
   type RolloutController,
   type RolloutControllerOptions,
@@ -21,6 +32,19 @@ export interface ControllerOptions {
   /** Absent: the whole cluster. */
   readonly namespace?: string
   readonly instanceId?: string
+  /** How many Rollouts are looked at at the same time. Absent: 10. */
+  readonly rolloutThreads?: number
+  /** How many AnalysisRuns are looked at at the same time. Absent: 30. */
+  readonly analysisThreads?: number
+  /** Where the Jobs of metrics run. Absent: `client`. */
+  readonly jobClient?: KubeClient
+  /** Since when this process leads with filled caches, epoch ms. Absent: the start. */
+  readonly activeSince?: number
+  /** What is followed already, also by a standby. Absent: caches that end with the signal. */
+  readonly readings?: Readings
+  /** Absent: one that ends with the signal. */
+  readonly recorder?: EventRecorder
+  readonly metrics?: ControllerMetrics
   readonly onError?: (key: string, error: unknown) => void
   /** What the notifier found wrong with a Rollout's subscriptions; null while it has not looked. */
   readonly notificationProblems?: RolloutControllerOptions['notificationProblems']
@@ -38,12 +62,8 @@ export interface Controller extends Pick<RolloutController, 'caches' | 'snapshot
 
 /** All controllers of Serinus over one API (design 2). Leader election is the caller's, since tests need none. */
 export function startController(options: ControllerOptions): Controller {
-  const recorder = new EventRecorder({
-    client: options.client,
-    clock: options.clock,
-    signal: options.signal,
-    component: 'rollouts-controller',
-  })
+  const { readings, metrics } = options
+  const recorder = options.recorder ?? startRecorder(options)
   const common = {
     client: options.client,
     clock: options.clock,
@@ -53,25 +73,91 @@ export function startController(options: ControllerOptions): Controller {
     ...(options.instanceId ? { instanceId: options.instanceId } : {}),
     ...(options.onError ? { onError: options.onError } : {}),
   }
+  const given: Caches | null = readings?.all ? untilAborted(readings.all, options.signal) : null
   const rollouts = startRolloutController({
     ...common,
     engine: { zeroPause: 'gate', routerSettleMs: 10_000, ...options.engine },
-    ...(options.onStored ? { onStored: options.onStored } : {}),
+    ...(given ? { caches: given } : {}),
+    ...(readings ? { holdBack: (rollout) => rolloutObstacle(rollout, readings.problems()) } : {}),
+    ...(options.rolloutThreads ? { workers: options.rolloutThreads } : {}),
+    ...(options.activeSince === undefined ? {} : { activeSince: options.activeSince }),
+    ...(metrics ? { observe: metrics.beginRollouts() } : {}),
+    onStored: (rollout) => {
+      metrics?.onStored(rollout)
+      options.onStored?.(rollout)
+    },
     ...(options.notificationProblems ? { notificationProblems: options.notificationProblems } : {}),
     ...(options.onPlan ? { onPlan: options.onPlan } : {}),
   })
-  const analysis = startAnalysisController({
-    ...common,
-    caches: rollouts.caches,
-    fetch: options.fetch,
-    env: options.env ?? {},
-  })
+  const analysis = startRuns(options, rollouts.caches, recorder)
   return {
     caches: rollouts.caches,
     recorder,
-    synced: rollouts.caches.synced,
+    synced: readings?.ready ?? rollouts.caches.synced,
     stopped: Promise.all([rollouts.stopped, analysis.stopped]).then(() => {}),
     snapshot: rollouts.snapshot,
     enqueue: rollouts.enqueue,
   }
+}
+
+/** The analysis controller alone: runs that somebody else creates (`--controllers=analysis`). */
+export function startAnalysisAlone(
+  options: ControllerOptions & { readonly readings: Readings; readonly recorder: EventRecorder },
+): { readonly stopped: Promise<void> } {
+  const caches = untilAborted(options.readings.analysis, options.signal)
+  return startRuns(options, caches, options.recorder)
+}
+
+/** Writes Events under upstream's component name. */
+export function startRecorder(
+  options: Pick<ControllerOptions, 'client' | 'clock' | 'signal' | 'onError' | 'metrics'>,
+): EventRecorder {
+  const { client, clock, signal, onError, metrics } = options
+  return new EventRecorder({
+    client,
+    clock,
+    signal,
+    component: 'rollouts-controller',
+    onDrop: ({ why, object, reason, message, count }) =>
+      onError?.(
+        'events',
+        new Error(
+          `dropped (${why}) ${count} × ${reason} of ${object.kind} ${object.namespace}/${object.name}: ${message}`,
+        ),
+      ),
+    ...(metrics
+      ? { onRecord: (object: KubeObject, facts: EventFacts) => metrics.onEvent(object, facts) }
+      : {}),
+  })
+}
+
+function startRuns(
+  options: ControllerOptions,
+  caches: AnalysisCaches,
+  recorder: EventRecorder,
+): { readonly stopped: Promise<void> } {
+  const { readings, metrics } = options
+  const given = readings ? untilAborted({ jobs: readings.jobs }, options.signal) : null
+  return startAnalysisController({
+    client: options.client,
+    clock: options.clock,
+    signal: options.signal,
+    recorder,
+    caches,
+    fetch: options.fetch,
+    env: options.env ?? {},
+    ...(options.namespace ? { namespace: options.namespace } : {}),
+    ...(options.instanceId ? { instanceId: options.instanceId } : {}),
+    ...(options.onError ? { onError: options.onError } : {}),
+    ...(options.analysisThreads ? { workers: options.analysisThreads } : {}),
+    ...(options.jobClient ? { jobClient: options.jobClient } : {}),
+    ...(given ? { jobs: given.jobs } : {}),
+    ...(readings ? { holdBack: (run) => runObstacle(run, readings.problems()) } : {}),
+    ...(metrics
+      ? {
+          observe: metrics.beginAnalysisRuns(),
+          onMeasured: (type: string, tookMs: number) => metrics.onMeasured(type, tookMs),
+        }
+      : {}),
+  })
 }

@@ -1,1 +1,9 @@
-export { type Controller, type ControllerOptions, startController } from './controller.ts'
+export {
+  type Controller,
+  type ControllerOptions,
+  startAnalysisAlone,
+  startController,
+  startRecorder,
+} from './controller.ts'
+export { ControllerMetrics, type NotificationFacts } from './metrics/controller-metrics.ts'
+export { type Readings, startReadings } from './process/readings.ts'

@@ -11,6 +11,7 @@ import {
   sleep,
   startInformer,
   WorkQueue,
+  type WorkQueueEvent,
 } from '@serinus/kube'
 import {
   defaultDeadlineMs,
@@ -20,7 +21,7 @@ import {
   providerOf,
 } from '@serinus/metrics'
 import { applyWrites, errorOf, trueTransitions } from '../rollout/apply.ts'
-import { type Caches, OwnWrites } from '../rollout/caches.ts'
+import { type AnalysisCaches, OwnWrites } from '../rollout/caches.ts'
 import { type Secrets, secretsOf } from './secrets.ts'
 
 export interface AnalysisControllerOptions {
@@ -28,11 +29,21 @@ export interface AnalysisControllerOptions {
   readonly clock: Clock
   readonly signal: AbortSignal
   readonly recorder: EventRecorder
-  readonly caches: Pick<Caches, 'analysisRuns' | 'analysisTemplates' | 'clusterAnalysisTemplates'>
+  readonly caches: AnalysisCaches
   readonly fetch: MeasureInput['fetch']
   readonly env: Readonly<Record<string, string | undefined>>
   readonly namespace?: string
   readonly instanceId?: string
+  readonly workers?: number
+  /** Where the Jobs of metrics run. Absent: `client` (spec operations 1.2, JOB_KUBECONFIG). */
+  readonly jobClient?: KubeClient
+  /** The Jobs of metrics, where the caller follows them. */
+  readonly jobs?: Informer<Job>
+  /** Runs whose metrics must wait, since something they depend on cannot be read; null: none. */
+  readonly holdBack?: (run: AnalysisRun) => string | null
+  readonly observe?: (event: WorkQueueEvent) => void
+  /** How long a provider took for one answer, milliseconds. */
+  readonly onMeasured?: (provider: string, tookMs: number) => void
   readonly onError?: (key: string, error: unknown) => void
 }
 
@@ -63,11 +74,13 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
   const own = new OwnWrites()
   const queue = new WorkQueue({
     clock,
-    workers: 30,
+    workers: options.workers ?? 30,
     process: pass,
+    ...(options.observe ? { observe: options.observe } : {}),
     ...(options.onError ? { onError: options.onError } : {}),
   })
-  const jobs = followJobs(options, (key, metric) => {
+  const jobs = options.jobs ?? startJobs(options)
+  followJobs(jobs, (key, metric) => {
     memories.get(key)?.awake.add(metric)
     queue.add(key)
   })
@@ -103,6 +116,8 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
     const cached = caches.analysisRuns.get(key)
     if (!cached || !isOurs(cached)) return
     const run = parseAnalysisRun(own.latest(kinds.analysisRuns.plural, cached)).value
+    const obstacle = options.holdBack?.(run)
+    if (obstacle) throw new Error(obstacle)
     const memory = memoryOf(key)
     // A finished run is measured no more: its secrets may be gone.
     const secrets = finalPhases.has(run.status?.phase ?? '')
@@ -177,13 +192,17 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
       const metric = metricOf(run, task.metric, asked.secrets)
       const provider = providerOf(metric)
       metadata = provider.metadata?.(metric)
+      const askedAt = clock.now()
       const deadlineMs = provider.deadlineMs?.(metric) ?? defaultDeadlineMs
       if (deadlineMs <= 0) abort.abort(new Error('context deadline exceeded'))
       const input: MeasureInput = {
         ...inputOf(run, metric, task.serial),
         signal: AbortSignal.any([signal, abort.signal]),
       }
-      const measured = await withinDeadline(call(provider, input, task), { deadlineMs, abort })
+      const measured = await withinDeadline(call(provider, input, task), {
+        deadlineMs,
+        abort,
+      }).finally(() => options.onMeasured?.(provider.type, clock.now() - askedAt))
       return { measured, ...(metadata ? { metadata } : {}) }
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error)
@@ -216,7 +235,7 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
 
   function inputOf(run: AnalysisRun, metric: Metric, serial = 0): MeasureInput {
     const { fetch, env } = options
-    return { run, metric, serial, clock, fetch, client, env, signal }
+    return { run, metric, serial, clock, fetch, client: options.jobClient ?? client, env, signal }
   }
 
   async function forget(
@@ -235,13 +254,15 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
     }
   }
 
-  const stopped = Promise.all([
+  const filled = Promise.all([
     caches.analysisRuns.synced,
     // A template that is merely not seen yet must not end a run as missing.
     caches.analysisTemplates.synced,
     caches.clusterAnalysisTemplates.synced,
     jobs.synced,
-  ]).then(
+  ])
+  // Who gives the Jobs waits for the caches, as far as they can be read at all.
+  const stopped = (options.jobs ? Promise.resolve() : filled).then(
     () => queue.run(signal),
     () => {},
   )
@@ -318,24 +339,31 @@ function call(provider: Provider, input: MeasureInput, task: MeasureTask): Promi
   return provider.resume?.(input, task.measurement) ?? provider.run(input)
 }
 
-/** A finished Job wakes its run at once instead of at the next poll. */
-function followJobs(
-  options: AnalysisControllerOptions,
-  wake: (runKey: string, metric: string) => void,
-): Informer<KubeObject> {
+export type Job = KubeObject & { status?: { conditions?: readonly { type: string }[] } }
+
+/** The Jobs that metrics made, in the namespace where they run. */
+export function startJobs(
+  options: Pick<
+    AnalysisControllerOptions,
+    'client' | 'jobClient' | 'clock' | 'signal' | 'env' | 'namespace' | 'onError'
+  >,
+): Informer<Job> {
+  const { clock, signal, onError } = options
   const namespace = options.env['ARGO_ROLLOUTS_ANALYSIS_JOB_NAMESPACE'] || options.namespace
-  const informer = startInformer<
-    KubeObject & { status?: { conditions?: readonly { type: string }[] } }
-  >({
-    client: options.client,
-    clock: options.clock,
-    signal: options.signal,
+  return startInformer<Job>({
+    client: options.jobClient ?? options.client,
+    clock,
+    signal,
     resource: resources.jobs,
     labelSelector: 'analysisrun.argoproj.io/uid',
     ...(namespace ? { namespace } : {}),
-    ...(options.onError ? { onError: (error) => options.onError?.('jobs', error) } : {}),
+    ...(onError ? { onError: (error) => onError('jobs', error) } : {}),
   })
-  informer.subscribe((change) => {
+}
+
+/** A finished Job wakes its run at once instead of at the next poll. */
+function followJobs(jobs: Informer<Job>, wake: (runKey: string, metric: string) => void): void {
+  jobs.subscribe((change) => {
     if (
       !change.object.status?.conditions?.some((c) => c.type === 'Complete' || c.type === 'Failed')
     )
@@ -345,5 +373,4 @@ function followJobs(
     const metric = annotations['analysisrun.argoproj.io/metric-name'] ?? ''
     if (name) wake(`${annotations['analysisrun.argoproj.io/namespace']}/${name}`, metric)
   })
-  return informer
 }

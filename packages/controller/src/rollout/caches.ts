@@ -4,9 +4,11 @@ import type { Ingress, ReplicaSet, Service } from '@serinus/engine'
 import {
   type Clock,
   type Informer,
+  type InformerOptions,
   type KubeClient,
   type KubeObject,
   keyOf,
+  type Resource,
   resources,
   startInformer,
 } from '@serinus/kube'
@@ -23,13 +25,19 @@ export interface Caches {
   readonly synced: Promise<void>
 }
 
+export type AnalysisCaches = Pick<
+  Caches,
+  'analysisRuns' | 'analysisTemplates' | 'clusterAnalysisTemplates'
+>
+
 export interface CacheOptions {
   readonly client: KubeClient
   readonly clock: Clock
   readonly signal: AbortSignal
   /** Absent: the whole cluster. */
   readonly namespace?: string
-  readonly onError?: (error: unknown) => void
+  /** @param plural the kind whose cache met the error */
+  readonly onError?: (error: unknown, plural: string) => void
 }
 
 /** Index of owned objects by the uid of their controller. */
@@ -42,36 +50,68 @@ function owner(object: KubeObject): readonly string[] {
 
 export function startCaches(options: CacheOptions): Caches {
   const indexes = { [byOwner]: owner }
+  const start = <T extends KubeObject>(
+    resource: Resource,
+    extra: Pick<InformerOptions<T>, 'labelSelector' | 'indexes'> = {},
+  ) => {
+    const { onError, ...common } = options
+    return startInformer<T>({
+      ...common,
+      ...extra,
+      resource,
+      ...(onError ? { onError: (error) => onError(error, resource.plural) } : {}),
+    })
+  }
   const caches = {
-    rollouts: startInformer<Rollout & KubeObject>({ ...options, resource: kinds.rollouts }),
-    replicaSets: startInformer<ReplicaSet>({
-      ...options,
-      resource: resources.replicaSets,
-      labelSelector: hashLabel,
-      indexes,
-    }),
-    analysisRuns: startInformer<AnalysisRun & KubeObject>({
-      ...options,
-      resource: kinds.analysisRuns,
-      indexes,
-    }),
-    services: startInformer<Service>({ ...options, resource: resources.services }),
-    ingresses: startInformer<Ingress>({ ...options, resource: resources.ingresses }),
-    analysisTemplates: startInformer<AnalysisTemplate & KubeObject>({
-      ...options,
-      resource: kinds.analysisTemplates,
-    }),
-    clusterAnalysisTemplates: startInformer<ClusterAnalysisTemplate & KubeObject>({
-      client: options.client,
-      clock: options.clock,
-      signal: options.signal,
-      ...(options.onError ? { onError: options.onError } : {}),
-      resource: kinds.clusterAnalysisTemplates,
-    }),
+    rollouts: start<Rollout & KubeObject>(kinds.rollouts),
+    replicaSets: start<ReplicaSet>(resources.replicaSets, { labelSelector: hashLabel, indexes }),
+    services: start<Service>(resources.services),
+    ingresses: start<Ingress>(resources.ingresses),
+    ...startAnalysisCaches(options),
   }
   const synced = Promise.all(Object.values(caches).map((cache) => cache.synced)).then(() => {})
   synced.catch(() => {})
   return { ...caches, synced }
+}
+
+/** What the analysis controller alone follows. */
+export function startAnalysisCaches(options: CacheOptions): AnalysisCaches {
+  const { onError, namespace, ...common } = options
+  const start = <T extends KubeObject>(
+    resource: Resource,
+    extra: Pick<InformerOptions<T>, 'namespace' | 'indexes'>,
+  ) =>
+    startInformer<T>({
+      ...common,
+      ...extra,
+      resource,
+      ...(onError ? { onError: (error) => onError(error, resource.plural) } : {}),
+    })
+  const scope = namespace === undefined ? {} : { namespace }
+  return {
+    analysisRuns: start<AnalysisRun & KubeObject>(kinds.analysisRuns, {
+      ...scope,
+      indexes: { [byOwner]: owner },
+    }),
+    analysisTemplates: start<AnalysisTemplate & KubeObject>(kinds.analysisTemplates, scope),
+    // A Role cannot allow a cluster-scoped kind: who watches one namespace asks for none (spec operations 3.1).
+    clusterAnalysisTemplates:
+      namespace === undefined
+        ? start<ClusterAnalysisTemplate & KubeObject>(kinds.clusterAnalysisTemplates, {})
+        : emptyInformer(),
+  }
+}
+
+/** A kind that is not followed. */
+function emptyInformer<T extends KubeObject>(): Informer<T> {
+  return {
+    get: () => undefined,
+    list: () => [],
+    byIndex: () => [],
+    subscribe: () => ({ [Symbol.dispose]: () => {} }),
+    refresh: () => Promise.resolve(),
+    synced: Promise.resolve(),
+  }
 }
 
 /**

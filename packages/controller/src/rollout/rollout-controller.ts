@@ -18,6 +18,7 @@ import {
   keyOf,
   resources,
   WorkQueue,
+  type WorkQueueEvent,
 } from '@serinus/kube'
 import { observeRouters, planRemovals, planRouters, unsupportedRouters } from '@serinus/traffic'
 import { applyWrites, errorOf, type Outcome, trueTransitions } from './apply.ts'
@@ -35,6 +36,13 @@ export interface RolloutControllerOptions {
   /** Only objects with this instance id; absent: only objects without one (api.md 12). */
   readonly instanceId?: string
   readonly workers?: number
+  /** Absent: caches of its own, which end with the signal. */
+  readonly caches?: Caches
+  /** Since when this process leads with filled caches, epoch ms: deadlines do not count the time before. Absent: the start. */
+  readonly activeSince?: number
+  /** Why a Rollout must not be judged now, since something it depends on cannot be read; null: nothing. */
+  readonly holdBack?: (rollout: Rollout) => string | null
+  readonly observe?: (event: WorkQueueEvent) => void
   readonly onError?: (key: string, error: unknown) => void
   /** What the notifier found wrong with a Rollout's subscriptions; null while it has not looked. */
   readonly notificationProblems?: (key: string) => readonly NotificationProblem[] | null
@@ -64,13 +72,15 @@ interface Memory {
 /** Observes, plans and applies (design 2). Several of them in one process do not notice each other. */
 export function startRolloutController(options: RolloutControllerOptions): RolloutController {
   const { client, clock, signal } = options
-  const caches = startCaches({
-    client,
-    clock,
-    signal,
-    ...(options.namespace ? { namespace: options.namespace } : {}),
-    ...(options.onError ? { onError: (error: unknown) => options.onError?.('cache', error) } : {}),
-  })
+  const caches =
+    options.caches ??
+    startCaches({
+      client,
+      clock,
+      signal,
+      ...(options.namespace ? { namespace: options.namespace } : {}),
+      ...(options.onError ? { onError: (error) => options.onError?.('cache', error) } : {}),
+    })
   const own = new OwnWrites()
   const memories = new Map<string, Memory>()
   const queue = new WorkQueue({
@@ -78,6 +88,7 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
     workers: options.workers ?? 10,
     process: (key) => pass(key),
     rankOf: urgency,
+    ...(options.observe ? { observe: options.observe } : {}),
     ...(options.onError ? { onError: options.onError } : {}),
   })
   const gone = new Map<string, Rollout>()
@@ -91,6 +102,8 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
   async function pass(key: string): Promise<void> {
     const snapshot = observe(key)
     if (!snapshot) return release(key)
+    const obstacle = options.holdBack?.(snapshot.rollout)
+    if (obstacle) throw new Error(obstacle)
     const now = clock.now()
     const plan = planRollout(snapshot, now)
     options.onPlan?.(snapshot.rollout, plan)
@@ -176,7 +189,7 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
       routesSince: null,
       endpoints: null,
       workload: null,
-      activeSince: null,
+      activeSince: options.activeSince ?? null,
       routers: observeRouters(rollout, { ingresses: withOwn }),
       notificationProblems: options.notificationProblems?.(key) ?? null,
       uncarriedRouters: unsupportedRouters(rollout).flatMap((part) =>
@@ -259,7 +272,8 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
       options.recorder.record(rollout as Rollout & KubeObject, transition)
   }
 
-  const stopped = caches.synced.then(
+  // Given caches are the caller's business: one that may not be read holds back only what uses it.
+  const stopped = (options.caches ? Promise.resolve() : caches.synced).then(
     () => queue.run(signal),
     () => {},
   )
