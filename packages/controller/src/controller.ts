@@ -78,6 +78,7 @@ export function startController(options: ControllerOptions): Controller {
     ...common,
     engine: { zeroPause: 'gate', routerSettleMs: 10_000, ...options.engine },
     ...(given ? { caches: given } : {}),
+    ...(readings ? { unreadable: () => readings.problems() } : {}),
     ...(readings ? { holdBack: (rollout) => rolloutObstacle(rollout, readings.problems()) } : {}),
     ...(options.rolloutThreads ? { workers: options.rolloutThreads } : {}),
     ...(options.activeSince === undefined ? {} : { activeSince: options.activeSince }),
@@ -152,6 +153,7 @@ function startRuns(
     ...(options.analysisThreads ? { workers: options.analysisThreads } : {}),
     ...(options.jobClient ? { jobClient: options.jobClient } : {}),
     ...(given ? { jobs: given.jobs } : {}),
+    ...(readings ? { unreadable: () => readings.problems() } : {}),
     ...(readings ? { holdBack: (run) => runObstacle(run, readings.problems()) } : {}),
     ...(metrics
       ? {

@@ -8,7 +8,7 @@ export {
 export { resolveMetrics } from './analysis/resolve-metrics.ts'
 export type { EffectFailure, Finding, Plan, Transition, Write } from './plan.ts'
 export { planRollout } from './plan-rollout.ts'
-export { releaseServices } from './rollout/release-services.ts'
+export { releaseServices, servicesInUse } from './rollout/release-services.ts'
 export type { DesiredRoutes, ManagedRoute, ObservedRouter, RouteTarget } from './routes.ts'
 export type {
   EngineOptions,

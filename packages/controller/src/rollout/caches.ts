@@ -12,6 +12,7 @@ import {
   resources,
   startInformer,
 } from '@serinus/kube'
+import { byService, podsOfSlice, type SlicePods, serviceOfSlice } from './service-endpoints.ts'
 
 /** What the Rollout controller follows of the API. Every object is read from here, never by a request. */
 export interface Caches {
@@ -20,6 +21,7 @@ export interface Caches {
   readonly analysisRuns: Informer<AnalysisRun & KubeObject>
   readonly services: Informer<Service>
   readonly ingresses: Informer<Ingress>
+  readonly endpointSlices: Informer<SlicePods>
   readonly analysisTemplates: Informer<AnalysisTemplate & KubeObject>
   readonly clusterAnalysisTemplates: Informer<ClusterAnalysisTemplate & KubeObject>
   readonly synced: Promise<void>
@@ -52,7 +54,7 @@ export function startCaches(options: CacheOptions): Caches {
   const indexes = { [byOwner]: owner }
   const start = <T extends KubeObject>(
     resource: Resource,
-    extra: Pick<InformerOptions<T>, 'labelSelector' | 'indexes'> = {},
+    extra: Pick<InformerOptions<T>, 'labelSelector' | 'indexes' | 'transform'> = {},
   ) => {
     const { onError, ...common } = options
     return startInformer<T>({
@@ -67,6 +69,10 @@ export function startCaches(options: CacheOptions): Caches {
     replicaSets: start<ReplicaSet>(resources.replicaSets, { labelSelector: hashLabel, indexes }),
     services: start<Service>(resources.services),
     ingresses: start<Ingress>(resources.ingresses),
+    endpointSlices: start<SlicePods>(resources.endpointSlices, {
+      indexes: { [byService]: serviceOfSlice },
+      transform: podsOfSlice,
+    }),
     ...startAnalysisCaches(options),
   }
   const synced = Promise.all(Object.values(caches).map((cache) => cache.synced)).then(() => {})

@@ -7,6 +7,7 @@ import {
   planRollout,
   type RolloutSnapshot,
   releaseServices,
+  servicesInUse,
   type Transition,
 } from '@serinus/engine'
 import {
@@ -23,6 +24,7 @@ import {
 import { observeRouters, planRemovals, planRouters, unsupportedRouters } from '@serinus/traffic'
 import { applyWrites, errorOf, type Outcome, trueTransitions } from './apply.ts'
 import { byOwner, type Caches, OwnWrites, startCaches } from './caches.ts'
+import { endpointsOf, serviceOfSlice } from './service-endpoints.ts'
 import { urgencyOf } from './urgency.ts'
 
 export interface RolloutControllerOptions {
@@ -40,6 +42,8 @@ export interface RolloutControllerOptions {
   readonly caches?: Caches
   /** Since when this process leads with filled caches, epoch ms: deadlines do not count the time before. Absent: the start. */
   readonly activeSince?: number
+  /** Kinds that this process may not read (plural); absent: it reads all. */
+  readonly unreadable?: () => ReadonlyMap<string, string>
   /** Why a Rollout must not be judged now, since something it depends on cannot be read; null: nothing. */
   readonly holdBack?: (rollout: Rollout) => string | null
   readonly observe?: (event: WorkQueueEvent) => void
@@ -83,6 +87,7 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
     })
   const own = new OwnWrites()
   const memories = new Map<string, Memory>()
+  const shares = new Map<string, { readonly text: string; readonly since: number }>()
   const queue = new WorkQueue({
     clock,
     workers: options.workers ?? 10,
@@ -92,7 +97,12 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
     ...(options.onError ? { onError: options.onError } : {}),
   })
   const gone = new Map<string, Rollout>()
-  follow(options, { caches, own, queue, memories, gone })
+  follow(options, { caches, own, queue, gone, forget })
+
+  function forget(key: string): void {
+    memories.delete(key)
+    shares.delete(key)
+  }
 
   function urgency(key: string): number {
     const cached = caches.rollouts.get(key)
@@ -177,20 +187,27 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
       ...ingresses,
       ...own.missing('ingresses', ingresses, (object) => object.metadata.namespace === namespace),
     ]
+    const replicaSets = owned('replicasets', caches.replicaSets.byIndex(byOwner, uid))
+    const services = caches.services.list(namespace).map((object) => own.latest('services', object))
+    const names = servicesInUse(rollout)
+    const used = services.filter(({ metadata }) => names.has(metadata.name))
+    const routers = observeRouters(rollout, { ingresses: withOwn })
     return {
       rollout,
       parseProblems: parsed.problems,
-      replicaSets: owned('replicasets', caches.replicaSets.byIndex(byOwner, uid)),
+      replicaSets,
       analysisRuns: owned('analysisruns', caches.analysisRuns.byIndex(byOwner, uid)),
-      services: caches.services.list(namespace).map((object) => own.latest('services', object)),
+      services,
       ingresses: withOwn,
       analysisTemplates: caches.analysisTemplates.list(namespace),
       clusterAnalysisTemplates: caches.clusterAnalysisTemplates.list(),
-      routesSince: null,
-      endpoints: null,
+      routesSince: routesSince(key, routers),
+      endpoints: options.unreadable?.().has(resources.endpointSlices.plural)
+        ? null
+        : endpointsOf(caches.endpointSlices, used, replicaSets),
       workload: null,
       activeSince: options.activeSince ?? null,
-      routers: observeRouters(rollout, { ingresses: withOwn }),
+      routers,
       notificationProblems: options.notificationProblems?.(key) ?? null,
       uncarriedRouters: unsupportedRouters(rollout).flatMap((part) =>
         part.ok ? [] : [part.detail],
@@ -200,6 +217,17 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
       statusDeferredSince: memory?.statusDeferredSince ?? null,
       options: options.engine,
     }
+  }
+
+  /** Since when this process has seen the routers ask for these shares: what they did before, it cannot know. */
+  function routesSince(key: string, routers: RolloutSnapshot['routers']): number | null {
+    if (routers.length === 0) return null
+    const text = routers.map(({ type, weight }) => `${type} ${weight}`).join()
+    const known = shares.get(key)
+    if (known?.text === text) return known.since
+    const since = clock.now()
+    shares.set(key, { text, since })
+    return since
   }
 
   function remember(
@@ -319,20 +347,21 @@ interface Follower {
   readonly caches: Caches
   readonly own: OwnWrites
   readonly queue: WorkQueue
-  readonly memories: Map<string, Memory>
+  /** Drops what this process remembers of a Rollout that is gone. */
+  readonly forget: (key: string) => void
   /** Deleted Rollouts whose Services have not been given back yet. */
   readonly gone: Map<string, Rollout>
 }
 
 /** Every object that a pass reads leads back to the Rollouts that read it (spec rollout-controller 1.1, falls short 20). */
 function follow(options: RolloutControllerOptions, parts: Follower): void {
-  const { caches, own, queue, memories, gone } = parts
+  const { caches, own, queue, gone, forget } = parts
   const owners = new Map<string, string>()
   caches.rollouts.subscribe((change) => {
     const key = keyOf(change.object)
     own.settle(kinds.rollouts.plural, change.object, change.type === 'deleted')
     if (change.type === 'deleted') {
-      memories.delete(key)
+      forget(key)
       owners.delete(change.object.metadata.uid ?? '')
       if (isOurs(change.object, options.instanceId)) {
         gone.set(key, change.object)
@@ -365,6 +394,18 @@ function follow(options: RolloutControllerOptions, parts: Follower): void {
   caches.services.subscribe(
     enqueueUsers('services', (rollout, name) => mentions(rollout.spec?.strategy, name)),
   )
+  caches.endpointSlices.subscribe((change) => {
+    const before = change.type === 'modified' ? change.previous.podPrefixes : []
+    if (change.type === 'modified' && before.join() === change.object.podPrefixes.join()) return
+    const { namespace } = change.object.metadata
+    for (const service of serviceOfSlice(change.object)) {
+      const name = service.slice(service.indexOf('/') + 1)
+      for (const rollout of caches.rollouts.list(namespace)) {
+        const isUsed = isOurs(rollout, options.instanceId) && servicesInUse(rollout).has(name)
+        if (isUsed) queue.add(keyOf(rollout))
+      }
+    }
+  })
   const ownerOfIngress = enqueueOwner('ingresses')
   const usersOfIngress = enqueueUsers('ingresses', (rollout, name) =>
     mentions(rollout.spec?.strategy, name),

@@ -35,7 +35,7 @@ export function releaseServices(
 
 /** Names of the Services that a Rollout refers to. */
 export function servicesInUse({ spec }: Pick<Rollout, 'spec'>): ReadonlySet<string | undefined> {
-  const { canary, blueGreen } = spec.strategy ?? {}
+  const { canary, blueGreen } = spec?.strategy ?? {}
   return new Set([
     canary?.stableService,
     canary?.canaryService,
