@@ -4,7 +4,7 @@ import { checkAt, type Draft } from '../rollout/draft.ts'
 import { type Position, positionOf } from '../rollout/facts.ts'
 import { addPause, hasPause, pauseOf, pauseReasons, removePause } from '../rollout/pauses.ts'
 import { recordedRun, recordRun, runNamed } from '../rollout/runs.ts'
-import { atDesired } from './counts.ts'
+import { atDesired, isWithoutPods } from './counts.ts'
 import { type CanaryFacts, carriesTraffic } from './facts.ts'
 
 /** Completes as many steps as what was observed allows, so that no pass is spent on saying so (spec rollout-controller 4.2, 8). */
@@ -48,8 +48,9 @@ function stepIsComplete(facts: CanaryFacts, draft: Draft, position: Position): b
     if (!atDesired(facts, position)) return waitForCanary(facts, draft)
     if (!carriesTraffic(facts)) return true
     const routersAgree = facts.snapshot.routers.every((router) => router.verified !== false)
-    if (facts.effectiveWeight === step.setWeight && routersAgree) return true
-    draft.waits.push({ kind: 'routes', weight: step.setWeight, effective: facts.effectiveWeight })
+    const weight = isWithoutPods(facts, position) ? 0 : step.setWeight
+    if (facts.effectiveWeight === weight && routersAgree) return true
+    draft.waits.push({ kind: 'routes', weight, effective: facts.effectiveWeight })
     return false
   }
   if (step.analysis) {

@@ -191,6 +191,11 @@ function worldAt(row: Row): World {
     spec: { ...h1.spec, template },
   }
   world.replicaSets = [set(h1, h1.metadata.name, row.stable), set(h2, 'app-h2', row.canary ?? 0)]
+  world.services = world.services.map((service) =>
+    service.metadata.name === 'canary' && row.canary
+      ? { ...service, spec: { ...service.spec, selector: { app: 'app', [hashLabel]: 'h2' } } }
+      : service,
+  )
   world.weight = row.effective ?? 0
   world.rollout = {
     ...world.rollout,

@@ -22,7 +22,7 @@ function targetWeight(facts: CanaryFacts, position: Position): number {
 }
 
 /** The sizes at which a step counts as reached (spec rollout-controller 3.3, 3.6). */
-export function desiredCounts(facts: CanaryFacts, position: Position): Counts {
+function desiredCounts(facts: CanaryFacts, position: Position): Counts {
   const weight = targetWeight(facts, position)
   if (!facts.stable || facts.stable === facts.newSet) return { canary: facts.replicas, stable: 0 }
   if (!facts.routed) {
@@ -78,6 +78,11 @@ export function canCarry(facts: CanaryFacts, position: Position): boolean {
     return facts.stable === null || facts.stable.spec >= desiredCounts(facts, position).stable
   }
   return atDesired(facts, position)
+}
+
+/** Whether a step takes all pods from the canary, by `setCanaryScale`: then no weight can mean anything. */
+export function isWithoutPods(facts: CanaryFacts, position: Position): boolean {
+  return desiredCounts(facts, position).canary === 0
 }
 
 /** Whether the new ReplicaSet has `target` available pods, or enough by `replicaProgressThreshold`. */

@@ -84,17 +84,15 @@ function demandOn(facts: Omit<CanaryFacts, 'demandOn'>, set: Sized): readonly De
   const share = (weight: number) => Math.ceil((weight * facts.replicas) / facts.max)
   const until = isKnown ? null : facts.settledAt
   const recorded = facts.snapshot.rollout.status?.canary?.weights
-  const isCanary =
-    toCanary !== null || set === facts.newSet || recorded?.canary?.podTemplateHash === set.hash
   const isStable = toStable !== null || set.hash === facts.stable?.hash
-  return [
-    { pods: isStable ? share(facts.max - low) : 0, by: `weight ${facts.max - low}`, until },
-    {
-      pods: isCanary && set !== facts.stable ? Math.min(share(high), pinnedPods(facts)) : 0,
-      by: `weight ${high}`,
-      until,
-    },
-  ].filter(({ pods }) => pods > 0)
+  const isCanary =
+    toCanary !== null ||
+    (set !== facts.stable &&
+      (set === facts.newSet || recorded?.canary?.podTemplateHash === set.hash))
+  const forStable = isStable ? share(facts.max - low) : 0
+  const forCanary = isCanary ? Math.min(share(high), pinnedPods(facts)) : 0
+  const pods = forStable + forCanary
+  return pods === 0 ? [] : [{ pods, by: `weight ${low} to ${high}`, until }]
 }
 
 /** Pods that the user lets carry any weight; infinite while nothing is pinned. */
@@ -102,7 +100,11 @@ function pinnedPods({ snapshot, steps, replicas, max }: Omit<CanaryFacts, 'deman
   const { status } = snapshot.rollout
   const pin = status?.abort ? null : canaryScaleAt(steps, status?.currentStepIndex ?? 0)
   if (!pin) return Number.POSITIVE_INFINITY
-  return pin.kind === 'replicas' ? pin.replicas : Math.ceil((pin.weight * replicas) / max)
+  // Nobody can mean that no pod carries a weight; it goes first.
+  return Math.max(
+    1,
+    pin.kind === 'replicas' ? pin.replicas : Math.ceil((pin.weight * replicas) / max),
+  )
 }
 
 /** Without routing a Service of its own leads to a side as long as it has a pod. */

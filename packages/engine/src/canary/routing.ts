@@ -3,7 +3,7 @@ import type { Draft } from '../rollout/draft.ts'
 import type { Position } from '../rollout/facts.ts'
 import { leadsTo, serviceNamed } from '../rollout/services.ts'
 import type { DesiredRoutes } from '../routes.ts'
-import { canCarry } from './counts.ts'
+import { canCarry, isWithoutPods } from './counts.ts'
 import { backToStable, stepDownWeight } from './dynamic-stable-scale.ts'
 import type { CanaryFacts } from './facts.ts'
 import { managedRoutesAt } from './managed-routes.ts'
@@ -64,12 +64,19 @@ function wantedWeight(facts: CanaryFacts, position: Position): number {
     )
   }
   if (steps.length === 0) return 0
-  if (!canCarry(facts, position)) {
+  if (isWithoutPods(facts, position)) return 0
+  if (!canCarry(facts, position) || !isLedToCanary(facts)) {
     // Pods that are still to come carry nothing: until then the share may only stay or fall.
     const previous = weightAt(steps, position.index - 1)
     return Math.min(previous, facts.effectiveWeight ?? previous)
   }
   return position.index >= steps.length ? facts.max : weightAt(steps, position.index)
+}
+
+/** Whether a weight would reach the new pods: a canary Service may still lead to those before. */
+function isLedToCanary(facts: CanaryFacts): boolean {
+  const service = serviceNamed(facts, facts.services.canary)
+  return service === undefined || leadsTo(facts, service, facts.newSet)
 }
 
 /**
@@ -80,11 +87,13 @@ function withinStableCapacity(facts: CanaryFacts, position: Position, wanted: nu
   const effective = facts.effectiveWeight
   const carrier = position.promoted ? facts.newSet : facts.stable
   if (effective === null || wanted >= effective || !carrier || facts.replicas === 0) return wanted
+  const service = serviceNamed(facts, facts.services.stable)
+  if (service && !leadsTo(facts, service, carrier)) return effective
   const tolerated = position.aborted ? facts.unavailable : 0
-  const needed = Math.floor(((facts.max - wanted) * facts.replicas) / facts.max) - tolerated
-  if (carrier.available >= needed) return wanted
-  const share = Math.floor((facts.max * carrier.available) / facts.replicas)
-  return Math.min(effective, Math.max(wanted, facts.max - share))
+  const share = Math.floor(((facts.max - wanted) * facts.replicas) / facts.max)
+  if (carrier.available >= Math.max(1, share - tolerated)) return wanted
+  const carried = Math.floor((facts.max * carrier.available) / facts.replicas)
+  return Math.min(effective, Math.max(wanted, facts.max - carried))
 }
 
 /** Records the weights that are seen to be in effect (spec rollout-controller 3.7 step 6). */

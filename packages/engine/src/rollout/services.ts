@@ -64,7 +64,7 @@ export function leadsTo(
 ): boolean {
   if (!service || selectedHash(service) !== set.hash) return false
   const names = replicaSetsBehind(facts, service)
-  return names === null || names.every((name) => name === set.name)
+  return names === null || (names.length > 0 && names.every((name) => name === set.name))
 }
 
 /** Names of the ReplicaSets whose pods get the requests of a Service at present; null where that cannot be known. */

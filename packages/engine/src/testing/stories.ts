@@ -75,14 +75,18 @@ function canaryOf(max: number, routed: boolean): fc.Arbitrary<Canary> {
               scaleDownDelaySeconds: fc.constantFrom(0, 45),
               scaleDownDelayRevisionLimit: fc.integer({ min: 0, max: 2 }),
               minPodsPerReplicaSet: fc.integer({ min: 1, max: 3 }),
+              dynamicStableScale: fc.boolean(),
             }
           : {}),
       },
       { requiredKeys: ['steps'] },
     )
     .filter((canary) => !(isNone(canary.maxSurge ?? 1) && isNone(canary.maxUnavailable ?? '25%')))
-    .map((canary) => ({
+    .map(({ scaleDownDelaySeconds, ...canary }) => ({
       ...canary,
+      ...(scaleDownDelaySeconds === undefined || canary.dynamicStableScale
+        ? {}
+        : { scaleDownDelaySeconds }),
       ...(routed
         ? {
             ...routing,
@@ -162,12 +166,11 @@ export function stories(kind: 'basic' | 'routed' | 'any'): fc.Arbitrary<Story> {
 
 /** The world of a story at its beginning: revision 1 was created and its pods had a minute. */
 export function worldOf(rollout: Rollout, observe?: (pass: Pass) => void): World {
-  const routed = rollout.spec.strategy?.canary?.trafficRouting !== undefined
+  const { stableService, trafficRouting } = rollout.spec.strategy?.canary ?? {}
   const world = new World(rollout, {
     analysisTemplates: [template('check', {}), template('watch', { interval: '1m' })],
-    ...(routed
-      ? { services: [service('stable'), service('canary')], ingresses: [ingress], weight: 0 }
-      : {}),
+    ...(stableService ? { services: [service('stable'), service('canary')] } : {}),
+    ...(trafficRouting ? { ingresses: [ingress], weight: 0 } : {}),
     ...(observe ? { observe } : {}),
   })
   world.pass(60_000)

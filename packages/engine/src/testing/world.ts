@@ -34,8 +34,14 @@ export class World {
   options: EngineOptions = { zeroPause: 'gate', routerSettleMs: 0 }
   /** Canary weight that the router has taken over; null: no router. */
   weight: number | null = null
+  /** Canary weight that requests are split by: what the router has taken over, after its lag. */
+  weightInEffect: number | null = null
   /** False: the router does not react. */
   routerWorks = true
+  /** How long the data plane lags behind its router. */
+  routerLagMs = 0
+  /** Whether the router can tell when its weight is in effect. */
+  routerVerifies = false
   readyAfterMs = 5_000
   /** How long EndpointSlices lag behind Services and pods. */
   endpointLagMs = 0
@@ -60,6 +66,7 @@ export class World {
   #failures: readonly EffectFailure[] = []
   #effects = 0
   #routesSince: number | null = null
+  #askedAt = 0
   readonly #endpoints = new Map<
     string,
     { replicaSets: readonly string[]; next: readonly string[]; at: number }
@@ -87,6 +94,7 @@ export class World {
       metadata: { ...rollout.metadata, uid: 'uid-1', generation: 1, resourceVersion: '1' },
     }
     this.#routesSince = this.weight === null ? null : this.now
+    this.weightInEffect = this.weight
     this.settle()
   }
 
@@ -109,7 +117,16 @@ export class World {
       ingresses: this.ingresses,
       analysisTemplates: this.analysisTemplates,
       clusterAnalysisTemplates: this.clusterAnalysisTemplates,
-      routers: this.weight === null ? [] : [{ type: 'Nginx', weight: this.weight, verified: null }],
+      routers:
+        this.weight === null
+          ? []
+          : [
+              {
+                type: 'Nginx',
+                weight: this.weight,
+                verified: this.routerVerifies ? this.weightInEffect === this.weight : null,
+              },
+            ],
       routesSince: this.#routesSince,
       endpoints: this.services.map((service) => ({
         service: service.metadata.name,
@@ -140,13 +157,15 @@ export class World {
       const changed = this.#carryOut(plan)
       const moved = this.#runPods()
       const led = this.#runEndpoints()
-      if (!changed && !moved && !led) return
+      const split = this.#runRouter()
+      if (!changed && !moved && !led && !split) return
     }
     throw new Error('the planner does not come to rest')
   }
 
   /** One pass and its effects, whatever it leaves to do. */
   planOnce(): void {
+    this.#runEndpoints()
     this.#carryOut(planRollout(this.snapshot(), this.now))
   }
 
@@ -169,6 +188,9 @@ export class World {
       const next = Math.min(
         this.#nextReadyAt() ?? Number.POSITIVE_INFINITY,
         this.#nextEndpointsAt() ?? Number.POSITIVE_INFINITY,
+        this.weight === this.weightInEffect
+          ? Number.POSITIVE_INFINITY
+          : this.#askedAt + this.routerLagMs,
         this.#checkAt ?? Number.POSITIVE_INFINITY,
       )
       if (next > until) break
@@ -176,6 +198,7 @@ export class World {
       this.#checkAt = null
       this.#runPods()
       this.#runEndpoints()
+      this.#runRouter()
       this.settle()
     }
     this.now = until
@@ -305,6 +328,7 @@ export class World {
     if (!routes || !this.routerWorks || this.weight === routes.weight) return false
     this.weight = routes.weight
     this.#routesSince = this.now
+    this.#askedAt = this.now
     return true
   }
 
@@ -409,6 +433,23 @@ export class World {
       this.#endpoints.set(metadata.name, state)
     }
     return moved
+  }
+
+  /** The data plane takes over what its router asks for. */
+  #runRouter(): boolean {
+    if (this.weight === this.weightInEffect || this.now < this.#askedAt + this.routerLagMs) {
+      return false
+    }
+    this.weightInEffect = this.weight
+    return true
+  }
+
+  /** Images whose pods a Service leads to at present. */
+  imagesBehind(service: string): readonly string[] {
+    const names = this.#endpoints.get(service)?.replicaSets ?? []
+    return this.replicaSets
+      .filter(({ metadata }) => names.includes(metadata.name))
+      .map((set) => set.spec.template.spec?.containers?.[0]?.image ?? '')
   }
 
   #nextEndpointsAt(): number | null {
