@@ -156,5 +156,5 @@ test('requests lost because of Serinus: 0 in 10,000 lives of a Rollout, whatever
     { seed: 20260101, numRuns: 10_000 },
   )
   expect(looks).toBeGreaterThan(10_000)
-  expect(moved).toBeGreaterThan(10_000)
+  expect(moved).toBeGreaterThan(2_000)
 })

@@ -28,6 +28,8 @@ export type Wait =
       readonly wanted: number
       readonly by: string
     }
+  /** The stable ReplicaSet is gone: promote the new one in full, or bring the old template back. */
+  | { readonly kind: 'stable-lost'; readonly hash: string }
   | { readonly kind: 'aborted'; readonly reason: string }
   /** A step of a kind that this version does not have; promoting passes it. */
   | { readonly kind: 'not-carried'; readonly step: number; readonly what: string }
@@ -46,6 +48,7 @@ export function whoCanAct(wait: Wait): 'user' | 'clock' | 'cluster' | 'provider'
     case 'gate':
     case 'inconclusive':
     case 'aborted':
+    case 'stable-lost':
     case 'invalid-spec':
     case 'not-carried':
       return 'user'

@@ -1,7 +1,7 @@
 import { finalPhases, parsePauseDuration, rolloutEvents, stepLabel } from '@serinus/api'
 import { parseInstant } from '../instant.ts'
 import { checkAt, type Draft } from '../rollout/draft.ts'
-import { type Position, positionOf } from '../rollout/facts.ts'
+import { isStableLost, type Position, positionOf } from '../rollout/facts.ts'
 import { addPause, hasPause, pauseOf, pauseReasons, removePause } from '../rollout/pauses.ts'
 import { recordedRun, recordRun, runNamed } from '../rollout/runs.ts'
 import { atDesired, isWithoutPods } from './counts.ts'
@@ -16,6 +16,7 @@ export function advance(facts: CanaryFacts, draft: Draft): void {
     if (position.promoted || position.aborted || position.promoteFull) return
     if (index >= steps.length || snapshot.rollout.spec.paused) return
     if (hasPause(draft, pauseReasons.inconclusiveRun)) return
+    if (isStableLost(facts, draft.status)) return
     if (!stepIsComplete(facts, draft, position)) return
     const step = steps[index]
     if (!step) return

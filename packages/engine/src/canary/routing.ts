@@ -63,6 +63,12 @@ function wantedWeight(facts: CanaryFacts, position: Position): number {
       (facts.max * Math.min(facts.newSet.available, facts.replicas)) / facts.replicas,
     )
   }
+  if (facts.stable === null && facts.snapshot.rollout.status?.stableRS) {
+    // There is nobody else left to answer.
+    return Math.floor(
+      (facts.max * Math.min(facts.newSet.available, facts.replicas)) / facts.replicas,
+    )
+  }
   if (steps.length === 0) return 0
   if (isWithoutPods(facts, position)) return 0
   if (!canCarry(facts, position) || !isLedToCanary(facts)) {

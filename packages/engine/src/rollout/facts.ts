@@ -63,3 +63,11 @@ export function positionOf(facts: Pick<RolloutFacts, 'steps'>, status: LooseStat
 export function isPromoted(status: LooseStatus): boolean {
   return (status.stableRS ?? '') === (status.currentPodHash ?? '')
 }
+
+/**
+ * Whether the stable ReplicaSet is gone in the middle of an update: nothing is left to go back to, and nothing but the
+ * new version can answer. Not so before the first deployment, where none was (falls short 9).
+ */
+export function isStableLost({ stable, snapshot }: RolloutFacts, status: LooseStatus): boolean {
+  return stable === null && Boolean(snapshot.rollout.status?.stableRS) && !isPromoted(status)
+}

@@ -10,7 +10,7 @@ import { mergePatch } from '@serinus/kube'
 import { setConditions } from './conditions.ts'
 import { checkAt, type Draft } from './draft.ts'
 import { recordDuration } from './duration.ts'
-import type { RolloutFacts } from './facts.ts'
+import { isStableLost, type RolloutFacts } from './facts.ts'
 import type { Outlook } from './progress.ts'
 import { createErrorOf, createId } from './resize.ts'
 import { recordedRuns, runNamed } from './runs.ts'
@@ -54,18 +54,25 @@ export function conclude(facts: RolloutFacts, draft: Draft, outlook: Outlook): v
   setConditions(facts, draft, outlook)
   tellPauses(facts, draft)
   recordDuration(facts, draft)
-  const error = draft.status.abort ? null : createErrorOf(facts)
-  const { reason, message: text } = rolloutEvents.replicaSetCreateError(
-    facts.newSet.name,
-    error ?? '',
-  )
+  const trouble = draft.status.abort ? null : troubleOf(facts, draft)
   const { phase, message } =
-    error === null
+    trouble === null
       ? rolloutPhase({ ...rollout, status: compact(draft.status) }, facts.now)
-      : { phase: 'Degraded' as const, message: `${reason}: ${text}` }
+      : { phase: 'Degraded' as const, message: trouble }
   draft.status.phase = phase
   draft.status.message = message || undefined
   writeStatus(facts, draft)
+}
+
+/** What is wrong that no condition of upstream tells of; null: nothing. */
+function troubleOf(facts: RolloutFacts, draft: Draft): string | null {
+  const error = createErrorOf(facts)
+  if (error !== null) {
+    const { reason, message } = rolloutEvents.replicaSetCreateError(facts.newSet.name, error)
+    return `${reason}: ${message}`
+  }
+  if (!isStableLost(facts, draft.status)) return null
+  return `StableReplicaSetLost: the ReplicaSet of the stable version ${draft.status.stableRS} is gone; promote the new version in full, or apply the old template again`
 }
 
 function tellPauses(facts: RolloutFacts, draft: Draft): void {

@@ -1,7 +1,7 @@
 import { parseInstant } from '../instant.ts'
 import type { Plan } from '../plan.ts'
 import type { Draft } from './draft.ts'
-import type { RolloutFacts } from './facts.ts'
+import { isStableLost, type RolloutFacts } from './facts.ts'
 import { pauseOf, pauseReasons } from './pauses.ts'
 import type { Sized } from './replica-sets.ts'
 import { recordedRuns } from './runs.ts'
@@ -20,6 +20,9 @@ export function sayWhatStops(
     draft.waits.push({ kind: 'effect', id, message, since })
   }
   tellInconclusive(draft)
+  if (isStableLost(facts, draft.status)) {
+    draft.waits.unshift({ kind: 'stable-lost', hash: draft.status.stableRS ?? '' })
+  }
   sayWhatIsMissing(facts, draft, routes)
   if (facts.snapshot.rollout.spec.paused) draft.waits.unshift({ kind: 'user-pause' })
   if (draft.status.abort) draft.waits.unshift({ kind: 'aborted', reason: draft.abortCause ?? '' })

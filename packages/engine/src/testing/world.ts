@@ -80,6 +80,7 @@ export class World {
       Pick<
         World,
         | 'services'
+        | 'takenNames'
         | 'ingresses'
         | 'analysisTemplates'
         | 'clusterAnalysisTemplates'
