@@ -1,5 +1,6 @@
 import { type Clock, type KubeClient, resources, SeededRandom } from '@serinus/kube'
 import { promqlHandler } from '@serinus/promql'
+import type { Journal } from './apiserver/journal.ts'
 import { ApiServer } from './apiserver/server.ts'
 import { SqliteJournal } from './apiserver/sqlite-journal.ts'
 import { Inbox } from './inbox/inbox.ts'
@@ -22,6 +23,8 @@ export interface ClusterOptions {
   readonly useInbox: boolean
   /** File that the state is kept in across restarts; absent: nothing is kept. */
   readonly journalFile?: string
+  /** What it holds from the start, just as it was somewhere else: uids, times and versions included. */
+  readonly state?: ReturnType<Journal['load']>
   /** How long the data plane takes to learn a change; absent: no time. */
   readonly propagationDelayMs?: number
   readonly onError?: (error: unknown) => void
@@ -58,6 +61,7 @@ export function startCluster(options: ClusterOptions): Cluster {
     random: random.fork('api'),
     ...(journal ? { journal } : {}),
   })
+  if (options.state) api.store.restore(options.state.version, options.state.entries)
   const onError = options.onError ? { onError: options.onError } : {}
   const workloads = startWorkloads({
     client: api.client,
