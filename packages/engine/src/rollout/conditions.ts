@@ -26,6 +26,11 @@ export function setConditions(facts: RolloutFacts, draft: Draft, outlook: Outloo
   const set = (condition: ConditionFacts, renew = false) => {
     conditions = setCondition(conditions, condition, { at, renew })
   }
+  // Upstream words some False ones as the True ones: not worth a write, which idle Rollouts that are taken over must
+  // not cost.
+  const turn = (condition: ConditionFacts) => {
+    if (conditionOf(conditions, condition.type)?.status !== condition.status) set(condition)
+  }
   const completed = (status.stableRS ?? '') !== '' && isPromoted(status)
   const isPaused = rollout.spec.paused === true || (status.pauseConditions?.length ?? 0) > 0
   const healthy = !isPaused && outlook.isHealthy
@@ -43,8 +48,8 @@ export function setConditions(facts: RolloutFacts, draft: Draft, outlook: Outloo
   const progress = progressOf(facts, draft, { outlook, completed, isPaused, healthy })
   if (progress) set(conditionFacts.progressing(progress), confirmsProgress.has(progress.reason))
   conditions = withNotifications(facts, { conditions, at })
-  if (isPaused || conditionOf(conditions, 'Paused')) set(conditionFacts.paused(isPaused))
-  set(conditionFacts.completed(completed))
+  if (isPaused || conditionOf(conditions, 'Paused')) turn(conditionFacts.paused(isPaused))
+  turn(conditionFacts.completed(completed))
   if (!completed && wasCompleted === 'True') {
     const { revision, hash } = facts.newSet
     draft.transitions.push({

@@ -106,7 +106,7 @@ const counterDelayMs = 1500
 
 function writeStatus(facts: RolloutFacts, draft: Draft): void {
   const { rollout, statusDeferredSince } = facts.snapshot
-  const before = rollout.status ?? {}
+  const before = withoutEmpty(rollout.status ?? {})
   const after = compact(draft.status)
   const body = mergePatch(before, after)
   if (body === undefined) {
@@ -143,6 +143,15 @@ function writeStatus(facts: RolloutFacts, draft: Draft): void {
         : { unless: createId(facts.newSet) }
       : {}),
   })
+}
+
+/** Upstream stores `blueGreen: {}` and `canary: {}` in every status; taking them away is not worth a write. */
+function withoutEmpty(status: RolloutStatus): RolloutStatus {
+  const isEmpty = (value: unknown) =>
+    typeof value === 'object' && value !== null && Object.keys(value).length === 0
+  return Object.fromEntries(
+    Object.entries(status).filter(([, value]) => !isEmpty(value)),
+  ) as RolloutStatus
 }
 
 /** Fields that users write too: a stale write over them would undo what they asked for. */
