@@ -121,6 +121,25 @@ test.each([
   expect(hashOf(steps)).toBe(hash)
 })
 
+test('steps with an analysis had another hash up to upstream 1.8', () => {
+  const ref = { templateName: 'orders-acceptance' }
+  const args = [{ name: 'hash', valueFrom: { podTemplateHashValue: 'Latest' as const } }]
+  const steps = (analysis: NonNullable<CanaryStep['analysis']>): CanaryStep[] => [
+    { setWeight: 20 },
+    { pause: { duration: 5 } },
+    { analysis },
+    { setWeight: 60 },
+    { pause: {} },
+  ]
+  const of18 = (analysis: NonNullable<CanaryStep['analysis']>) =>
+    stepsHash({ canary: { steps: steps(analysis) } }, { upTo18: true })
+  expect(of18({ templates: [ref], args })).toBe('764c7c9f9')
+  expect(of18({ templates: [{ ...ref, clusterScope: false }], args })).toBe('764c7c9f9')
+  expect(of18({ templates: [ref], args, analysisRunMetadata: {} })).toBe('764c7c9f9')
+  expect(hashOf(steps({ templates: [ref], args }))).toBe('7b6f567cf')
+  expect(hashOf(steps({ templates: [ref], args, analysisRunMetadata: {} }))).toBe('764c7c9f9')
+})
+
 test('a step’s zeros and empty lists count as Go’s encoder has them', () => {
   const experiment = { templates: [{ name: 'a', specRef: 'canary' as const }] }
   expect(hashOf([{ experiment }])).toBe(

@@ -2,7 +2,7 @@ import { canonicalJson } from '@serinus/kinds'
 import type { PodTemplateSpec } from './schema/pod-template.ts'
 import { canaryStep } from './schema/rollout.ts'
 import type { SchemaNode } from './schema/typed-schema.ts'
-import type { RolloutSpec } from './types.ts'
+import type { CanaryStep, RolloutSpec } from './types.ts'
 
 /** How a pod template hash is made. */
 export interface PodTemplateHashOptions {
@@ -31,18 +31,44 @@ export function podTemplateHash(
   return encode(fnv1a(new Uint8Array(salt.buffer), fnv1a(bytes)))
 }
 
+/** How a hash of steps is made. */
+export interface StepsHashOptions {
+  /** True: the form of releases up to 1.8, which printed `"analysisRunMetadata":{}` in every analysis. */
+  readonly upTo18?: boolean
+}
+
 /**
  * The hash of the canary steps: a different one restarts an update at step 0. Undefined for
  * blueGreen and where there is no canary (spec api 8.6). No steps: `5ffbfbbd64`.
  */
-export function stepsHash(strategy: RolloutSpec['strategy']): string | undefined {
+export function stepsHash(
+  strategy: RolloutSpec['strategy'],
+  { upTo18 = false }: StepsHashOptions = {},
+): string | undefined {
   if (!strategy?.canary || strategy.blueGreen) return undefined
-  const steps = strategy.canary.steps ?? []
+  const steps = (strategy.canary.steps ?? []).map((step) => (upTo18 ? asUpTo18(step) : step))
   const json =
     steps.length === 0
       ? 'null'
       : `[${steps.map((step) => printed(canaryStep.node, step, [])).join(',')}]`
   return encode(fnv1a(new TextEncoder().encode(json)))
+}
+
+/** What has become a pointer in 1.9 was none before: a struct was always there, a `false` never. */
+function asUpTo18(step: CanaryStep): CanaryStep {
+  if (!step.analysis) return step
+  const { analysisRunMetadata = {}, templates, ...analysis } = step.analysis
+  const printedTemplates = templates?.map(({ clusterScope, ...template }) =>
+    clusterScope ? { ...template, clusterScope } : template,
+  )
+  return {
+    ...step,
+    analysis: {
+      ...analysis,
+      analysisRunMetadata,
+      ...(printedTemplates ? { templates: printedTemplates } : {}),
+    },
+  }
 }
 
 /** FNV-1a, 32 bit. */

@@ -24,7 +24,12 @@ export {
   rolloutEvents,
   triggerOf,
 } from './events.ts'
-export { type PodTemplateHashOptions, podTemplateHash, stepsHash } from './hash.ts'
+export {
+  type PodTemplateHashOptions,
+  podTemplateHash,
+  type StepsHashOptions,
+  stepsHash,
+} from './hash.ts'
 export {
   type Fenceposts,
   intOrStringCount,

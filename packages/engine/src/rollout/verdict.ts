@@ -1,4 +1,4 @@
-import { rolloutEvents, stepsHash } from '@serinus/api'
+import { type Rollout, rolloutEvents, stepsHash } from '@serinus/api'
 import { formatInstant } from '../instant.ts'
 import type { Draft } from './draft.ts'
 import { isPromoted, type RolloutFacts } from './facts.ts'
@@ -12,9 +12,7 @@ import { isOlder } from './replica-sets.ts'
 export function restartOnChange(facts: RolloutFacts, draft: Draft): boolean {
   const { rollout } = facts.snapshot
   const { status } = draft
-  const stepHash = stepsHash(rollout.spec.strategy ?? {}) || undefined
-  // Blue-green has no steps and so no hash that could differ.
-  const sameSteps = stepHash === undefined || status.currentStepHash === stepHash
+  const { hash: stepHash, isSame: sameSteps } = compareSteps(rollout)
   const samePods = !status.currentPodHash || status.currentPodHash === facts.newSet.hash
   status.currentPodHash = facts.newSet.hash
   status.currentStepHash = stepHash
@@ -31,6 +29,21 @@ export function restartOnChange(facts: RolloutFacts, draft: Draft): boolean {
   forgetProgress(draft)
   status.currentStepIndex = facts.steps.length === 0 ? undefined : 0
   return true
+}
+
+/** The hash of the steps as they are, and whether the update runs by these. */
+function compareSteps({ spec, status }: Rollout): {
+  readonly hash: string | undefined
+  readonly isSame: boolean
+} {
+  const hash = stepsHash(spec.strategy)
+  const recorded = status?.currentStepHash
+  // Blue-green has no steps and so no hash that could differ.
+  if (hash === undefined || recorded === hash) return { hash, isSame: true }
+  // Taken over from 1.8 and still the same: stays as it is, since another name for it is not worth a write.
+  const isOfOldForm =
+    recorded !== undefined && recorded === stepsHash(spec.strategy, { upTo18: true })
+  return isOfOldForm ? { hash: recorded, isSame: true } : { hash, isSame: false }
 }
 
 function isDue(restartAt: string | undefined, now: number): boolean {
