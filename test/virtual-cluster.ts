@@ -16,6 +16,7 @@ import {
 } from '@serinus/kube'
 import { applyManifests } from '../packages/cli/src/serinus/manifests.ts'
 import { type Service, startService } from '../packages/cli/src/serinus/service.ts'
+import { type Recording, stateOf } from './in-flight/recording.ts'
 
 export type StoredRollout = Rollout & KubeObject
 
@@ -72,12 +73,16 @@ export interface VirtualClusterOptions {
   readonly instanceId?: string
   /** What the controller may ask of the API (spec operations 5.1); absent: as much as it likes. */
   readonly limits?: { readonly qps: number; readonly burst: number }
+  /** What another controller left in the cluster: there, just as it was, from the start; time begins at its moment. */
+  readonly recording?: Recording
   /** The controller dies right after its write with this number, and another one takes its place. */
   readonly crashAtWrite?: number
 }
 
 export async function virtualCluster(options: VirtualClusterOptions = {}): Promise<VirtualCluster> {
-  const clock = new VirtualClock(Date.parse('2026-01-01T00:00:00Z'))
+  const clock = new VirtualClock(
+    options.recording?.recordedAt ?? Date.parse('2026-01-01T00:00:00Z'),
+  )
   const ended = new AbortController()
   const errors: string[] = []
   const plans: Plan[] = []
@@ -91,6 +96,7 @@ export async function virtualCluster(options: VirtualClusterOptions = {}): Promi
     seed: options.seed ?? 'test',
     home: 'default',
     useInbox: true,
+    ...(options.recording ? { state: stateOf(options.recording) } : {}),
     onError: report('cluster'),
   })
   const { client } = cluster
