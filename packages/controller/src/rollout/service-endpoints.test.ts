@@ -2,7 +2,7 @@ import type { KubeObject } from '@serinus/kube'
 import { expect, test } from 'vitest'
 import { podsOfSlice, serviceOfSlice } from './service-endpoints.ts'
 
-function slice(endpoints: readonly object[]): KubeObject {
+function slice(endpoints: readonly object[] | null): KubeObject {
   return {
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
@@ -37,4 +37,8 @@ test('of an EndpointSlice only whose ready pods it names is kept', () => {
 
 test('an endpoint without a condition counts as ready', () => {
   expect(podsOfSlice(slice([pod('app-abc-12345')])).podPrefixes).toEqual(['app-abc-'])
+})
+
+test('a Service without pods has none, which an API server writes as null', () => {
+  expect(podsOfSlice(slice(null)).podPrefixes).toEqual([])
 })

@@ -3,10 +3,13 @@ import type { Informer, KubeObject } from '@serinus/kube'
 
 /** discovery.k8s.io/v1 EndpointSlice, as the API sends it. */
 interface EndpointSlice extends KubeObject {
-  readonly endpoints?: readonly {
-    readonly conditions?: { readonly ready?: boolean | null }
-    readonly targetRef?: { readonly kind?: string; readonly name?: string }
-  }[]
+  /** Null where there are none. */
+  readonly endpoints?:
+    | readonly {
+        readonly conditions?: { readonly ready?: boolean | null }
+        readonly targetRef?: { readonly kind?: string; readonly name?: string }
+      }[]
+    | null
 }
 
 /** What is kept of an EndpointSlice: whose ready pods it names. */
@@ -30,10 +33,10 @@ export function serviceOfSlice({ metadata }: KubeObject): readonly string[] {
 
 /** Keeps of a slice what planning reads; a cluster has many, each with many endpoints. */
 export function podsOfSlice(object: KubeObject): SlicePods {
-  const { apiVersion, kind, metadata, endpoints = [] } = object as EndpointSlice
+  const { apiVersion, kind, metadata, endpoints } = object as EndpointSlice
   const { name, namespace, uid, resourceVersion, labels } = metadata
   const service = labels?.[serviceNameLabel]
-  const prefixes = endpoints.flatMap(({ conditions, targetRef }) =>
+  const prefixes = (endpoints ?? []).flatMap(({ conditions, targetRef }) =>
     // Absent means ready (discovery/v1 EndpointConditions).
     conditions?.ready === false || targetRef?.kind !== 'Pod' || !targetRef.name
       ? []
