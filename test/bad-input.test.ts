@@ -2,7 +2,7 @@ import { type AnalysisRun, conditionOf, kinds } from '@serinus/api'
 import { httpClient, type KubeObject, resources, SeededRandom } from '@serinus/kube'
 import { expect, test } from 'vitest'
 import { readManifests } from '../packages/cli/src/serinus/manifests.ts'
-import { metricsOf } from '../packages/cli/src/serinus/metrics.ts'
+import { notificationProblems } from '../packages/cli/src/serinus/metrics.ts'
 import { startService } from '../packages/cli/src/serinus/service.ts'
 import {
   namespace,
@@ -614,8 +614,10 @@ test('a subscription that tells nobody is an Event, a condition and a metric, an
   expect((await condition())?.message).toContain('on-analysis-run-failed')
   const [event] = await world.events('NotificationSubscriptionInvalid')
   expect(event?.message).toContain('on-analysis-run-failed')
-  const metric = 'notification_subscription_problems{namespace="default",name="gate"} 1'
-  expect(await metricsOf(world.service()).metrics()).toContain(metric)
+  const metric = notificationProblems(() => world.service())
+  const series = async () => (await metric.get()).values
+  const labels = { namespace: 'default', name: 'gate' }
+  expect(await series()).toEqual([{ labels, value: 1 }])
   const mended = { metadata: { annotations: { [typo]: null } } }
   await world.client.patch(
     kinds.rollouts,
@@ -624,5 +626,5 @@ test('a subscription that tells nobody is an Event, a condition and a metric, an
   )
   await world.pass(5_000)
   expect((await condition())?.status).toBe('True')
-  expect(await metricsOf(world.service()).metrics()).not.toContain(metric)
+  expect(await series()).toEqual([])
 })

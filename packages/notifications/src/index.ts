@@ -37,7 +37,7 @@ export {
   startNotifier,
 } from './notifier.ts'
 export { type RenderedNotification, type RenderRequest, renderNotification } from './render.ts'
-export type { DeliveryReport } from './sender.ts'
+export type { Attempt, DeliveryReport } from './sender.ts'
 export { services } from './services/registry.ts'
 export type {
   Configured,

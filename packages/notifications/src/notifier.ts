@@ -31,7 +31,7 @@ import { OutboxStore } from './outbox-store.ts'
 import { planEntries, type Snapshot } from './plan-entries.ts'
 import { renderNotification } from './render.ts'
 import { redact } from './secret-references.ts'
-import { type DeliveryReport, Sender } from './sender.ts'
+import { type Attempt, type DeliveryReport, Sender } from './sender.ts'
 import { hasSubscriptionAnnotation, resolveSubscriptions } from './subscriptions.ts'
 
 /** What the notifier works with. */
@@ -50,8 +50,15 @@ export interface NotifierOptions {
   readonly holder: string
   /** Only Rollouts with this instance id are told of; absent: only those without one (spec api 12). */
   readonly instanceId?: string
+  /**
+   * Whether the configuration of the Rollouts' own namespaces counts too. False: that of the controller's namespace
+   * alone. Absent: as far as the API lets us read it (spec notifications 11.2).
+   */
+  readonly selfService?: boolean
   readonly rollouts: Informer<Rollout>
   readonly analysisRuns: Informer<AnalysisRun>
+  /** Each request to a vendor, as it ended. */
+  readonly onAttempt?: (attempt: Attempt) => void
   readonly onDelivered?: (delivery: DeliveryReport) => void
   readonly onError?: (error: unknown) => void
   /** Called with the key of a Rollout when what is wrong with its subscriptions has changed. */
@@ -137,6 +144,7 @@ class RunningNotifier implements Notifier {
       fetch: options.fetch,
       serviceFor: (namespace, name) => findService(this.#layersFor(namespace), name),
       payloadOf: (state, entry) => this.#payloadOf(state, entry),
+      ...(options.onAttempt ? { onAttempt: options.onAttempt } : {}),
       onDone: (state, report) => this.#onDone(state, report),
       onError,
     })
@@ -193,7 +201,7 @@ class RunningNotifier implements Notifier {
   /** Configuration of every namespace where the API lets us read it, else of the controller's alone (spec notifications 11.2). */
   async #startCaches(): Promise<Caches> {
     const { client, clock, signal, controllerNamespace } = this.#options
-    const everywhere = await this.#mayReadEverywhere()
+    const everywhere = this.#options.selfService !== false && (await this.#mayReadEverywhere())
     const common = {
       client,
       clock,

@@ -35,6 +35,16 @@ export interface DeliveryReport {
   readonly error?: string
 }
 
+/** One request to a vendor and how it ended, for metrics. */
+export interface Attempt {
+  readonly rollout: { readonly namespace: string; readonly name: string }
+  /** Of the event: `Normal` or `Warning`. */
+  readonly type: string
+  readonly reason: string
+  readonly delivered: boolean
+  readonly tookMs: number
+}
+
 export interface SenderOptions {
   readonly clock: Clock
   readonly random: SeededRandom
@@ -44,6 +54,7 @@ export interface SenderOptions {
   readonly serviceFor: (namespace: string, name: string) => Found<ServiceEntry> | undefined
   /** The payload of an entry that is stored without one. */
   readonly payloadOf: (state: OutboxState, entry: Entry) => Entry['payload']
+  readonly onAttempt?: (attempt: Attempt) => void
   readonly onDone: (state: OutboxState, report: DeliveryReport) => void
   readonly onError: (error: unknown) => void
 }
@@ -159,10 +170,19 @@ export class Sender {
       await store.apply(state.object, mark)
     }
     const delivery = this.#delivery(whole, target, state)
+    const sentAt = clock.now()
     const outcome = await target.service.send(delivery).catch(
       // A mistake of ours in one service must not end the worker.
       (error: unknown): Outcome => ({ kind: 'dead', error: String(error), cause: 'refused' }),
     )
+    const { namespace, name } = state.object
+    this.#options.onAttempt?.({
+      rollout: { namespace, name },
+      type: entry.event.type,
+      reason: entry.event.reason,
+      delivered: outcome.kind === 'delivered',
+      tookMs: clock.now() - sentAt,
+    })
     await this.#settle(state, whole, target, outcome)
   }
 

@@ -1,99 +1,125 @@
+import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import {
+  type Clock,
   httpClient,
+  type KubeClient,
+  type KubeconfigOptions,
   kubeconfigTransport,
-  limitRate,
   RealClock,
-  runWithLease,
-  SeededRandom,
 } from '@serinus/kube'
+import { collectDefaultMetrics } from 'prom-client'
+import { requestTimeoutMs, withTimeout } from '../plugin/request-timeout.ts'
 import { version } from '../version.ts'
-import { metricsOf, serveMetrics } from './metrics.ts'
+import { healthPage, metricsPage, servePages } from './controller-servers.ts'
+import { type ControllerFlags, controllerSettings, tellNotices } from './controller-settings.ts'
+import { createLog } from './log.ts'
 import { outsideFetch } from './outside-fetch.ts'
-import { startService } from './service.ts'
+import { startReplica } from './replica.ts'
 import type { Process } from './up.ts'
 
-export interface ControllerFlags {
-  readonly kubeconfig?: string
-  readonly context?: string
-  readonly namespaced: boolean
-  readonly namespace?: string
-  readonly instanceId?: string
-  readonly leaderElect: boolean
-  readonly qps: number
-  readonly burst: number
-  readonly zeroPause: string
-  readonly metricsport: number
-}
-
-/** The controller alone, out of cluster or in (spec operations 1.1). */
+/**
+ * The controller alone, out of cluster or in (spec operations 1). Ends with the signal.
+ *
+ * @param without flags that were given and have no effect
+ */
 export async function runController(
   flags: ControllerFlags,
-  ignored: readonly string[],
-  { out, err, env, signal }: Process,
+  without: readonly string[],
+  { err, env, signal }: Process,
 ): Promise<void> {
-  if (flags.zeroPause !== 'gate' && flags.zeroPause !== 'advance') {
-    throw new Error(`--zero-pause: ${JSON.stringify(flags.zeroPause)} is neither gate nor advance`)
-  }
-  const zeroPause = flags.zeroPause
-  if (ignored.length > 0) {
-    err(`accepted for compatibility, without effect: ${ignored.join(' ')}\n`)
-  }
   const clock = new RealClock()
-  const reach = kubeconfigTransport({
-    ...(flags.kubeconfig ? { kubeconfig: flags.kubeconfig } : {}),
-    ...(flags.context ? { context: flags.context } : {}),
-    env,
+  const reach = kubeconfigTransport({ ...connectionOf(flags), env, clock })
+  const settings = controllerSettings(flags, { env, contextNamespace: reach.namespace })
+  const log = createLog({
+    level: settings.logLevel,
+    format: settings.logFormat,
     clock,
+    write: err,
   })
-  const unlimited = httpClient(reach.transport, {
+  tellNotices(log, settings, without)
+  const jobClient = jobClientOf(env, clock)
+  const timeoutMs = requestTimeoutMs(flags.requestTimeout)
+  const replica = startReplica({
+    transport: withTimeout(reach.transport, { clock, timeoutMs }),
     baseUrl: reach.baseUrl,
-    userAgent: `rollouts-controller/${version}`,
+    ...(jobClient ? { jobClient } : {}),
+    settings,
+    clock,
+    signal,
+    identity: `${hostname()}_${randomUUID()}`,
+    log,
+    fetch: outsideFetch,
+    env,
   })
-  const client = limitRate(unlimited, { clock, qps: flags.qps, burst: flags.burst })
-  const namespace = flags.namespace ?? env['POD_NAMESPACE'] ?? 'argo-rollouts'
-  const onError = (where: string, error: unknown) =>
-    err(`${where}: ${error instanceof Error ? error.message : String(error)}\n`)
-  const work = async (term: AbortSignal) => {
-    const controller = startService({
-      client,
-      clock,
-      signal: term,
-      fetch: outsideFetch,
-      env,
-      engine: { zeroPause },
-      controllerNamespace: namespace,
-      random: new SeededRandom(hostname()),
-      holder: `${hostname()}_${process.pid}`,
-      ...(flags.namespaced ? { namespace } : {}),
-      ...(flags.instanceId ? { instanceId: flags.instanceId } : {}),
-      onError,
+  collectDefaultMetrics({ register: replica.metrics.registry })
+  const servers: { close(): void }[] = []
+  try {
+    const health = await servePages('--healthzPort', { port: settings.healthzPort }, (path) =>
+      healthPage(replica, path),
+    )
+    servers.push(health)
+    const metrics = await servePages('--metricsPort', { port: settings.metricsPort }, (path) =>
+      metricsPage(replica.metrics, path),
+    )
+    servers.push(metrics)
+    if (settings.profiling) {
+      // Loads the inspector, which nobody else needs.
+      const { serveProfiles } = await import('./profiles.ts')
+      servers.push(await serveProfiles(settings.profiling))
+    }
+    log.info('controller started', {
+      version,
+      server: reach.baseUrl,
+      namespace: settings.namespace ?? 'all',
+      healthzPort: health.port,
+      metricsPort: metrics.port,
     })
-    await controller.synced
-    const metrics = serveMetrics(metricsOf(controller), {
-      port: flags.metricsport,
-      onError: (error) => err(`--metricsport: ${error.message}\n`),
-    })
-    out('controller started\n')
-    await controller.stopped
-    metrics.close()
+    await replica.done
+    log.info('controller ended')
+  } finally {
+    for (const server of servers) server.close()
   }
-  if (!flags.leaderElect) return work(signal)
-  await runWithLease(
-    // The lease is upstream's, so that both never work at the same time; its requests are not rationed.
-    {
-      client: unlimited,
-      clock,
-      signal,
-      namespace,
-      name: leaseName(flags.instanceId),
-      identity: `${hostname()}_${process.pid}`,
-    },
-    work,
-  )
 }
 
-/** Upstream's name, so that the two never work on the same objects at the same time (spec operations 2). */
-function leaseName(instanceId: string | undefined): string {
-  return ['argo-rollouts-controller-lock', ...(instanceId ? [instanceId] : [])].join('-')
+function connectionOf(flags: ControllerFlags): KubeconfigOptions {
+  const { asGroup, ...rest } = flags
+  const names = [
+    'kubeconfig',
+    'context',
+    'cluster',
+    'user',
+    'namespace',
+    'server',
+    'token',
+    'username',
+    'password',
+    'as',
+    'asUid',
+    'certificateAuthority',
+    'clientCertificate',
+    'clientKey',
+    'insecureSkipTlsVerify',
+    'tlsServerName',
+    'proxyUrl',
+  ] as const
+  const given = names.flatMap((name) => (rest[name] === undefined ? [] : [[name, rest[name]]]))
+  return { ...Object.fromEntries(given), ...(asGroup.length > 0 ? { asGroups: asGroup } : {}) }
+}
+
+/** Where the Jobs of metrics run, if not in the same cluster (spec operations 1.2). */
+function jobClientOf(env: Process['env'], clock: Clock): KubeClient | null {
+  const file = env['ARGO_ROLLOUTS_ANALYSIS_JOB_KUBECONFIG']
+  if (!file) return null
+  try {
+    const where = file === 'in-cluster' ? { inCluster: true } : { kubeconfig: file }
+    const reach = kubeconfigTransport({ ...where, env, clock })
+    return httpClient(reach.transport, {
+      baseUrl: reach.baseUrl,
+      userAgent: `rollouts-controller/${version}`,
+    })
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new Error(`ARGO_ROLLOUTS_ANALYSIS_JOB_KUBECONFIG: ${why}`, { cause })
+  }
 }

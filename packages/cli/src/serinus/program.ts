@@ -2,7 +2,7 @@ import { RealClock } from '@serinus/kube'
 import { Command, CommanderError } from 'commander'
 import { runPlugin } from '../plugin/run.ts'
 import { version } from '../version.ts'
-import { runController } from './controller.ts'
+import { controllerCommand } from './controller-command.ts'
 import { demo } from './demo.ts'
 import { showInbox } from './inbox.ts'
 import { type Process, up } from './up.ts'
@@ -70,30 +70,11 @@ async function parse(args: readonly string[], process: Process): Promise<number>
     .action(async (options) => {
       code = await demo(options, process)
     })
-  program
-    .command('controller')
-    .description('the controller, against the cluster of the kubeconfig or the one it runs in')
-    .option('--kubeconfig <file>', 'kubeconfig file')
-    .option('--context <name>', 'kubeconfig context')
-    .option('--namespaced', 'watch only the namespace of the controller', false)
-    .option(
-      '-n, --namespace <namespace>',
-      'namespace of the controller, its lease and its configuration',
-    )
-    .option('--instance-id <id>', 'look after the objects with this instance id only')
-    .option(
-      '--leader-elect <bool>',
-      'run only while holding the lease',
-      (text: string) => text !== 'false',
-      true,
-    )
-    .option('--qps <n>', 'requests per second to the API', Number, 40)
-    .option('--burst <n>', 'requests at once to the API', Number, 80)
-    .option('--metricsport <port>', 'port of /metrics', Number, 8090)
-    .option('--zero-pause <meaning>', 'what pause: {duration: 0} means: gate or advance', 'gate')
-    .allowUnknownOption()
-    .allowExcessArguments()
-    .action((options, command: Command) => runController(options, command.args, process))
+  program.addCommand(
+    controllerCommand(process)
+      .configureOutput({ writeOut: process.out, writeErr: process.err })
+      .exitOverride(),
+  )
   program
     .command('inbox')
     .description('what came in at the inbox of a running cluster')

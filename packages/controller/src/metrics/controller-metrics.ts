@@ -22,9 +22,13 @@ export interface ControllerMetricsOptions {
   readonly clock: Clock
   readonly version: string
   readonly commit: string
+}
+
+/** The objects that have series. */
+export interface MeasuredObjects {
   /** Rollouts only where they are followed. */
   readonly caches: AnalysisCaches & Partial<Pick<Caches, 'rollouts'>>
-  readonly experiments?: Informer<Experiment & KubeObject>
+  readonly experiments?: Informer<Experiment & KubeObject> | null
 }
 
 /** What a sent notification is counted by. */
@@ -46,7 +50,8 @@ export class ControllerMetrics {
   /** For series that belong to no object; more may be registered. */
   readonly registry = new Registry()
   readonly queues: QueueMetrics
-  readonly #options: ControllerMetricsOptions
+  readonly #clock: Clock
+  #objects: MeasuredObjects | null = null
   readonly #durations: UpdateDurations
   readonly #rollouts: ReconcileSeries
   readonly #runs: ReconcileSeries
@@ -62,14 +67,14 @@ export class ControllerMetrics {
   readonly #steps = new Map<string, { readonly step: string; readonly since: number }>()
 
   constructor(options: ControllerMetricsOptions) {
-    this.#options = options
-    const { clock, caches } = options
+    const { clock } = options
+    this.#clock = clock
     const { registry } = this
     this.queues = new QueueMetrics(registry, clock)
     this.#durations = new UpdateDurations(registry)
-    const isRollout = (key: string) => caches.rollouts?.get(key) !== undefined
-    const isRun = (key: string) => caches.analysisRuns.get(key) !== undefined
-    const isExperiment = (key: string) => options.experiments?.get(key) !== undefined
+    const isRollout = (key: string) => this.#objects?.caches.rollouts?.get(key) !== undefined
+    const isRun = (key: string) => this.#objects?.caches.analysisRuns.get(key) !== undefined
+    const isExperiment = (key: string) => this.#objects?.experiments?.get(key) !== undefined
     this.#rollouts = new ReconcileSeries('rollout', { clock, exists: isRollout })
     this.#runs = new ReconcileSeries('analysis_run', { clock, exists: isRun })
     this.#experiments = new ReconcileSeries('experiment', { clock, exists: isExperiment })
@@ -124,16 +129,22 @@ export class ControllerMetrics {
         version: options.version,
         // The runtime, under the label that dashboards know.
         goversion: `node ${process.version}`,
-        goarch: process.arch,
+        goarch: process.arch === 'x64' ? 'amd64' : process.arch,
         commit: options.commit,
       },
       1,
     )
+  }
+
+  /** From now on these objects have series; call once. */
+  follow(objects: MeasuredObjects): void {
+    this.#objects = objects
+    const { caches, experiments } = objects
     caches.rollouts?.subscribe((change) => this.#rolloutChanged(change))
     caches.analysisRuns.subscribe((change) => {
       if (change.type === 'deleted') this.#runs.deleted(keyOf(change.object))
     })
-    options.experiments?.subscribe((change) => {
+    experiments?.subscribe((change) => {
       if (change.type === 'deleted') this.#experiments.deleted(keyOf(change.object))
     })
   }
@@ -176,10 +187,16 @@ export class ControllerMetrics {
 
   /** Everything, in Prometheus' text format. */
   async text(): Promise<string> {
-    const { caches, experiments, clock } = this.#options
     const text = new SeriesText()
+    if (this.#objects) this.#printObjects(text, this.#objects)
+    for (const series of [this.#rollouts, this.#runs, this.#experiments]) series.print(text)
+    for (const series of [this.#events, this.#sent, this.#unsent, this.#sending]) series.print(text)
+    return `${text}${await this.registry.metrics()}`
+  }
+
+  #printObjects(text: SeriesText, { caches, experiments }: MeasuredObjects): void {
     if (caches.rollouts) {
-      printRollouts(text, caches.rollouts.list(), clock.now())
+      printRollouts(text, caches.rollouts.list(), this.#clock.now())
       this.#printSteps(text)
     }
     printAnalysisRuns(text, caches.analysisRuns.list())
@@ -188,9 +205,6 @@ export class ControllerMetrics {
       ...caches.clusterAnalysisTemplates.list(),
     ])
     printExperiments(text, experiments?.list() ?? [])
-    for (const series of [this.#rollouts, this.#runs, this.#experiments]) series.print(text)
-    for (const series of [this.#events, this.#sent, this.#unsent, this.#sending]) series.print(text)
-    return `${text}${await this.registry.metrics()}`
   }
 
   #begin(name: string, series: ReconcileSeries): (event: WorkQueueEvent) => void {
@@ -223,11 +237,11 @@ export class ControllerMetrics {
     }
     const step = `${status.currentPodHash}/${status.currentStepIndex}`
     if (this.#steps.get(key)?.step === step) return
-    this.#steps.set(key, { step, since: this.#options.clock.now() })
+    this.#steps.set(key, { step, since: this.#clock.now() })
   }
 
   #printSteps(text: SeriesText): void {
-    const now = this.#options.clock.now()
+    const now = this.#clock.now()
     const object = (key: string) => {
       const [namespace = '', name = ''] = key.split('/')
       return labelText({ namespace, name })
