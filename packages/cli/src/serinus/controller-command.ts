@@ -1,4 +1,4 @@
-import { Command } from 'commander'
+import { Command, InvalidArgumentError } from 'commander'
 import { version } from '../version.ts'
 import { runController } from './controller.ts'
 import type { ControllerFlags } from './controller-settings.ts'
@@ -31,6 +31,15 @@ const withoutEffect: readonly (readonly [flag: string, why: string])[] = [
 
 /** `serinus controller`: every flag of upstream's controller is taken. */
 export function controllerCommand(process: Process): Command {
+  const command = controllerOptions()
+  return command.action(async (flags: ControllerFlags) => {
+    if (flags.version) return process.out(`serinus controller: ${version}\n`)
+    await runController(flags, given(command), process)
+  })
+}
+
+/** The flags alone. */
+export function controllerOptions(): Command {
   const command = new Command('controller')
     .description('the controller, against the cluster of the kubeconfig or the one it runs in')
     .helpOption('-h, --help')
@@ -89,10 +98,7 @@ export function controllerCommand(process: Process): Command {
   addConnection(command)
   command.optionsGroup('Accepted for compatibility, without effect:')
   for (const [flag, why] of withoutEffect) command.option(flag, why)
-  return command.action(async (flags: ControllerFlags) => {
-    if (flags.version) return process.out(`serinus controller: ${version}\n`)
-    await runController(flags, given(command), process)
-  })
+  return command
 }
 
 function addConnection(command: Command): void {
@@ -133,7 +139,7 @@ function given(command: Command): readonly string[] {
 function boolean(text: string): boolean {
   if (/^(1|t|true)$/i.test(text)) return true
   if (/^(0|f|false)$/i.test(text)) return false
-  throw new Error(`${JSON.stringify(text)} is neither true nor false`)
+  throw new InvalidArgumentError('It is neither true nor false.')
 }
 
 /** Repeated or separated by commas. */
