@@ -19,6 +19,8 @@ export class UpdateDurations {
   readonly #manualPause: Histogram<'status'>
   /** The update that each Rollout is in. */
   readonly #open = new Map<string, Duration>()
+  /** Updates that were seen to end, and in which version: our own write may be seen before it is answered. */
+  readonly #ended = new Map<string, { readonly record: Duration; readonly version: string }>()
 
   constructor(registry: Registry) {
     const histogram = (name: string, help: string, bounds: number[]) =>
@@ -43,26 +45,34 @@ export class UpdateDurations {
   /** A state as the API has it, whoever wrote it: tells nothing, only knows which update is under way. */
   seen(key: string, rollout: Rollout): void {
     const { duration } = rollout.status ?? {}
-    if (duration?.rolloutStartedAt && !duration.finishedAt) this.#open.set(key, duration)
+    const open = this.#open.get(key)
+    const isOpen = duration?.rolloutStartedAt !== undefined && !duration.finishedAt
+    if (open && !(isOpen && duration.rolloutStartedAt === open.rolloutStartedAt)) {
+      this.#ended.set(key, { record: open, version: rollout.metadata.resourceVersion ?? '' })
+    }
+    if (isOpen) this.#open.set(key, duration)
     else this.#open.delete(key)
   }
 
   /** A state that this process has just stored. */
   stored(key: string, rollout: Rollout): void {
-    const before = this.#open.get(key)
+    if (this.#ended.get(key)?.version !== rollout.metadata.resourceVersion) this.seen(key, rollout)
+    const ended = this.#ended.get(key)
+    if (!ended || ended.version !== rollout.metadata.resourceVersion) return
+    this.#ended.delete(key)
+    const before = ended.record
     const after = rollout.status?.duration
-    this.seen(key, rollout)
-    if (!before) return
-    if (after?.rolloutStartedAt !== before.rolloutStartedAt) {
+    if (after && after.rolloutStartedAt === before.rolloutStartedAt) {
+      this.#tell(after, { status: after.completionStatus ?? '', finishedAt: after.finishedAt })
+    } else {
       // The record of the next update has taken its place in the same write.
       this.#tell(before, { status: 'Superseded', finishedAt: after?.rolloutStartedAt })
-    } else if (after?.finishedAt) {
-      this.#tell(after, { status: after.completionStatus ?? '', finishedAt: after.finishedAt })
     }
   }
 
   deleted(key: string): void {
     this.#open.delete(key)
+    this.#ended.delete(key)
   }
 
   #tell(
