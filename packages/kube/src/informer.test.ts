@@ -382,3 +382,69 @@ test('whatever is cut, expired or away on the way, the cache ends as the store a
     { numRuns: 150 },
   )
 })
+
+test('a refresh brings what a silent watch kept to itself, and resolves only then', async () => {
+  let deaf = false
+  const { clock, api } = world()
+  const listen = api.transport
+  const informer = startInformer<UnknownObject>({
+    client: httpClient(async (request) => {
+      const answer = await listen(request)
+      if (!answer.body || !request.url.includes('watch=')) return answer
+      const silencer = new TransformStream<Uint8Array, Uint8Array>({
+        transform: (chunk, controller) => {
+          if (!deaf) controller.enqueue(chunk)
+        },
+      })
+      return new Response(answer.body.pipeThrough(silencer), { status: answer.status })
+    }),
+    resource: resources.configMaps,
+    clock,
+    signal: new AbortController().signal,
+  })
+  await clock.settle()
+  deaf = true
+  api.put('configmaps', 'shop/a')
+  await clock.advance(minute)
+  expect(informer.get('shop/a')).toBeUndefined()
+  deaf = false
+  await informer.refresh()
+  expect(informer.get('shop/a')).toBeDefined()
+  api.put('configmaps', 'shop/b')
+  await clock.settle()
+  expect(informer.get('shop/b')).toBeDefined()
+})
+
+test('a refresh does not wait for the end of a back-off, and an API that is away still only delays it', async () => {
+  const { clock, api, start, lists } = world()
+  const { informer } = start()
+  await clock.settle()
+  api.down = true
+  api.cutWatches()
+  await clock.advance(minute)
+  api.down = false
+  const before = lists()
+  const refreshed = informer.refresh()
+  await clock.settle()
+  await refreshed
+  expect(lists()).toBe(before + 1)
+  api.down = true
+  let isRefreshed = false
+  void informer.refresh().then(() => {
+    isRefreshed = true
+  })
+  await clock.advance(minute)
+  expect(isRefreshed).toBe(false)
+  api.down = false
+  await clock.advance(6_000)
+  expect(isRefreshed).toBe(true)
+})
+
+test('a refresh of an informer that has ended rejects', async () => {
+  const { start, stop, clock } = world()
+  const { informer } = start()
+  await clock.settle()
+  stop.abort(new Error('over'))
+  await clock.settle()
+  await expect(informer.refresh()).rejects.toThrow('over')
+})

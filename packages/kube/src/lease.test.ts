@@ -346,3 +346,51 @@ test('timings that could let two work at once are refused', async () => {
     RangeError,
   )
 })
+
+test('the right to write ends with the renew deadline, long before anybody else can have the lease', async () => {
+  const clock = new VirtualClock(Date.UTC(2026, 7, 1, 12))
+  const api = new TestApi(clock)
+  let heldUntil = () => 0
+  const stop = new AbortController()
+  void runWithLease(
+    {
+      client: httpClient(api.transport),
+      clock,
+      signal: stop.signal,
+      namespace: 'n',
+      name: 'lock',
+      identity: 'a',
+    },
+    (signal, _, held) => {
+      heldUntil = held
+      return new Promise((resolve) => signal.addEventListener('abort', () => resolve()))
+    },
+  )
+  await clock.advance(5_000)
+  // Renewed at 4 s.
+  expect(heldUntil() - clock.now()).toBe(9_000)
+  api.down = true
+  await clock.advance(8_999)
+  expect(heldUntil()).toBeGreaterThan(clock.now())
+  await clock.advance(1)
+  expect(heldUntil()).toBe(Number.NEGATIVE_INFINITY)
+})
+
+test('a standby whose clock leaps forward does not take the lease of a live leader', async () => {
+  const { clock, candidate, working, mostAtOnce } = world()
+  candidate('a')
+  await clock.advance(100)
+  let leapMs = 0
+  const leaping: Clock = {
+    now: () => clock.now() + leapMs,
+    until: (at, signal) => clock.until(at - leapMs, signal),
+  }
+  candidate('b', { clock: leaping, retryPeriodMs: 500 })
+  for (let index = 0; index < 20; index++) {
+    await clock.advance(1_370)
+    leapMs += 3_600_000
+  }
+  await clock.advance(60_000)
+  expect([...working]).toEqual(['a'])
+  expect(mostAtOnce()).toBe(1)
+})

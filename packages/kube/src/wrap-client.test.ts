@@ -1,11 +1,14 @@
 import { expect, test } from 'vitest'
+import { Fenced, fenceWrites } from './fence.ts'
 import { httpClient } from './http-client.ts'
 import type { Resource } from './objects.ts'
+import { observeRequests, type RequestFacts } from './observe-requests.ts'
 import { limitRate } from './rate-limit.ts'
 import { countRequests } from './request-count.ts'
 import { resources } from './resources.ts'
 import { TestApi } from './test-api.ts'
 import { VirtualClock } from './virtual-clock.ts'
+import { withSignal } from './with-signal.ts'
 
 function world() {
   const clock = new VirtualClock(0)
@@ -76,9 +79,11 @@ test('Events wait for everybody else, though not for ever', async () => {
   expect(sent).toHaveLength(22)
 })
 
-test("a group of custom kinds has a bucket of its own beside that of Kubernetes' kinds", async () => {
+test("a group of custom kinds has a bucket of its own beside that of Kubernetes' kinds, and every wait is told", async () => {
   const { clock, client } = world()
-  const limited = limitRate(client, { clock, qps: 10, burst: 1 })
+  const waits: string[] = []
+  const onWait = (bucket: string, ms: number) => waits.push(`${bucket} ${ms}`)
+  const limited = limitRate(client, { clock, qps: 10, burst: 1, onWait })
   const custom = { ...resources.configMaps, group: 'argoproj.io' }
   const at: number[] = []
   const ask = (resource: Resource) =>
@@ -89,6 +94,7 @@ test("a group of custom kinds has a bucket of its own beside that of Kubernetes'
   for (const resource of [resources.configMaps, custom, resources.leases, custom]) ask(resource)
   await clock.advance(1_000)
   expect(at).toEqual([0, 0, 100, 100])
+  expect(waits).toEqual([' 0', 'argoproj.io 0', ' 100', 'argoproj.io 100'])
 })
 
 test('no limit means the client itself', () => {
@@ -127,4 +133,75 @@ test('a failed request counts like any other and its failure passes through', as
   api.down = true
   await expect(counted.client.delete(resources.configMaps, key)).rejects.toThrow('no answer')
   expect(counted.counts().writes).toBe(1)
+})
+
+test('writes that may not be sent are refused at the last moment, reads go on', async () => {
+  const { clock, api, client } = world()
+  let mayWrite = true
+  const fenced = limitRate(
+    fenceWrites(client, () => mayWrite),
+    { clock, qps: 1, burst: 1 },
+  )
+  const patch = { kind: 'merge', body: {} } as const
+  await fenced.patch(resources.configMaps, key, patch)
+  const waiting = fenced.patch(resources.configMaps, key, patch)
+  // It waits for its token when the right to write ends.
+  mayWrite = false
+  const refused = expect(waiting).rejects.toThrow(Fenced)
+  await clock.advance(2_000)
+  await refused
+  const reading = fenced.get(resources.configMaps, key)
+  await clock.advance(2_000)
+  await reading
+  const create = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { namespace: 'shop', name: 'b' } }
+  const unlimited = fenceWrites(client, () => mayWrite)
+  await expect(unlimited.create(resources.configMaps, create)).rejects.toThrow(Fenced)
+  await expect(unlimited.update(resources.configMaps, create)).rejects.toThrow(Fenced)
+  await expect(unlimited.delete(resources.configMaps, key)).rejects.toThrow(Fenced)
+  expect(api.requests.filter(({ method }) => method !== 'GET')).toHaveLength(1)
+})
+
+test('calls without a signal end with that of the client, calls with one with their own', async () => {
+  const { api, client } = world()
+  api.hang = () => true
+  const stop = new AbortController()
+  const own = new AbortController()
+  const bound = withSignal(client, stop.signal)
+  const patch = { kind: 'merge', body: {} } as const
+  const plain = bound.patch(resources.configMaps, key, patch)
+  const other = bound.get(resources.configMaps, key, { signal: own.signal })
+  let isOver = false
+  void other.catch(() => {
+    isOver = true
+  })
+  stop.abort(new Error('the lease is lost'))
+  await expect(plain).rejects.toThrow('the lease is lost')
+  expect(isOver).toBe(false)
+  own.abort(new Error('enough'))
+  await expect(other).rejects.toThrow('enough')
+})
+
+test.each([
+  ['GET', '/api/v1/namespaces/shop/services', 'List services shop'],
+  ['GET', '/api/v1/services', 'List services '],
+  ['GET', '/api/v1/services?watch=true', 'Watch services '],
+  ['GET', '/apis/argoproj.io/v1alpha1/namespaces/shop/rollouts/app', 'Get rollouts shop'],
+  ['PATCH', '/apis/argoproj.io/v1alpha1/namespaces/a/rollouts/app/status', 'Patch rollouts a'],
+  ['POST', '/apis/apps/v1/namespaces/shop/replicasets', 'Create replicasets shop'],
+  ['PUT', '/proxy/apis/coordination.k8s.io/v1/namespaces/x/leases/lock', 'Update leases x'],
+  ['DELETE', '/api/v1/namespaces/shop/pods/a', 'Delete pods shop'],
+  ['GET', '/api/v1/namespaces/shop', 'Get namespaces '],
+  ['GET', '/version', 'Unknown Unknown '],
+])('%s %s is counted as %s', async (method, path, text) => {
+  const seen: RequestFacts[] = []
+  const options = {
+    clock: new VirtualClock(0),
+    onRequest: (facts: RequestFacts) => seen.push(facts),
+  }
+  const answering = observeRequests(async () => new Response('{}', { status: 201 }), options)
+  await answering(new Request(`http://localhost${path}`, { method }))
+  const failing = observeRequests(() => Promise.reject(new TypeError('fetch failed')), options)
+  await expect(failing(new Request(`http://localhost${path}`, { method }))).rejects.toThrow()
+  expect(seen.map((one) => `${one.verb} ${one.kind} ${one.namespace}`)).toEqual([text, text])
+  expect(seen.map(({ statusCode }) => statusCode)).toEqual([201, 0])
 })

@@ -101,6 +101,14 @@ export function controllerSettings(
   const logFormat = formatOf(flags.logformat, notices)
   const instanceId = flags.instanceId === '' ? undefined : flags.instanceId
   const namespace = flags.namespaced ? context.contextNamespace : undefined
+  if (namespace !== undefined) {
+    notices.push(
+      `--namespaced: only ${namespace} is looked at; a ClusterAnalysisTemplate that a Rollout names is not found, copy it to an AnalysisTemplate there`,
+    )
+  }
+  if (context.env['ROLLOUT_VERIFY_RETRY_INTERVAL']) {
+    notices.push('ROLLOUT_VERIFY_RETRY_INTERVAL: no router of this version needs it')
+  }
   return {
     ownNamespace: ownNamespace(flags, context, namespace),
     ...(namespace === undefined ? {} : { namespace }),
