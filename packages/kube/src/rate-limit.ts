@@ -11,7 +11,7 @@ export interface RateLimitOptions {
   readonly qps: number
   /** Requests that may go at once after a rest. Upstream's default is 80. */
   readonly burst: number
-  /** Told of each request's wait for its token, milliseconds; 0 where there was none. */
+  /** Told of each request's wait for its token, milliseconds; 0 where there was none. The bucket: `core`, or an API group. */
   readonly onWait?: (bucket: string, waitedMs: number) => void
 }
 
@@ -48,5 +48,5 @@ export function limitRate(client: KubeClient, options: RateLimitOptions): KubeCl
 function bucketName({ resource }: ClientRequest): string {
   const group = resource?.group ?? ''
   const isBuiltIn = !group.includes('.') || group.endsWith('.k8s.io')
-  return isBuiltIn ? '' : group
+  return isBuiltIn ? 'core' : group
 }

@@ -94,7 +94,7 @@ test("a group of custom kinds has a bucket of its own beside that of Kubernetes'
   for (const resource of [resources.configMaps, custom, resources.leases, custom]) ask(resource)
   await clock.advance(1_000)
   expect(at).toEqual([0, 0, 100, 100])
-  expect(waits).toEqual([' 0', 'argoproj.io 0', ' 100', 'argoproj.io 100'])
+  expect(waits).toEqual(['core 0', 'argoproj.io 0', 'core 100', 'argoproj.io 100'])
 })
 
 test('no limit means the client itself', () => {

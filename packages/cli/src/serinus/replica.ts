@@ -84,7 +84,6 @@ export function startReplica(options: ReplicaOptions): Replica {
       clock,
       qps: settings.qps,
       burst: settings.burst,
-      bucketOf: ({ resource }) => bucketOf(resource?.group, resource?.plural),
       onWait: (bucket, waitedMs) => metrics.onThrottled(bucket, waitedMs),
     },
   )
@@ -218,12 +217,6 @@ export function startReplica(options: ReplicaOptions): Replica {
 }
 
 const never = new AbortController().signal
-
-/** Upstream's client sets have a bucket each; Events get their own, so that telling never delays doing (spec operations 5.1). */
-function bucketOf(group: string | undefined, plural: string | undefined): string {
-  if (plural === 'events') return 'events'
-  return group === 'argoproj.io' ? 'argoproj' : 'core'
-}
 
 function logLease(log: Log, event: LeaseEvent): void {
   if (event.kind === 'acquired') log.info('this process leads', { holder: event.term.holder })
