@@ -32,6 +32,8 @@ export const annotationKeys = {
   scaleDownDeadline: 'scale-down-deadline',
   /** On a ReplicaSet: its last update was aborted. Ours. */
   aborted: 'serinus.dev/aborted',
+  /** On a ReplicaSet: an update goes back to it while its pods have not gone yet. Ours. */
+  fastRollback: 'serinus.dev/fast-rollback',
   /** On a Service: name of the Rollout that owns its selector. */
   managedBy: 'argo-rollouts.argoproj.io/managed-by-rollouts',
   /** Declared upstream and never used. */

@@ -13,6 +13,7 @@ import {
   validateRollout,
 } from '@serinus/api'
 import { mergePatch } from '@serinus/kube'
+import { planBlueGreen } from './blue-green/plan-blue-green.ts'
 import { planCanary } from './canary/plan-canary.ts'
 import { formatInstant } from './instant.ts'
 import type { Finding, Plan, Transition } from './plan.ts'
@@ -50,7 +51,9 @@ export function planRollout(snapshot: RolloutSnapshot, now: number): Plan {
     ...references.warnings,
     ...missing.findings,
   ]
-  const plan = planCanary(snapshot, now, warnings)
+  const plan = rollout.spec.strategy?.blueGreen
+    ? planBlueGreen(snapshot, now, warnings)
+    : planCanary(snapshot, now, warnings)
   return {
     ...plan,
     transitions: [...plan.transitions, ...warningTransitions(snapshot, plan, warnings)],

@@ -1,10 +1,11 @@
 /** Why an object stands still. Times are epoch milliseconds. */
 export type Wait =
   | { readonly kind: 'user-pause' }
-  | { readonly kind: 'gate'; readonly step: number; readonly since: number }
+  /** Somebody must promote; `step` is null for blue-green. */
+  | { readonly kind: 'gate'; readonly step: number | null; readonly since: number }
   | {
       readonly kind: 'timer'
-      readonly step: number
+      readonly step: number | null
       readonly since: number
       readonly until: number
     }

@@ -19,7 +19,6 @@ export function notCarried(
       kind: 'Forbidden',
       detail: `this version of Serinus does not carry it yet; ${instead}`,
     })
-  if (strategy?.blueGreen) refuse('spec.strategy.blueGreen', 'use canary')
   if (workloadRef) refuse('spec.workloadRef', 'give spec.template')
   for (const detail of uncarriedRouters) {
     problems.push({ path: 'spec.strategy.canary.trafficRouting', kind: 'Forbidden', detail })

@@ -28,6 +28,8 @@ export interface Sized {
   readonly deadline: number | null
   /** Its last update was aborted. */
   readonly wasAborted: boolean
+  /** An update that goes back to it began while its pods had not gone yet. */
+  readonly isFastRollback: boolean
 }
 
 /** The ReplicaSets of a Rollout by their role (spec rollout-controller, vocabulary). */
@@ -138,6 +140,7 @@ function size(object: ReplicaSet): Sized {
     createdAt: Date.parse(object.metadata.creationTimestamp ?? '') || 0,
     deadline: Number.isNaN(deadline) ? null : deadline,
     wasAborted: annotations[annotationKeys.aborted] !== undefined,
+    isFastRollback: annotations[annotationKeys.fastRollback] !== undefined,
   }
 }
 
@@ -155,6 +158,7 @@ function toBeCreated(name: string, hash: string, revision: number): Sized {
     createdAt: Number.POSITIVE_INFINITY,
     deadline: null,
     wasAborted: false,
+    isFastRollback: false,
   }
 }
 

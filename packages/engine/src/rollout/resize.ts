@@ -37,6 +37,8 @@ export function createErrorOf(facts: RolloutFacts): string | null {
 interface Resize {
   readonly to: number
   readonly dropDeadline?: boolean
+  /** Whether it is noted that an update goes back to these pods; absent: the note stays until they go. */
+  readonly isFastRollback?: boolean
 }
 
 /** Sets a size; what may still be in use is never taken away (capacity.ts). */
@@ -48,6 +50,10 @@ export function resize(facts: RolloutFacts, draft: Draft, set: Sized, change: Re
   }
   if (change.dropDeadline) annotations[annotationKeys.scaleDownDeadline] = null
   const to = keptSize(facts, draft, set, change.to)
+  const isFastRollback = to > 0 && (change.isFastRollback ?? set.isFastRollback)
+  if (isFastRollback !== set.isFastRollback) {
+    annotations[annotationKeys.fastRollback] = isFastRollback ? 'true' : null
+  }
   const resized = to !== set.spec
   const annotated = Object.keys(annotations).length > 0
   if (!resized && !annotated) return

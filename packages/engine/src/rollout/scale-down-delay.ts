@@ -7,7 +7,7 @@ import { resize, setDeadline, waitForDeadline } from './resize.ts'
 /**
  * Drains old ReplicaSets, each after its delay, at most `scaleDownDelayRevisionLimit` of them waiting at a time
  * (spec rollout-controller 3.9).
- * @param plan.size pods that a waiting one has; absent: as many as it had
+ * @param plan.sizeOf pods that a waiting one has; absent: as many as it had
  */
 export function drainWithDelay(
   facts: RolloutFacts,
@@ -15,7 +15,7 @@ export function drainWithDelay(
   plan: {
     readonly sets: readonly Sized[]
     readonly delaySeconds: number
-    readonly size?: number
+    readonly sizeOf?: (set: Sized) => number
   },
 ): void {
   const limit = defaults.scaleDownDelayRevisionLimit(facts.snapshot.rollout)
@@ -25,7 +25,7 @@ export function drainWithDelay(
       kept++
       if (kept <= limit && set.deadline > facts.now) {
         waitForDeadline(draft, set, set.deadline)
-        if (plan.size !== undefined) resize(facts, draft, set, { to: plan.size })
+        if (plan.sizeOf) resize(facts, draft, set, { to: plan.sizeOf(set) })
         continue
       }
       resize(facts, draft, set, { to: 0, dropDeadline: true })

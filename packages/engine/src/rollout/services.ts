@@ -4,17 +4,23 @@ import type { Service } from '../snapshot.ts'
 import type { Draft } from './draft.ts'
 import type { RolloutFacts } from './facts.ts'
 import type { Sized } from './replica-sets.ts'
+import { createId } from './resize.ts'
 
 /** Points a Service to the pods of a ReplicaSet (spec rollout-controller 6.1). Whether it may is the caller's business. */
 export function pointService(
   facts: RolloutFacts,
   draft: Draft,
-  change: { readonly service: Service; readonly to: Sized },
+  change: {
+    readonly service: Service
+    readonly to: Sized
+    /** Whether this pass asks for the ReplicaSet itself, whose pods nobody needs yet. */
+    readonly isCreated?: boolean
+  },
 ): void {
-  const { service, to } = change
+  const { service, to, isCreated = false } = change
   const from = selectedHash(service)
   const isManaged = service.metadata.annotations?.[annotationKeys.managedBy] !== undefined
-  if (from === to.hash || to.object === null) return
+  if (from === to.hash || (to.object === null && !isCreated)) return
   const id = `service/${service.metadata.name}`
   draft.writes.push({
     kind: 'patch',
@@ -34,6 +40,7 @@ export function pointService(
         spec: { selector: { [hashLabel]: to.hash } },
       },
     },
+    ...(to.object === null ? { requires: [createId(to)] } : {}),
   })
   const event = { service: service.metadata.name, from: from ?? '', to: to.hash }
   draft.transitions.push({ ...rolloutEvents.switchService(event), after: id })

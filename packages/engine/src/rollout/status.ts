@@ -103,6 +103,8 @@ function inconclusiveAdvice(facts: RolloutFacts, draft: Draft): string {
 
 /** How long changed counters may wait for something that people act on (spec rollout-controller 8). */
 const counterDelayMs = 1500
+/** The same where no autoscaler reads them, since the pods that serve are as they were. */
+const previewCounterDelayMs = 10_000
 
 function writeStatus(facts: RolloutFacts, draft: Draft): void {
   const { rollout, statusDeferredSince } = facts.snapshot
@@ -114,7 +116,9 @@ function writeStatus(facts: RolloutFacts, draft: Draft): void {
     return
   }
   if (onlyCounters(before, after)) {
-    const due = (statusDeferredSince ?? facts.now) + counterDelayMs
+    const delayMs =
+      countServing(before) === countServing(after) ? previewCounterDelayMs : counterDelayMs
+    const due = (statusDeferredSince ?? facts.now) + delayMs
     if (facts.now < due) {
       draft.statusDeferred = true
       checkAt(draft, due)
@@ -152,6 +156,10 @@ function withoutEmpty(status: RolloutStatus): RolloutStatus {
   return Object.fromEntries(
     Object.entries(status).filter(([, value]) => !isEmpty(value)),
   ) as RolloutStatus
+}
+
+function countServing({ HPAReplicas, readyReplicas, availableReplicas }: RolloutStatus): string {
+  return [HPAReplicas, readyReplicas, availableReplicas].join()
 }
 
 /** Fields that users write too: a stale write over them would undo what they asked for. */

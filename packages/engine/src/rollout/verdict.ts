@@ -50,8 +50,8 @@ function isDue(restartAt: string | undefined, now: number): boolean {
   return restartAt !== undefined && Date.parse(restartAt) <= now
 }
 
-/** What belonged to the update before. */
-function forgetProgress(draft: Draft): void {
+/** Forgets what belonged to the update, or the try, before. */
+export function forgetProgress(draft: Draft): void {
   const { canary, blueGreen } = draft.status
   if (canary) {
     const {

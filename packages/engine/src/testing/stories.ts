@@ -1,6 +1,14 @@
 import type { AnalysisRun, AnalysisTemplate, CanaryStep, Rollout } from '@serinus/api'
 import fc from 'fast-check'
-import type { Ingress, Service } from '../snapshot.ts'
+import type { Ingress } from '../snapshot.ts'
+import {
+  asksAfter,
+  asksBefore,
+  type BlueGreen,
+  blueGreenRollout,
+  blueGreenTemplates,
+  service,
+} from './blue-green.ts'
 import { type Canary, canaryRollout, type Pass, World } from './world.ts'
 
 /** What users, pods, metrics and the clock do to a Rollout, one thing at a time. */
@@ -9,6 +17,11 @@ export type Deed =
   | { readonly kind: 'abort' | 'retry' | 'promote' | 'promote-full' | 'pause' | 'resume' }
   | { readonly kind: 'replicas'; readonly replicas: number }
   | { readonly kind: 'steps'; readonly steps: readonly CanaryStep[] }
+  | { readonly kind: 'blue-green'; readonly blueGreen: Partial<BlueGreen> }
+  /** EndpointSlices follow Services and pods that much later. */
+  | { readonly kind: 'lag'; readonly ms: number }
+  /** Somebody's tool takes the revision out of the active Service's selector. */
+  | { readonly kind: 'unlabel' }
   | { readonly kind: 'break' | 'mend'; readonly image: string }
   | { readonly kind: 'restart-pods'; readonly image: string; readonly count: number }
   | {
@@ -99,7 +112,38 @@ function canaryOf(max: number, routed: boolean): fc.Arbitrary<Canary> {
     })) as fc.Arbitrary<Canary>
 }
 
-function deedOf(max: number, routed: boolean): fc.Arbitrary<Deed> {
+/** Settings of a blue-green update, each present or not. */
+const blueGreenOf: fc.Arbitrary<Partial<BlueGreen>> = fc.record(
+  {
+    autoPromotionEnabled: fc.boolean(),
+    autoPromotionSeconds: fc.constantFrom(0, 10, 90),
+    previewReplicaCount: fc.integer({ min: 0, max: 12 }),
+    scaleDownDelaySeconds: fc.constantFrom(0, 45),
+    scaleDownDelayRevisionLimit: fc.integer({ min: 0, max: 2 }),
+    abortScaleDownDelaySeconds: fc.constantFrom(0, 5, 1800),
+    ...Object.fromEntries(
+      Object.entries({ ...asksBefore, ...asksAfter }).map(([key, of]) => [key, fc.constant(of)]),
+    ),
+  },
+  { requiredKeys: [] },
+)
+
+const lag = fc.record({
+  kind: fc.constant('lag' as const),
+  ms: fc.constantFrom(0, 1_000, 20_000, 120_000),
+})
+
+const blueGreenDeeds: readonly fc.Arbitrary<Deed>[] = [
+  fc.record({ kind: fc.constant('blue-green' as const), blueGreen: blueGreenOf }),
+  lag,
+  fc.record({ kind: fc.constant('unlabel' as const) }),
+]
+
+function canaryDeeds(max: number, routed: boolean): readonly fc.Arbitrary<Deed>[] {
+  return [fc.record({ kind: fc.constant('steps' as const), steps: stepsOf(max, routed) })]
+}
+
+function deedOf(ofStrategy: readonly fc.Arbitrary<Deed>[]): fc.Arbitrary<Deed> {
   const only = <const Kind extends string>(kind: Kind) => fc.record({ kind: fc.constant(kind) })
   return fc.oneof(
     { weight: 4, arbitrary: fc.record({ kind: fc.constant('set-image' as const), image }) },
@@ -110,7 +154,7 @@ function deedOf(max: number, routed: boolean): fc.Arbitrary<Deed> {
     only('pause'),
     { weight: 3, arbitrary: only('resume') },
     { weight: 2, arbitrary: fc.record({ kind: fc.constant('replicas' as const), replicas }) },
-    fc.record({ kind: fc.constant('steps' as const), steps: stepsOf(max, routed) }),
+    ...ofStrategy,
     fc.record({ kind: fc.constant('break' as const), image }),
     { weight: 2, arbitrary: fc.record({ kind: fc.constant('mend' as const), image }) },
     fc.record({
@@ -135,42 +179,75 @@ function deedOf(max: number, routed: boolean): fc.Arbitrary<Deed> {
   )
 }
 
-/** Stories of canary Rollouts, with traffic routing, without, or now with and now without. */
-export function stories(kind: 'basic' | 'routed' | 'any'): fc.Arbitrary<Story> {
-  const routed = kind === 'any' ? fc.boolean() : fc.constant(kind === 'routed')
-  return fc.tuple(routed, fc.constantFrom(100, 100, 250)).chain(([isRouted, wide]) => {
-    const max = isRouted ? wide : 100
-    return fc.record({
-      rollout: fc
-        .record({
-          canary: canaryOf(max, isRouted),
-          replicas,
-          progressDeadlineAbort: fc.boolean(),
-          rollbackWindow: fc.option(fc.record({ revisions: fc.integer({ min: 1, max: 3 }) })),
-        })
-        .map(({ canary, replicas: count, progressDeadlineAbort, rollbackWindow }) => {
-          const rollout = canaryRollout(canary, { replicas: count })
-          const spec = {
-            ...rollout.spec,
-            progressDeadlineAbort,
-            ...(rollbackWindow ? { rollbackWindow } : {}),
-          }
-          return { ...rollout, spec } as Rollout
-        }),
-      deeds: fc
-        .array(deedOf(max, isRouted), { minLength: 1, maxLength: 20, size: 'max' })
-        .map((deeds): Deed[] => [{ kind: 'set-image', image: 'h2' }, ...deeds]),
-    })
+export type StoryKind = 'basic' | 'routed' | 'canary' | 'blue-green' | 'any'
+
+/** Stories of canary Rollouts without traffic routing and with it, and of blue-green ones. */
+export function stories(kind: StoryKind): fc.Arbitrary<Story> {
+  switch (kind) {
+    case 'basic':
+    case 'routed':
+      return canaryStories(kind === 'routed')
+    case 'canary':
+      return fc.boolean().chain(canaryStories)
+    case 'blue-green':
+      return storiesOf(
+        blueGreenOf.map((blueGreen) => blueGreenRollout(blueGreen)),
+        blueGreenDeeds,
+      ).chain((story) => lag.map((first) => ({ ...story, deeds: [first, ...story.deeds] })))
+    case 'any':
+      return fc.constantFrom('basic', 'routed', 'blue-green').chain(stories)
+    default:
+      throw new TypeError(`unknown stories: ${kind satisfies never}`)
+  }
+}
+
+function canaryStories(routed: boolean): fc.Arbitrary<Story> {
+  return fc.constantFrom(100, 100, 250).chain((wide) => {
+    const max = routed ? wide : 100
+    const rollout = canaryOf(max, routed).map((canary) => canaryRollout(canary))
+    return storiesOf(rollout, canaryDeeds(max, routed))
+  })
+}
+
+function storiesOf(
+  rolloutOf: fc.Arbitrary<Rollout>,
+  deeds: readonly fc.Arbitrary<Deed>[],
+): fc.Arbitrary<Story> {
+  return fc.record({
+    rollout: fc
+      .record({
+        rollout: rolloutOf,
+        replicas,
+        progressDeadlineAbort: fc.boolean(),
+        rollbackWindow: fc.option(fc.record({ revisions: fc.integer({ min: 1, max: 3 }) })),
+      })
+      .map(({ rollout, replicas: count, progressDeadlineAbort, rollbackWindow }) => {
+        const spec = {
+          ...rollout.spec,
+          replicas: count,
+          progressDeadlineAbort,
+          ...(rollbackWindow ? { rollbackWindow } : {}),
+        }
+        return { ...rollout, spec } as Rollout
+      }),
+    deeds: fc
+      .array(deedOf(deeds), { minLength: 1, maxLength: 20, size: 'max' })
+      .map((list): Deed[] => [{ kind: 'set-image', image: 'h2' }, ...list]),
   })
 }
 
 /** The world of a story at its beginning: revision 1 was created and its pods had a minute. */
 export function worldOf(rollout: Rollout, observe?: (pass: Pass) => void): World {
-  const { stableService, trafficRouting } = rollout.spec.strategy?.canary ?? {}
+  const { canary, blueGreen } = rollout.spec.strategy ?? {}
   const world = new World(rollout, {
-    analysisTemplates: [template('check', {}), template('watch', { interval: '1m' })],
-    ...(stableService ? { services: [service('stable'), service('canary')] } : {}),
-    ...(trafficRouting ? { ingresses: [ingress], weight: 0 } : {}),
+    analysisTemplates: [
+      template('check', {}),
+      template('watch', { interval: '1m' }),
+      ...blueGreenTemplates,
+    ],
+    ...(canary?.stableService ? { services: [service('stable'), service('canary')] } : {}),
+    ...(canary?.trafficRouting ? { ingresses: [ingress], weight: 0 } : {}),
+    ...(blueGreen ? { services: [service('active'), service('preview')] } : {}),
     ...(observe ? { observe } : {}),
   })
   world.pass(60_000)
@@ -212,6 +289,21 @@ export function doDeed(world: World, deed: Deed): void {
             strategy: { canary: { ...spec.strategy?.canary, steps: deed.steps } },
           }) as Rollout['spec'],
       )
+      return
+    case 'blue-green':
+      world.edit(
+        (spec) =>
+          ({
+            ...spec,
+            strategy: { blueGreen: { ...spec.strategy?.blueGreen, ...deed.blueGreen } },
+          }) as Rollout['spec'],
+      )
+      return
+    case 'lag':
+      world.endpointLagMs = deed.ms
+      return
+    case 'unlabel':
+      world.pointService('active', null)
       return
     case 'break':
       world.broken.add(deed.image)
@@ -263,15 +355,6 @@ function template(name: string, metric: object): AnalysisTemplate {
     metadata: { name, namespace: 'default' },
     spec: { metrics: [{ name, provider: { web: { url: 'http://x' } }, ...metric }] },
   } as AnalysisTemplate
-}
-
-function service(name: string): Service {
-  return {
-    apiVersion: 'v1',
-    kind: 'Service',
-    metadata: { name, namespace: 'default' },
-    spec: { selector: { app: 'app' }, ports: [{ port: 80 }] },
-  }
 }
 
 const backend = { service: { name: 'stable', port: { number: 80 } } }

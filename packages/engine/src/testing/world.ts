@@ -231,6 +231,16 @@ export class World {
     }))
   }
 
+  /** Changes the revision in a Service's selector behind our back; null takes it out. */
+  pointService(name: string, hash: string | null): void {
+    this.services = this.services.map((service) =>
+      service.metadata.name === name
+        ? (merged(service, { spec: { selector: { [hashLabel]: hash } } }) as Service)
+        : service,
+    )
+    this.settle()
+  }
+
   /** Changes the status as the command line does. */
   patchStatus(patch: object): void {
     this.rollout = {
