@@ -98,7 +98,18 @@ function withServices({ rollout, deeds }: Story): Story {
   return { rollout: { ...rollout, spec } as Rollout, deeds }
 }
 
-const lives = fc.oneof(stories('routed'), stories('basic').map(withServices)).map(withPods)
+/** What a user does to a Service himself is not ours to answer for. */
+function withoutTampering({ rollout, deeds }: Story): Story {
+  return { rollout, deeds: deeds.filter(({ kind }) => kind !== 'unlabel' && kind !== 'lag') }
+}
+
+const lives = fc
+  .oneof(
+    stories('routed'),
+    stories('basic').map(withServices),
+    stories('blue-green').map(withoutTampering),
+  )
+  .map(withPods)
 
 /** The size that a plan takes a ReplicaSet down to; null: it does not. */
 function shrunkTo({ metadata, spec }: ReplicaSet, plan: Plan): number | null {
@@ -156,5 +167,5 @@ test('requests lost because of Serinus: 0 in 10,000 lives of a Rollout, whatever
     { seed: 20260101, numRuns: 10_000 },
   )
   expect(looks).toBeGreaterThan(10_000)
-  expect(moved).toBeGreaterThan(2_000)
+  expect(moved).toBeGreaterThan(1_000)
 })
