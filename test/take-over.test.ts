@@ -173,6 +173,22 @@ describe.each(releases)('what upstream %s left in flight', (release) => {
     expect(sizes(await taken.sets())).toEqual([2, 3])
     await taken.expectSameRevisions()
   })
+
+  test('a share of the requests stays what it is, and grows on from there', async () => {
+    await using taken = await takeOver(release, 'traffic-routed')
+    await taken.world.pass(30 * minute)
+    expect(taken.world.requests.counts().writes).toBe(0)
+    expect(await taken.canaryWeights()).toEqual(['25'])
+    expect((await taken.rollout()).status).toMatchObject({ phase: 'Paused', currentStepIndex: 1 })
+    await taken.promote()
+    const paused = await taken.until(({ status }) => status?.currentStepIndex === 3)
+    expect(await taken.canaryWeights()).toEqual(['50'])
+    expect(sizes(await taken.sets())).toEqual([4, 2])
+    expect(paused.status?.canary?.weights?.canary?.weight).toBe(50)
+    await taken.until(({ status }) => status?.phase === 'Healthy')
+    expect(await taken.canaryWeights()).toEqual(['0'])
+    await taken.expectNothingAnew()
+  })
 })
 
 const sizes = (sets: Awaited<ReturnType<TakenOver['sets']>>): readonly number[] =>

@@ -111,12 +111,12 @@ function revisionOf({ metadata }: Found): number {
 
 function objectsOf({ rollout }: InFlightState): readonly UnknownObject[] {
   const labelled = list(
-    'services,deployments,rollouts,replicasets,pods,analysistemplates,analysisruns',
+    'services,ingresses,deployments,rollouts,replicasets,pods,analysistemplates,analysisruns',
     '-l',
     `app=${rollout}`,
   )
   const uids = new Set(labelled.map(({ metadata }) => metadata.uid))
-  // What a run started carries the run's labels, not the Rollout's.
+  // What controllers made for a Rollout or a run may lack the label.
   const owned = (kinds: string) => {
     const objects = list(kinds).filter(
       ({ metadata }) =>
@@ -125,7 +125,7 @@ function objectsOf({ rollout }: InFlightState): readonly UnknownObject[] {
     for (const { metadata } of objects) uids.add(metadata.uid)
     return objects
   }
-  return [...labelled, ...owned('jobs'), ...owned('pods')]
+  return [...labelled, ...owned('ingresses'), ...owned('jobs'), ...owned('pods')]
 }
 
 function releaseSecondRevision({ released, rollout, name }: InFlightState): void {

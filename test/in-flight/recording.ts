@@ -29,10 +29,10 @@ export function stateOf({ objects }: Recording): NonNullable<ClusterOptions['sta
   }
 }
 
-/** No kind that is recorded has an uncommon plural. */
+/** No kind that is recorded has a plural beyond these two rules. */
 function resourceOf({ apiVersion, kind }: UnknownObject): { group: string; plural: string } {
   const group = apiVersion.includes('/') ? apiVersion.replace(/\/.*/, '') : ''
-  return { group, plural: `${kind.toLowerCase()}s` }
+  return { group, plural: kind.toLowerCase() + (kind.endsWith('s') ? 'es' : 's') }
 }
 
 /** The text of a recording's file: one line for what is short, so that people can read it. */

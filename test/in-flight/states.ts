@@ -107,6 +107,12 @@ export const inFlightStates: readonly InFlightState[] = [
     isReached: isPaused('CanaryPauseStep', 1),
   },
   {
+    name: 'traffic-routed',
+    rollout: 'shipping',
+    released: 'Rollout',
+    isReached: isPaused('CanaryPauseStep', 1),
+  },
+  {
     name: 'idle',
     rollout: 'catalog',
     released: 'Rollout',

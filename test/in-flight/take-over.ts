@@ -27,6 +27,8 @@ export interface TakenOver extends AsyncDisposable {
   /** Of the Rollout, the lowest revision first. */
   sets(): Promise<readonly ReplicaSet[]>
   runs(): Promise<readonly (AnalysisRun & KubeObject)[]>
+  /** Of the canary Ingresses of nginx, in percent. */
+  canaryWeights(): Promise<readonly (string | undefined)[]>
   /** Their uids. */
   jobs(): Promise<readonly (string | undefined)[]>
   /** No ReplicaSet came or changed its revision, and none was told of. */
@@ -68,6 +70,16 @@ export async function takeOverFrom(recording: Recording): Promise<TakenOver> {
     expect(told.filter((reason) => ofNewRevisions.has(reason))).toEqual([])
     expect(world.errors).toEqual([])
   }
+  const expectSamePods = async () => {
+    const now = podsByRevision(await list<Pod>(resources.pods))
+    for (const [hash, pods] of podsByRevision(recorded<Pod>(recording, 'Pod'))) {
+      const left = now.get(hash) ?? []
+      const [few, many] = left.length < pods.length ? [left, pods] : [pods, left]
+      expect(few.filter((pod) => !many.includes(pod))).toEqual([])
+    }
+    const restarted = [...(await list<Pod>(resources.pods))].filter((pod) => restartsOf(pod) > 0)
+    expect(restarted.map(({ metadata }) => metadata.name)).toEqual([])
+  }
   return {
     world,
     rollout: () => world.rollout(name),
@@ -84,18 +96,15 @@ export async function takeOverFrom(recording: Recording): Promise<TakenOver> {
     patchStatus,
     sets,
     runs: async () => (await list<AnalysisRun & KubeObject>(kinds.analysisRuns)).filter(isOurs),
+    canaryWeights: async () =>
+      (await list(resources.ingresses))
+        .filter(isOurs)
+        .map(({ metadata }) => metadata.annotations?.['nginx.ingress.kubernetes.io/canary-weight']),
     jobs: async () => (await list(resources.jobs)).map(({ metadata }) => metadata.uid),
     expectSameRevisions,
     async expectNothingAnew() {
       await expectSameRevisions()
-      const now = podsByRevision(await list<Pod>(resources.pods))
-      for (const [hash, pods] of podsByRevision(recorded<Pod>(recording, 'Pod'))) {
-        const left = now.get(hash) ?? []
-        const [few, many] = left.length < pods.length ? [left, pods] : [pods, left]
-        expect(few.filter((pod) => !many.includes(pod))).toEqual([])
-      }
-      const restarted = [...(await list<Pod>(resources.pods))].filter((pod) => restartsOf(pod) > 0)
-      expect(restarted.map(({ metadata }) => metadata.name)).toEqual([])
+      await expectSamePods()
     },
     [Symbol.asyncDispose]: () => world[Symbol.asyncDispose](),
   }
