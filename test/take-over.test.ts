@@ -1,5 +1,5 @@
 import { hashLabel, podTemplateHash, type Rollout, stepsHash } from '@serinus/api'
-import { keyOf } from '@serinus/kube'
+import { type KubeObject, keyOf } from '@serinus/kube'
 import { describe, expect, test } from 'vitest'
 import { type Recording, readRecording } from './in-flight/recording.ts'
 import { inFlightStates } from './in-flight/states.ts'
@@ -189,7 +189,58 @@ describe.each(releases)('what upstream %s left in flight', (release) => {
     expect(await taken.canaryWeights()).toEqual(['0'])
     await taken.expectNothingAnew()
   })
+
+  test('a blue-green update waits on for its promotion, and then switches to the pods that wait', async () => {
+    await using taken = await takeOver(release, 'blue-green-paused')
+    const [stable, preview] = hashesOf(await taken.sets())
+    await taken.world.pass(60 * minute)
+    expect(taken.world.requests.counts().writes).toBe(0)
+    expect((await taken.rollout()).status).toMatchObject({ phase: 'Paused', stableRS: stable })
+    expect(await taken.selected('web-active')).toBe(stable)
+    expect(await taken.selected('web-preview')).toBe(preview)
+    await taken.promote()
+    await taken.world.pass(5_000)
+    expect(await taken.selected('web-active')).toBe(preview)
+    expect((await taken.rollout()).status).toMatchObject({ phase: 'Healthy', stableRS: preview })
+    expect(sizes(await taken.sets())).toEqual([4, 4])
+    await taken.world.pass(60_000)
+    expect(sizes(await taken.sets())).toEqual([0, 4])
+    await taken.expectNothingAnew()
+  })
+
+  test('old pods of a blue-green update live as long as they were promised', async () => {
+    await using taken = await takeOver(release, 'blue-green-scale-down-delay')
+    const deadline = deadlineOf((await taken.sets())[0])
+    expect(deadline).toBeGreaterThan(taken.world.clock.now() + 10 * minute)
+    await taken.world.clock.advanceTo(deadline - 1_000)
+    expect(taken.world.requests.counts().writes).toBe(0)
+    expect(sizes(await taken.sets())).toEqual([4, 4])
+    await taken.world.pass(5_000)
+    expect(sizes(await taken.sets())).toEqual([0, 4])
+    expect((await taken.rollout()).status?.phase).toBe('Healthy')
+    await taken.expectNothingAnew()
+  })
+
+  test('until then they take the requests back at once', async () => {
+    await using taken = await takeOver(release, 'blue-green-scale-down-delay')
+    const [old] = hashesOf(await taken.sets())
+    await taken.world.setImage('api', 'registry.example.com/api:v1')
+    await taken.world.pass(2_000)
+    expect(await taken.selected('api-active')).toBe(old)
+    await taken.world.pass(10 * minute)
+    expect(hashesOf(await taken.sets()).at(-1)).toBe(old)
+    expect((await taken.rollout()).status).toMatchObject({ phase: 'Healthy', stableRS: old })
+    await taken.expectSamePods()
+  })
 })
+
+function hashesOf(sets: Awaited<ReturnType<TakenOver['sets']>>): readonly string[] {
+  return sets.map(({ metadata }) => metadata.labels?.[hashLabel] ?? '')
+}
+
+function deadlineOf(set: KubeObject | undefined): number {
+  return Date.parse(set?.metadata.annotations?.['scale-down-deadline'] ?? '')
+}
 
 const sizes = (sets: Awaited<ReturnType<TakenOver['sets']>>): readonly number[] =>
   sets.map(({ spec }) => spec.replicas)

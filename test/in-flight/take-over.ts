@@ -9,6 +9,10 @@ interface ReplicaSet extends KubeObject {
   readonly status?: { readonly availableReplicas?: number }
 }
 
+interface Service extends KubeObject {
+  readonly spec?: { readonly selector?: Readonly<Record<string, string>> }
+}
+
 interface Pod extends KubeObject {
   readonly status?: { readonly containerStatuses?: readonly { readonly restartCount: number }[] }
 }
@@ -27,12 +31,16 @@ export interface TakenOver extends AsyncDisposable {
   /** Of the Rollout, the lowest revision first. */
   sets(): Promise<readonly ReplicaSet[]>
   runs(): Promise<readonly (AnalysisRun & KubeObject)[]>
+  /** The revision that a Service sends requests to, by its hash. */
+  selected(service: string): Promise<string | undefined>
   /** Of the canary Ingresses of nginx, in percent. */
   canaryWeights(): Promise<readonly (string | undefined)[]>
   /** Their uids. */
   jobs(): Promise<readonly (string | undefined)[]>
   /** No ReplicaSet came or changed its revision, and none was told of. */
   expectSameRevisions(): Promise<void>
+  /** Of no revision a pod was replaced or restarted. */
+  expectSamePods(): Promise<void>
   /** Nor was a pod replaced or restarted, nor did the steps begin again. */
   expectNothingAnew(): Promise<void>
 }
@@ -96,12 +104,20 @@ export async function takeOverFrom(recording: Recording): Promise<TakenOver> {
     patchStatus,
     sets,
     runs: async () => (await list<AnalysisRun & KubeObject>(kinds.analysisRuns)).filter(isOurs),
+    selected: async (service) => {
+      const { spec } = await world.client.get<Service>(resources.services, {
+        namespace: 'default',
+        name: service,
+      })
+      return spec?.selector?.[hashLabel]
+    },
     canaryWeights: async () =>
       (await list(resources.ingresses))
         .filter(isOurs)
         .map(({ metadata }) => metadata.annotations?.['nginx.ingress.kubernetes.io/canary-weight']),
     jobs: async () => (await list(resources.jobs)).map(({ metadata }) => metadata.uid),
     expectSameRevisions,
+    expectSamePods,
     async expectNothingAnew() {
       await expectSameRevisions()
       await expectSamePods()
