@@ -38,10 +38,13 @@ export interface CredentialSource {
  * be renewed. undici is loaded at the first request, since many commands never send one and it takes 50 ms.
  */
 export function networkTransport(reach: Reach, source: CredentialSource): Transport {
+  let loaded: Promise<typeof import('undici')> | undefined
   let dispatcher: { readonly for: string; readonly value: Dispatcher } | undefined
 
   return async function send(request) {
-    const undici = await import('undici')
+    // Kept: the loader resolves a module anew at each import, which cost more than the request itself.
+    loaded ??= import('undici')
+    const undici = await loaded
     // Kept as bytes: a stream could not be sent a second time.
     const body = request.body === null ? undefined : await request.arrayBuffer()
     for (let attempt = 1; ; attempt++) {
