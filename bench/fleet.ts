@@ -1,24 +1,28 @@
 import { kinds } from '@serinus/api'
-import { type Clock, type KubeClient, startInformer } from '@serinus/kube'
+import { type Clock, type KubeClient, type KubeObject, startInformer } from '@serinus/kube'
 import type { StoredRollout } from '../test/virtual-cluster.ts'
-import { isCompleted, isHealthy } from './rollouts.ts'
+import { canary, isCompleted, isHealthy } from './rollouts.ts'
 
-/** When each of many Rollouts got where it was wanted, in milliseconds of the given clock. */
+/** Many Rollouts of one replica and one step, followed as any client could: by a watch. */
 export interface Fleet extends Disposable {
-  /** Resolves when every Rollout of the fleet is Healthy with the image `NAME:tag`; instants in the order they came. */
+  readonly names: readonly string[]
+  /** Resolves when every one is Healthy with the image `NAME:tag`; instants of the clock in the order they came. */
   healthy(tag: string): Promise<readonly number[]>
-  /** The image change of every Rollout, sent as fast as the API takes them. */
+  /** Creates them all, with the image `NAME:v1`. */
+  create(): Promise<void>
+  /** The image change of every one, as fast as the API takes them. */
   change(tag: string): Promise<void>
+  changeOne(name: string, tag: string): Promise<void>
 }
 
-/** Follows the Rollouts of a namespace as any client could: by a watch. */
-export function followFleet(options: {
+export function startFleet(options: {
   readonly client: KubeClient
   readonly clock: Clock
   readonly namespace: string
-  readonly names: readonly string[]
+  readonly size: number
 }): Fleet {
-  const { client, clock, namespace, names } = options
+  const { client, clock, namespace, size } = options
+  const names = Array.from({ length: size }, (_, n) => `app-${n}`)
   const ended = new AbortController()
   const rollouts = startInformer<StoredRollout>({
     client,
@@ -27,29 +31,41 @@ export function followFleet(options: {
     resource: kinds.rollouts,
     signal: ended.signal,
   })
+  const changeOne = async (name: string, tag: string) => {
+    const containers = [{ name: 'app', image: `${name}:${tag}`, ports: [{ containerPort: 8080 }] }]
+    const body = { spec: { template: { spec: { containers } } } }
+    await client.patch(kinds.rollouts, { namespace, name }, { kind: 'merge', body })
+  }
   return {
+    names,
     healthy: (tag) =>
       new Promise((resolve) => {
         const missing = new Set(names)
         const instants: number[] = []
         const subscription = rollouts.subscribe(({ object }) => {
-          const { name } = object.metadata
-          if (!isAt(object, tag) || !missing.delete(name)) return
+          if (!isAt(object, tag) || !missing.delete(object.metadata.name)) return
           instants.push(clock.now())
           if (missing.size > 0) return
-          subscription[Symbol.dispose]()
+          // Not inside the subscription itself: the last one may be told while it is made.
+          queueMicrotask(() => subscription[Symbol.dispose]())
           resolve(instants)
         })
       }),
-    async change(tag) {
+    async create() {
       for (const name of names) {
-        const containers = [
-          { name: 'app', image: `${name}:${tag}`, ports: [{ containerPort: 8080 }] },
-        ]
-        const body = { spec: { template: { spec: { containers } } } }
-        await client.patch(kinds.rollouts, { namespace, name }, { kind: 'merge', body })
+        const one = canary(name, {
+          replicas: 1,
+          steps: [{ setWeight: 50 }],
+          revisionHistoryLimit: 2,
+        })
+        const object: KubeObject = { ...one, metadata: { ...one.metadata, namespace } }
+        await client.create(kinds.rollouts, object)
       }
     },
+    async change(tag) {
+      for (const name of names) await changeOne(name, tag)
+    },
+    changeOne,
     [Symbol.dispose]: () => ended.abort(),
   }
 }

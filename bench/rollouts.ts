@@ -8,6 +8,7 @@ export function canary(
     readonly replicas: number
     readonly steps: readonly object[]
     readonly annotations?: Readonly<Record<string, string>>
+    readonly revisionHistoryLimit?: number
     /** Services `NAME-stable` and `NAME-canary` behind the Ingress `NAME`: apply `behindNginx(name)` before. */
     readonly isBehindNginx?: true
   },
@@ -23,6 +24,9 @@ export function canary(
     metadata: { name, ...(facts.annotations ? { annotations: facts.annotations } : {}) },
     spec: {
       replicas: facts.replicas,
+      ...(facts.revisionHistoryLimit === undefined
+        ? {}
+        : { revisionHistoryLimit: facts.revisionHistoryLimit }),
       selector: { matchLabels: { app: name } },
       template: {
         metadata: { labels: { app: name } },

@@ -1,26 +1,65 @@
-import type { RequestCounts } from '@serinus/kube'
-import { virtualCluster } from '../test/virtual-cluster.ts'
+import type { KubeObject, RequestCounts } from '@serinus/kube'
+import { type VirtualCluster, virtualCluster } from '../test/virtual-cluster.ts'
 import type { Figure } from './figure.ts'
 import { canary, completionNews, isHealthy, isPaused } from './rollouts.ts'
+import { writesTo } from './write-counts.ts'
 
-/** Writes of one update, counted at the client of the controller. */
+/** One story whose writes are counted at the client of the controller; it begins and ends at rest. */
+interface Story {
+  readonly name: string
+  readonly target: number
+  /** Of Argo Rollouts: writes, and Events. */
+  readonly upstream: readonly [string, string]
+  readonly method: string
+  readonly rollout: KubeObject
+  /** Absent: the first deployment itself is counted. */
+  readonly update?: (world: VirtualCluster) => Promise<void>
+}
+
+const pauseOfAMinute = { pause: { duration: '60s' } }
+
+const stories: readonly Story[] = [
+  {
+    name: 'first-deployment',
+    target: 6,
+    upstream: ['8', '6'],
+    method: '5 replicas, no update yet',
+    rollout: canary('app', { replicas: 5, steps: [{ setWeight: 20 }] }),
+  },
+  {
+    name: 'canary-update',
+    target: 18,
+    upstream: ['27', '17'],
+    method: '5 replicas, setWeight 20, pause 60 s, setWeight 60',
+    rollout: canary('app', {
+      replicas: 5,
+      steps: [{ setWeight: 20 }, pauseOfAMinute, { setWeight: 60 }],
+    }),
+    update: (world) => world.setImage('app', 'app:v2'),
+  },
+]
+
+/** Writes of each story. */
 export async function writes(): Promise<readonly Figure[]> {
-  await using world = await virtualCluster()
-  const steps = [{ setWeight: 20 }, { pause: { duration: '60s' } }, { setWeight: 60 }]
-  await world.apply(canary('app', { replicas: 5, steps }))
-  await world.until('app', isHealthy)
-  await world.pass(10_000)
-  world.requests.reset()
-  await world.setImage('app', 'app:v2')
+  const figures: Figure[] = []
+  for (const story of stories) {
+    await using world = await virtualCluster()
+    await world.apply(story.rollout)
+    await atRest(world)
+    if (story.update) {
+      world.requests.reset()
+      await story.update(world)
+      await atRest(world)
+    }
+    figures.push(...writeFigures(world.requests.counts(), story))
+  }
+  return figures
+}
+
+async function atRest(world: VirtualCluster): Promise<void> {
   await world.pass(2_000)
   await world.until('app', isHealthy)
-  await world.pass(10_000)
-  return writeFigures(world.requests.counts(), {
-    update: 'canary-update',
-    writes: { target: 18, upstream: '27' },
-    upstreamEvents: '17',
-    method: '5 replicas, setWeight 20, pause 60 s, setWeight 60',
-  })
+  await world.pass(60_000)
 }
 
 /** The update that was also measured on Argo Rollouts, with a person in it. */
@@ -28,56 +67,42 @@ export async function promotedWrites(): Promise<readonly Figure[]> {
   await using world = await virtualCluster()
   const steps = [{ setWeight: 20 }, { pause: { duration: '5s' } }, { setWeight: 60 }, { pause: {} }]
   await world.apply(canary('app', { replicas: 5, steps }))
-  await world.until('app', isHealthy)
-  await world.pass(10_000)
+  await atRest(world)
   world.requests.reset()
   await world.setImage('app', 'app:v2')
   await world.until('app', (rollout) => isPaused(rollout) && rollout.status?.currentStepIndex === 3)
   await world.pass(10_000)
   await world.promote('app')
-  await world.pass(2_000)
-  await world.until('app', isHealthy)
-  await world.pass(10_000)
+  await atRest(world)
   return writeFigures(world.requests.counts(), {
-    update: 'promoted-canary-update',
-    writes: { target: 24, upstream: '33' },
-    upstreamEvents: '19',
+    name: 'promoted-canary-update',
+    target: 24,
+    upstream: ['33', '19'],
     method: '5 replicas, setWeight 20, pause 5 s, setWeight 60, pause, promote',
   })
 }
 
 function writeFigures(
-  { byKind }: RequestCounts,
-  facts: {
-    readonly update: string
-    readonly writes: { readonly target: number; readonly upstream: string }
-    readonly upstreamEvents: string
-    readonly method: string
-  },
+  counts: RequestCounts,
+  { name, target, upstream, method }: Pick<Story, 'name' | 'target' | 'upstream' | 'method'>,
 ): readonly Figure[] {
-  const of = (plural: string) =>
-    [...byKind].reduce((sum, [call, count]) => {
-      const [verb = '', target = ''] = call.split(' ')
-      const isWrite = verb !== 'get' && verb !== 'list' && verb !== 'watch'
-      return isWrite && target.split('/')[0] === plural ? sum + count : sum
-    }, 0)
-  const created = byKind.get('create events') ?? 0
+  const created = counts.byKind.get('create events') ?? 0
   return [
     {
-      name: `writes-per-${facts.update}`,
-      value: of('rollouts') + of('replicasets'),
+      name: `writes-per-${name}`,
+      value: writesTo(counts, 'rollouts', 'replicasets', 'services'),
       unit: 'writes',
-      target: facts.writes.target,
+      target,
       better: 'lower',
-      method: `${facts.method}; writes to Rollout and ReplicaSets, virtual time, embedded cluster (upstream: ${facts.writes.upstream})`,
+      method: `${method}; writes to Rollout, ReplicaSets and Services, virtual time, embedded cluster (upstream: ${upstream[0]})`,
     },
     {
-      name: `events-per-${facts.update}`,
+      name: `events-per-${name}`,
       value: created,
       unit: 'Events',
       target: 19,
       better: 'lower',
-      method: `the same update; Events created, equal ones are counted up with ${of('events') - created} patches besides (upstream: ${facts.upstreamEvents})`,
+      method: `the same; Events created, equal ones are counted up with ${writesTo(counts, 'events') - created} patches besides (upstream: ${upstream[1]})`,
     },
   ]
 }
