@@ -1,42 +1,67 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { execFileSync, spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 
-/** The controller as people run it: a process of its own, against the cluster of a kubeconfig. */
+/** The controller as it is released: a process of its own, against the cluster of a kubeconfig. */
 export interface ControllerProcess extends AsyncDisposable {
   /** Processor time so far, user and system, in milliseconds. */
   cpuMs(): number
   /** Memory that is resident now, in MiB. */
   rssMiB(): number
-  /** Resolves when it says that it works; a standby does so when it leads. */
-  readonly started: Promise<void>
+  /** Resolves when it has begun to work; for a standby that is when it leads. */
+  readonly works: Promise<void>
+  /** Resolves when its caches are filled, whether it leads or not. */
+  ready(): Promise<void>
   readonly metricsUrl: string
-  /** Ends it without leaving it the time to release its lease. */
+  /** Leaves it no time to release its lease. */
   kill(): void
 }
 
-/** The port of the first controller's `/metrics`; each further one takes the next. */
+/** `/metrics` of the first controller, its health one above; the next controller takes the next two. */
 let nextPort = 18_090
 
 /** Starts `serinus controller` without client limits: what is measured is the controller, not its tokens. */
 export function startControllerProcess(kubeconfig: string): ControllerProcess {
-  const port = nextPort++
-  const command = ['packages/cli/bin/serinus.mjs', 'controller', '--kubeconfig', kubeconfig]
-  const flags = ['--qps', '100000', '--burst', '100000', '--metricsport', String(port)]
-  const child = spawn(process.execPath, [...command, ...flags], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const port = nextPort
+  nextPort += 2
+  const child = spawn(
+    process.execPath,
+    [
+      ...[release(), 'controller', '--kubeconfig', kubeconfig, '--logformat', 'json'],
+      ...['--qps', '100000', '--burst', '100000'],
+      ...['--metricsPort', String(port), '--healthzPort', String(port + 1)],
+    ],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  )
   const ended = new Promise<void>((resolve) => child.on('close', () => resolve()))
-  const procFile = (name: string) => readFileSync(`/proc/${child.pid}/${name}`, 'utf8')
+  const works = new Promise<void>((resolve, reject) => {
+    createInterface({ input: child.stderr }).on('line', (line) => {
+      if (line.includes('"the controller works"')) resolve()
+      else if (!line.includes('"level":"info"')) process.stderr.write(`    controller: ${line}\n`)
+    })
+    child.on('close', (code) => reject(new Error(`the controller ended with ${code}`)))
+  })
+  works.catch(() => {}) // not everybody waits for it
+  const factsOf = (name: string) => readFileSync(`/proc/${child.pid}/${name}`, 'utf8')
   return {
-    started: saying(child, 'controller started'),
+    works,
     metricsUrl: `http://127.0.0.1:${port}/metrics`,
+    async ready() {
+      for (;;) {
+        const answer = await fetch(`http://127.0.0.1:${port + 1}/readyz`).catch(() => null)
+        if (answer?.ok) return
+        await new Promise((resolve) => setTimeout(resolve, 50))
+      }
+    },
     cpuMs() {
       // Fields 14 and 15 in clock ticks of 10 ms; field 2 is the command in parentheses (proc_pid_stat(5)).
-      const [, rest = ''] = procFile('stat').split(') ')
+      const [, rest = ''] = factsOf('stat').split(') ')
       const fields = rest.split(' ')
       return (Number(fields[11]) + Number(fields[12])) * 10
     },
-    rssMiB: () => Number(/^VmRSS:\s+(\d+) kB/m.exec(procFile('status'))?.[1]) / 1024,
+    rssMiB: () => Number(/^VmRSS:\s+(\d+) kB/m.exec(factsOf('status'))?.[1]) / 1024,
     kill: () => void child.kill('SIGKILL'),
     async [Symbol.asyncDispose]() {
       child.kill('SIGTERM')
@@ -45,14 +70,16 @@ export function startControllerProcess(kubeconfig: string): ControllerProcess {
   }
 }
 
-function saying(child: ChildProcess, line: string): Promise<void> {
-  const said = new Promise<void>((resolve, reject) => {
-    child.stdout?.on('data', (text: Buffer) => {
-      if (text.toString().includes(line)) resolve()
+let built: string | undefined
+
+/** The bundle of the present sources: running the sources themselves costs the memory of a compiler. */
+function release(): string {
+  if (built === undefined) {
+    const folder = mkdtempSync(join(tmpdir(), 'serinus-release-'))
+    execFileSync(process.execPath, ['node_modules/rolldown/bin/cli.mjs', '-c', '-d', folder], {
+      stdio: 'ignore',
     })
-    child.on('error', reject)
-    child.on('close', (code) => reject(new Error(`the controller ended with ${code}`)))
-  })
-  said.catch(() => {}) // not everybody waits for it
-  return said
+    built = join(folder, 'serinus.mjs')
+  }
+  return built
 }

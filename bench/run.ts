@@ -1,12 +1,13 @@
 import { writeFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
+import { parseArgs } from 'node:util'
 import { benchmarks } from './benchmarks.ts'
 import type { Figure } from './figure.ts'
 
-const args = process.argv.slice(2)
-const at = args.indexOf('--json')
-const file = at >= 0 ? args[at + 1] : undefined
-const names = args.filter((_, index) => at < 0 || (index !== at && index !== at + 1))
+const { values, positionals: names } = parseArgs({
+  options: { json: { type: 'string' }, kubeconfig: { type: 'string' } },
+  allowPositionals: true,
+})
 const unknown = names.filter((name) => !(name in benchmarks))
 if (unknown.length > 0) {
   process.stderr.write(
@@ -21,7 +22,7 @@ process.stdout.write(
 const figures: Figure[] = []
 for (const [name, run] of Object.entries(benchmarks)) {
   if (names.length > 0 && !names.includes(name)) continue
-  for (const figure of await run()) {
+  for (const figure of await run(values)) {
     const holds =
       figure.better === 'lower' ? figure.value <= figure.target : figure.value >= figure.target
     process.stdout.write(
@@ -30,6 +31,6 @@ for (const [name, run] of Object.entries(benchmarks)) {
     figures.push(figure)
   }
 }
-if (file) writeFileSync(file, `${JSON.stringify(figures, null, 2)}\n`)
+if (values.json) writeFileSync(values.json, `${JSON.stringify(figures, null, 2)}\n`)
 // Informers of the benchmarks' clusters would keep the process.
 process.exit(0)
