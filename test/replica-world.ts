@@ -13,7 +13,7 @@ import { type Replica, startReplica } from '../packages/cli/src/serinus/replica.
 import { namespace, type StoredRollout } from './virtual-cluster.ts'
 
 /** One request as a replica sent it. */
-export interface Sent {
+interface Sent {
   readonly at: number
   readonly method: string
   readonly path: string

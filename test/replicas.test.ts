@@ -242,6 +242,27 @@ test('while the lease may be lost no write is sent, whatever is under way', asyn
   })
 })
 
+test('time without a controller does not count towards the progress deadline [operations 24]', async () => {
+  await using world = await replicaWorld()
+  const a = world.replica('a')
+  await world.apply(canary('app', { spec: { progressDeadlineSeconds: 60 } }))
+  await world.until('app', isHealthy)
+  const annotations = { 'sim.serinus.dev/ready': 'false' }
+  await world.patch('app', { spec: { template: { metadata: { annotations } } } })
+  await world.pass(20_000)
+  expect((await world.rollout('app')).status?.phase).toBe('Progressing')
+  const ending = a.terminate()
+  await world.pass(1_000)
+  await ending
+  await world.pass(120_000)
+  const b = world.replica('b')
+  await world.pass(58_000)
+  expect(b.log.some((line) => line.includes('the controller works'))).toBe(true)
+  expect((await world.rollout('app')).status?.phase).toBe('Progressing')
+  await world.pass(5_000)
+  expect((await world.rollout('app')).status?.phase).toBe('Degraded')
+})
+
 test('a pause goes on while no controller runs and ends within a second of the start [operations 25]', async () => {
   await using world = await replicaWorld()
   const a = world.replica('a')

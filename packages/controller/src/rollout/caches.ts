@@ -12,6 +12,7 @@ import {
   resources,
   startInformer,
 } from '@serinus/kube'
+import { planningPartOf, withoutManagedFields } from './kept-parts.ts'
 import { byService, podsOfSlice, type SlicePods, serviceOfSlice } from './service-endpoints.ts'
 
 /** What the Rollout controller follows of the API. Every object is read from here, never by a request. */
@@ -59,6 +60,7 @@ export function startCaches(options: CacheOptions): Caches {
     const { onError, ...common } = options
     return startInformer<T>({
       ...common,
+      transform: withoutManagedFields,
       ...extra,
       resource,
       ...(onError ? { onError: (error) => onError(error, resource.plural) } : {}),
@@ -67,7 +69,7 @@ export function startCaches(options: CacheOptions): Caches {
   const caches = {
     rollouts: start<Rollout & KubeObject>(kinds.rollouts),
     replicaSets: start<ReplicaSet>(resources.replicaSets, { labelSelector: hashLabel, indexes }),
-    services: start<Service>(resources.services),
+    services: start<Service>(resources.services, { transform: planningPartOf }),
     ingresses: start<Ingress>(resources.ingresses),
     endpointSlices: start<SlicePods>(resources.endpointSlices, {
       indexes: { [byService]: serviceOfSlice },
