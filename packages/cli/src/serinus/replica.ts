@@ -208,7 +208,7 @@ export function startReplica(options: ReplicaOptions): Replica {
     metrics,
     unhealthy: () => liveness.problem(),
     unready: () => {
-      const problems = [...readings.problems().values()]
+      const problems = readings.grave()
       if (problems.length > 0) return problems.join('; ')
       const pending = readings.pending()
       return pending.length > 0 ? `not yet read: ${pending.join(', ')}` : null

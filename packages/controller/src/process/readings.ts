@@ -40,6 +40,8 @@ export interface Readings {
   readonly experiments: Informer<Experiment & KubeObject> | null
   /** Kinds that cannot be read, with the reason and what to do. */
   problems(): ReadonlyMap<string, string>
+  /** The problems of kinds without which something stands still. */
+  grave(): readonly string[]
   /** Kinds whose first list has not come. */
   pending(): readonly string[]
   /** Resolves once work may begin: every kind is filled or refused, and those that all work depends on are filled. */
@@ -50,6 +52,9 @@ export interface Readings {
 
 /** Without these nothing can be judged: a ReplicaSet or run that is not seen would be made again. */
 const essential: ReadonlySet<string> = new Set(['rollouts', 'replicasets', 'analysisruns'])
+
+/** What these tell is of use, and everything goes on without them. */
+const optional: ReadonlySet<string> = new Set(['endpointslices', 'experiments'])
 
 /**
  * Follows every kind that the controller reads. One that may not be read is named and holds up nothing but the
@@ -139,7 +144,12 @@ export function startReadings(options: ReadingsOptions): Readings {
     jobs,
     experiments,
     problems: () => problems,
-    pending: () => [...states].flatMap(([plural, state]) => (state === 'pending' ? [plural] : [])),
+    grave: () =>
+      [...problems].flatMap(([plural, problem]) => (optional.has(plural) ? [] : [problem])),
+    pending: () =>
+      [...states].flatMap(([plural, state]) =>
+        state === 'pending' && !problems.has(plural) ? [plural] : [],
+      ),
     ready,
     async refresh() {
       const done = new Set<string>()
