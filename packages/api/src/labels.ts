@@ -34,6 +34,9 @@ export const annotationKeys = {
   aborted: 'serinus.dev/aborted',
   /** On a ReplicaSet: an update goes back to it while its pods have not gone yet. Ours. */
   fastRollback: 'serinus.dev/fast-rollback',
+  /** On a Deployment: name of the Rollout in whose favour it was scaled down, and how many pods it had. Ours. */
+  scaledDownBy: 'serinus.dev/scaled-down-by',
+  scaledDownFrom: 'serinus.dev/scaled-down-from',
   /** On a Service: name of the Rollout that owns its selector. */
   managedBy: 'argo-rollouts.argoproj.io/managed-by-rollouts',
   /** Declared upstream and never used. */

@@ -8,17 +8,21 @@ export {
 export { resolveMetrics } from './analysis/resolve-metrics.ts'
 export type { EffectFailure, Finding, Plan, Transition, Write } from './plan.ts'
 export { planRollout } from './plan-rollout.ts'
+export { ownTemplate } from './rollout/own-template.ts'
 export { releaseServices, servicesInUse } from './rollout/release-services.ts'
+export { restoreWorkloads } from './rollout/workload-scale.ts'
 export type { DesiredRoutes, ManagedRoute, ObservedRouter, RouteTarget } from './routes.ts'
 export type {
   EngineOptions,
   Ingress,
   IngressBackend,
   NotificationProblem,
+  Pod,
   ReferencedWorkload,
   ReplicaSet,
   RolloutSnapshot,
   Service,
   ServiceEndpoints,
+  Workload,
 } from './snapshot.ts'
 export { type Wait, whoCanAct } from './wait.ts'

@@ -10,7 +10,6 @@ import {
   rolloutPhase,
   setCondition,
   validateReferences,
-  validateRollout,
 } from '@serinus/api'
 import { mergePatch } from '@serinus/kube'
 import { planBlueGreen } from './blue-green/plan-blue-green.ts'
@@ -18,6 +17,9 @@ import { planCanary } from './canary/plan-canary.ts'
 import { formatInstant } from './instant.ts'
 import type { Finding, Plan, Transition } from './plan.ts'
 import { notCarried } from './rollout/not-carried.ts'
+import { restartFindings } from './rollout/restart.ts'
+import { adoptSize, type Resolved, resolveWorkload, workloadFindings } from './rollout/workload.ts'
+import { restoreWorkloads } from './rollout/workload-scale.ts'
 import type { RolloutSnapshot } from './snapshot.ts'
 
 const nothing: Plan = {
@@ -27,6 +29,7 @@ const nothing: Plan = {
   waits: [],
   checkAt: null,
   statusDeferred: false,
+  needsPods: false,
   warnings: [],
 }
 
@@ -34,23 +37,33 @@ const nothing: Plan = {
  * Everything one pass over a Rollout may do. Pure: the same snapshot and `now` (epoch milliseconds) give the same plan,
  * and a plan that was applied and observed leads to one without writes.
  */
-export function planRollout(snapshot: RolloutSnapshot, now: number): Plan {
+export function planRollout(observed: RolloutSnapshot, now: number): Plan {
+  if (observed.rollout.metadata.deletionTimestamp) return nothing
+  const resolved = resolveWorkload(observed)
+  const plan = planResolved(resolved, now)
+  const restored = restoreWorkloads(observed, false)
+  return {
+    ...plan,
+    writes: [...restored.writes, ...plan.writes],
+    transitions: [...restored.transitions, ...plan.transitions],
+  }
+}
+
+function planResolved({ snapshot, problems: own }: Resolved, now: number): Plan {
   const { rollout } = snapshot
-  if (rollout.metadata.deletionTimestamp) return nothing
   const references = validateReferences(rollout, snapshot)
   const missing = notCarried(rollout, snapshot.uncarriedRouters)
-  const problems = [
-    ...snapshot.parseProblems,
-    ...validateRollout(rollout),
-    ...references.problems,
-    ...missing.problems,
-  ]
+  const problems = [...snapshot.parseProblems, ...own, ...references.problems, ...missing.problems]
   if (problems.length > 0) return planInvalid(snapshot, problems, now)
   const warnings: readonly Finding[] = [
     ...lintRollout(rollout, { zeroPause: snapshot.options.zeroPause }),
     ...references.warnings,
     ...missing.findings,
+    ...workloadFindings(snapshot),
+    ...restartFindings(rollout),
   ]
+  const size = adoptSize(snapshot)
+  if (size) return { ...nothing, writes: [size] }
   const plan = rollout.spec.strategy?.blueGreen
     ? planBlueGreen(snapshot, now, warnings)
     : planCanary(snapshot, now, warnings)

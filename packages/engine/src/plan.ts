@@ -18,6 +18,8 @@ export interface Plan {
   readonly checkAt: number | null
   /** Counters changed and their write waits for company: `checkAt` is when it is sent at the latest. */
   readonly statusDeferred: boolean
+  /** The pods decide what else is to be done: the next snapshot must have them. */
+  readonly needsPods: boolean
   /** Mistakes that change nothing but must be said (api.md 15): at most one Warning Event per generation each. */
   readonly warnings: readonly Finding[]
 }
@@ -41,6 +43,8 @@ export type Write =
       readonly patch: { readonly kind: PatchKind; readonly body: unknown }
     })
   | (WriteFacts & { readonly kind: 'delete'; readonly key: ObjectKey; readonly uid?: string })
+  /** Asks a pod to go. A disruption budget may forbid it, which is no failure. */
+  | (WriteFacts & { readonly kind: 'evict'; readonly key: ObjectKey; readonly uid: string })
 
 /** A change of state that people and other tools are told: one Kubernetes Event. */
 export interface Transition {

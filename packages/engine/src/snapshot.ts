@@ -2,6 +2,7 @@ import type {
   AnalysisRun,
   AnalysisTemplate,
   ClusterAnalysisTemplate,
+  LabelSelector,
   PodTemplateSpec,
   Problem,
   Rollout,
@@ -87,10 +88,39 @@ export interface ServiceEndpoints {
   readonly replicaSets: readonly string[]
 }
 
-/** The workload that \`spec.workloadRef\` names, as it is now. */
-export interface ReferencedWorkload {
-  readonly generation: string
+/** A pod of a Rollout, as far as restarts and labels depend on it. Instants are epoch milliseconds. */
+export interface Pod {
+  readonly name: string
+  readonly uid: string
+  /** UID of the ReplicaSet that controls it. */
+  readonly owner: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly annotations: Readonly<Record<string, string>>
+  readonly createdAt: number
+  /** It is going, or was told to go. */
+  readonly isTerminating: boolean
+  /** Since when it is ready; null: it is not. */
+  readonly readySince: number | null
+  /** The last try to evict it, where a disruption budget did not allow that. */
+  readonly evictionDenied: { readonly at: number; readonly message: string } | null
 }
+
+/** A Deployment, a ReplicaSet or a PodTemplate that a Rollout takes its pods from. */
+export interface Workload extends KubeObject {
+  readonly spec?: {
+    readonly replicas?: number
+    readonly selector?: LabelSelector
+    readonly template?: PodTemplateSpec
+  }
+  /** Of a PodTemplate. */
+  readonly template?: PodTemplateSpec
+}
+
+/** What became of looking for the workload that `spec.workloadRef` names. */
+export type ReferencedWorkload =
+  | { readonly kind: 'found'; readonly object: Workload; readonly generation: string }
+  /** @property message the API's words */
+  | { readonly kind: 'missing'; readonly message: string }
 
 /** Everything that one pass over a Rollout may look at. Lists hold objects of its namespace only. */
 export interface RolloutSnapshot {
@@ -111,8 +141,12 @@ export interface RolloutSnapshot {
   readonly routesSince: number | null
   /** One entry per Service that the Rollout names; null where EndpointSlices may not be read. */
   readonly endpoints: readonly ServiceEndpoints[] | null
-  /** What \`spec.workloadRef\` leads to; null without one. */
+  /** What `spec.workloadRef` leads to; null without one, and for a kind that it cannot name. */
   readonly workload: ReferencedWorkload | null
+  /** Deployments that were scaled down in favour of this Rollout. */
+  readonly scaledDown: readonly Workload[]
+  /** Its pods; null while nobody follows them, since no plan needed them. */
+  readonly pods: readonly Pod[] | null
   /** Epoch milliseconds since when this process acts on the Rollout; null: from the beginning. */
   readonly activeSince: number | null
   /** Why a configured router cannot be served at all; empty where all can. */

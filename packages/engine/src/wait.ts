@@ -31,6 +31,15 @@ export type Wait =
     }
   /** The stable ReplicaSet is gone: promote the new one in full, or bring the old template back. */
   | { readonly kind: 'stable-lost'; readonly hash: string }
+  /** Pods created before `restartAt` are still there. */
+  | { readonly kind: 'restart'; readonly left: number; readonly restartAt: number }
+  /** A disruption budget forbids to evict these pods at present. */
+  | {
+      readonly kind: 'disruption-budget'
+      readonly pods: readonly string[]
+      readonly message: string
+      readonly until: number
+    }
   | { readonly kind: 'aborted'; readonly reason: string }
   /** A step of a kind that this version does not have; promoting passes it. */
   | { readonly kind: 'not-carried'; readonly step: number; readonly what: string }
@@ -59,6 +68,8 @@ export function whoCanAct(wait: Wait): 'user' | 'clock' | 'cluster' | 'provider'
     case 'pods':
     case 'routes':
     case 'traffic':
+    case 'restart':
+    case 'disruption-budget':
     case 'effect':
       return 'cluster'
     case 'analysis':

@@ -18,6 +18,7 @@ export const resources = {
   secrets: resource('v1', 'Secret', 'secrets'),
   serviceAccounts: resource('v1', 'ServiceAccount', 'serviceaccounts'),
   events: resource('v1', 'Event', 'events'),
+  podTemplates: resource('v1', 'PodTemplate', 'podtemplates'),
   replicaSets: resource('apps/v1', 'ReplicaSet', 'replicasets'),
   deployments: resource('apps/v1', 'Deployment', 'deployments'),
   jobs: resource('batch/v1', 'Job', 'jobs'),

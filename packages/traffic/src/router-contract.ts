@@ -166,6 +166,7 @@ function written(objects: RoutingObjects, writes: readonly Write[]): RoutingObje
     }
     const target = list[at]
     if (!target) throw new Error(`${write.id} is not there`)
+    if (write.kind === 'evict') throw new Error(`${write.id} is no business of a router`)
     lists[write.resource.plural] =
       write.kind === 'delete' ? list.toSpliced(at, 1) : list.with(at, patched(target, write))
   }

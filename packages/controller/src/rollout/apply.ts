@@ -1,5 +1,7 @@
 import type { Plan, Transition, Write } from '@serinus/engine'
 import { ApiError, type KubeClient, type KubeObject } from '@serinus/kube'
+import { patchOrUpdate } from './patch.ts'
+import { isMoot } from './pods.ts'
 
 /** How one write ended. */
 export type Outcome =
@@ -18,6 +20,13 @@ export type Outcome =
       readonly error: unknown
     }
   | { readonly id: string; readonly kind: 'skipped'; readonly write: Write }
+  /** A disruption budget does not allow it now. */
+  | {
+      readonly id: string
+      readonly kind: 'denied'
+      readonly write: Write
+      readonly message: string
+    }
 
 /**
  * Sends the writes of a plan in order. A write that fails is told in its outcome and ends nothing but the writes that
@@ -46,6 +55,10 @@ export async function applyWrites(
       outcomes.push({ id: write.id, kind: 'done', write, object })
     } catch (error) {
       failed.add(write.id)
+      if (write.kind === 'evict' && error instanceof ApiError && error.code === 429) {
+        outcomes.push({ id: write.id, kind: 'denied', write, message: error.message })
+        continue
+      }
       const reason = error instanceof ApiError ? error.reason : 'Unreachable'
       const message = error instanceof Error ? error.message : String(error)
       outcomes.push({ id: write.id, kind: 'failed', write, reason, message, error })
@@ -88,10 +101,17 @@ async function send(client: KubeClient, write: Write): Promise<KubeObject | null
         .create(write.resource, write.object as KubeObject, { fieldManager })
         .catch((error) => createdBefore(client, write, error))
     case 'patch':
-      return client.patch<KubeObject>(write.resource, write.key, write.patch, {
-        fieldManager,
-        ...(write.subresource ? { subresource: write.subresource } : {}),
+      return patchOrUpdate(client, write).catch((error) => {
+        if (error instanceof ApiError && isMoot(write, error.code)) return null
+        throw error
       })
+    case 'evict':
+      await client
+        .create(write.resource, evictionOf(write), { fieldManager, subresource: 'eviction' })
+        .catch((error) => {
+          if (!(error instanceof ApiError) || !isMoot(write, error.code)) throw error
+        })
+      return null
     case 'delete':
       try {
         await client.delete(write.resource, write.key, {
@@ -105,6 +125,16 @@ async function send(client: KubeClient, write: Write): Promise<KubeObject | null
     default:
       throw new TypeError(`unknown write: ${JSON.stringify(write satisfies never)}`)
   }
+}
+
+/** policy/v1 Eviction; a pod of the same name that came later is none of its business. */
+function evictionOf({ key, uid }: Write & { readonly kind: 'evict' }): KubeObject {
+  return {
+    apiVersion: 'policy/v1',
+    kind: 'Eviction',
+    metadata: { ...key },
+    deleteOptions: { preconditions: { uid } },
+  } as KubeObject
 }
 
 /**

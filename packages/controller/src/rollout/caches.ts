@@ -46,7 +46,8 @@ export interface CacheOptions {
 /** Index of owned objects by the uid of their controller. */
 export const byOwner = 'owner'
 
-function owner(object: KubeObject): readonly string[] {
+/** The UID of the controller. */
+export function owner(object: KubeObject): readonly string[] {
   const controller = object.metadata.ownerReferences?.find((reference) => reference.controller)
   return controller ? [controller.uid] : []
 }

@@ -7,6 +7,7 @@ import {
   planRollout,
   type RolloutSnapshot,
   releaseServices,
+  restoreWorkloads,
   servicesInUse,
   type Transition,
 } from '@serinus/engine'
@@ -24,8 +25,10 @@ import {
 import { observeRouters, planRemovals, planRouters, unsupportedRouters } from '@serinus/traffic'
 import { applyWrites, errorOf, type Outcome, trueTransitions } from './apply.ts'
 import { byOwner, type Caches, OwnWrites, startCaches } from './caches.ts'
+import { Pods } from './pods.ts'
 import { endpointsOf, serviceOfSlice } from './service-endpoints.ts'
 import { urgencyOf } from './urgency.ts'
+import { Workloads } from './workloads.ts'
 
 export interface RolloutControllerOptions {
   readonly client: KubeClient
@@ -96,12 +99,24 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
     ...(options.observe ? { observe: options.observe } : {}),
     ...(options.onError ? { onError: options.onError } : {}),
   })
+  const lazily = {
+    client,
+    clock,
+    signal,
+    own,
+    enqueue: (key: string) => queue.add(key),
+    ...(options.namespace ? { namespace: options.namespace } : {}),
+    ...(options.onError ? { onError: (error: unknown) => options.onError?.('cache', error) } : {}),
+  }
+  const pods = new Pods(lazily)
+  const workloads = new Workloads(lazily)
   const gone = new Map<string, Rollout>()
   follow(options, { caches, own, queue, gone, forget })
 
   function forget(key: string): void {
     memories.delete(key)
     shares.delete(key)
+    pods.need(key, null)
   }
 
   function urgency(key: string): number {
@@ -111,6 +126,7 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
 
   async function pass(key: string): Promise<void> {
     const snapshot = observe(key)
+    if (snapshot === 'loading') return
     if (!snapshot) return release(key)
     const obstacle = options.holdBack?.(snapshot.rollout)
     if (obstacle) throw new Error(obstacle)
@@ -124,6 +140,7 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
       ...routed.flatMap((part) => (part.ok ? part.writes : [])),
       ...planRemovals(snapshot.rollout, { ingresses: snapshot.ingresses }),
     ]
+    pods.need(key, plan.needsPods ? snapshot.replicaSets : null)
     const [status, effects] = splitStatus(plan)
     // Routes go before sizes: what carries traffic is settled before anything is taken away.
     const outcomes = await applyWrites(client, [
@@ -140,6 +157,7 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
       routing: new Set(routing.map((write) => write.id)),
       routeFailures: routed.flatMap((part) => (part.ok ? [] : [part])),
     })
+    pods.learn(key, outcomes)
     tell(snapshot.rollout, [
       ...trueTransitions(
         { transitions: routed.flatMap((part) => (part.ok ? part.transitions : [])) },
@@ -157,16 +175,25 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
   }
 
   async function release(key: string): Promise<void> {
-    const rollout = gone.get(key)
-    if (!rollout) return
+    const deleted = gone.get(key)
+    if (!deleted) return
+    const rollout = parseRollout(deleted).value
     const services = caches.services.list(rollout.metadata.namespace)
-    const outcomes = await applyWrites(client, releaseServices(rollout, services, new Set()))
+    const workload = workloads.of(key, rollout)
+    if (workload === 'loading') return
+    const scaledDown = workloads.scaledDownFor(rollout)
+    const restored = restoreWorkloads({ rollout, workload, scaledDown }, true)
+    const outcomes = await applyWrites(client, [
+      ...releaseServices(rollout, services, new Set()),
+      ...restored.writes,
+    ])
+    tell(rollout, trueTransitions(restored, outcomes))
     const error = errorOf(outcomes)
     if (error) throw error
     gone.delete(key)
   }
 
-  function observe(key: string): RolloutSnapshot | null {
+  function observe(key: string): RolloutSnapshot | 'loading' | null {
     const cached = caches.rollouts.get(key)
     if (!cached || !isOurs(cached, options.instanceId)) return null
     const parsed = parseRollout(own.latest(kinds.rollouts.plural, cached))
@@ -187,6 +214,8 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
       ...ingresses,
       ...own.missing('ingresses', ingresses, (object) => object.metadata.namespace === namespace),
     ]
+    const workload = workloads.of(key, rollout)
+    if (workload === 'loading') return workload
     const replicaSets = owned('replicasets', caches.replicaSets.byIndex(byOwner, uid))
     const services = caches.services.list(namespace).map((object) => own.latest('services', object))
     const names = servicesInUse(rollout)
@@ -205,7 +234,9 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
       endpoints: options.unreadable?.().has(resources.endpointSlices.plural)
         ? null
         : endpointsOf(caches.endpointSlices, used, replicaSets),
-      workload: null,
+      workload,
+      scaledDown: workloads.scaledDownFor(rollout),
+      pods: pods.of(key, replicaSets),
       activeSince: options.activeSince ?? null,
       routers,
       notificationProblems: options.notificationProblems?.(key) ?? null,
@@ -305,7 +336,11 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
     () => queue.run(signal),
     () => {},
   )
-  return { caches, stopped, enqueue: (key) => queue.add(key), snapshot: observe }
+  const snapshot = (key: string) => {
+    const observed = observe(key)
+    return observed === 'loading' ? null : observed
+  }
+  return { caches, stopped, enqueue: (key) => queue.add(key), snapshot }
 }
 
 function splitStatus(plan: Plan): [Plan['writes'], Plan['writes']] {

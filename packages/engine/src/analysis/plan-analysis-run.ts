@@ -72,6 +72,7 @@ const nothing: AnalysisRunPlan = {
   waits: [],
   checkAt: null,
   statusDeferred: false,
+  needsPods: false,
   warnings: [],
   measure: [],
   retain: [],

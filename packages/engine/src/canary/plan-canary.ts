@@ -7,7 +7,9 @@ import { cleanHistory } from '../rollout/history.ts'
 import { hasPause, pauseReasons } from '../rollout/pauses.ts'
 import { hasTimedOut, timedOutMessage } from '../rollout/progress.ts'
 import { releaseServices, servicesInUse } from '../rollout/release-services.ts'
+import { restartPods } from '../rollout/restart.ts'
 import { syncRevision } from '../rollout/revision.ts'
+import { syncRoles } from '../rollout/role-metadata.ts'
 import { judgeRuns } from '../rollout/runs.ts'
 import { conclude, countPods } from '../rollout/status.ts'
 import {
@@ -18,6 +20,7 @@ import {
   restartOnChange,
 } from '../rollout/verdict.ts'
 import { planOf, sayWhatStops } from '../rollout/waiting.ts'
+import { scaleWorkload } from '../rollout/workload-scale.ts'
 import type { RolloutSnapshot } from '../snapshot.ts'
 import { advance, isUnwatched } from './advance.ts'
 import { arrangeCanaryRuns } from './analysis.ts'
@@ -67,11 +70,14 @@ export function planCanary(
   draft.writes.push(
     ...releaseServices(snapshot.rollout, snapshot.services, servicesInUse(snapshot.rollout)),
   )
+  syncRoles(facts, draft)
   scale(facts, draft, { position, routes })
+  restartPods(facts, draft)
   arrangeCanaryRuns(facts, draft, position)
   lookWhenSettled(facts, draft)
   cleanHistory(facts, draft)
   conclude(facts, draft, { isHealthy, isAvailable: isAvailable(facts, draft), isTimedOut })
+  scaleWorkload(facts, draft)
   sayWhatStops(facts, draft, routes && { wanted: routes.weight, effective: facts.effectiveWeight })
   return planOf(draft, { routes, warnings })
 }

@@ -19,6 +19,7 @@ export interface Draft {
   wasReset: boolean
   createdReplicaSet: boolean
   statusDeferred: boolean
+  needsPods: boolean
 }
 
 export function startDraft(rollout: Rollout): Draft {
@@ -33,6 +34,7 @@ export function startDraft(rollout: Rollout): Draft {
     wasReset: false,
     createdReplicaSet: false,
     statusDeferred: false,
+    needsPods: false,
   }
 }
 

@@ -11,18 +11,14 @@ export function notCarried(
   readonly problems: readonly Problem[]
   readonly findings: readonly Finding[]
 } {
-  const { strategy, workloadRef, restartAt } = rollout.spec
-  const problems: Problem[] = []
-  const refuse = (path: string, instead: string) =>
-    problems.push({
-      path,
+  const { strategy } = rollout.spec
+  const problems = uncarriedRouters.map(
+    (detail): Problem => ({
+      path: 'spec.strategy.canary.trafficRouting',
       kind: 'Forbidden',
-      detail: `this version of Serinus does not carry it yet; ${instead}`,
-    })
-  if (workloadRef) refuse('spec.workloadRef', 'give spec.template')
-  for (const detail of uncarriedRouters) {
-    problems.push({ path: 'spec.strategy.canary.trafficRouting', kind: 'Forbidden', detail })
-  }
+      detail,
+    }),
+  )
   const findings: Finding[] = []
   const tell = (path: string, effect: string) =>
     findings.push({
@@ -30,11 +26,7 @@ export function notCarried(
       path,
       message: `this version of Serinus does not carry it yet: ${effect}`,
     })
-  if (restartAt) tell('spec.restartAt', 'no pod is restarted')
   const canary = strategy?.canary
-  if (canary?.antiAffinity) tell('spec.strategy.canary.antiAffinity', 'pods are placed without it')
-  if (canary?.canaryMetadata) tell('spec.strategy.canary.canaryMetadata', 'pods do not get it')
-  if (canary?.stableMetadata) tell('spec.strategy.canary.stableMetadata', 'pods do not get it')
   for (const [index, step] of (canary?.steps ?? []).entries()) {
     for (const key of ['experiment', 'plugin'] as const) {
       if (step[key]) {

@@ -9,6 +9,8 @@ import {
 import { applyPodTemplateDefaults, canonicalJson } from '@serinus/kinds'
 import type { ReplicaSet } from '../snapshot.ts'
 import type { RolloutFacts } from './facts.ts'
+import { ownTemplate } from './own-template.ts'
+import { templateInRole } from './role-metadata.ts'
 
 /** A ReplicaSet in the numbers that planning works with; `object` is null while it is still to be created. */
 export interface Sized {
@@ -116,12 +118,6 @@ function meaning(template: unknown): string {
   return canonicalJson('core/v1.PodTemplateSpec', applyPodTemplateDefaults(template))
 }
 
-/** The template as the user wrote it: without the hash label and what the controller injected. */
-function ownTemplate(set: ReplicaSet): unknown {
-  const { [hashLabel]: _, ...labels } = set.spec.template.metadata?.labels ?? {}
-  return { ...set.spec.template, metadata: { ...set.spec.template.metadata, labels } }
-}
-
 function size(object: ReplicaSet): Sized {
   const annotations = object.metadata.annotations ?? {}
   const revision = Number(annotations[annotationKeys.revision] ?? 0) || 0
@@ -172,15 +168,16 @@ const notCopied: ReadonlySet<string> = new Set([
 
 /** The ReplicaSet of a new revision, created at its first size so that no second write is needed (spec rollout-controller 2.3, 8). */
 export function newReplicaSet(
-  facts: Pick<RolloutFacts, 'snapshot' | 'newSet'>,
+  facts: Pick<RolloutFacts, 'snapshot' | 'newSet' | 'stable'>,
   replicas: number,
 ): ReplicaSet {
   const {
     snapshot: { rollout },
     newSet: set,
   } = facts
-  const template = rollout.spec.template ?? { spec: { containers: [] } }
-  const labels = { ...template.metadata?.labels, [hashLabel]: set.hash }
+  const written = rollout.spec.template ?? { spec: { containers: [] } }
+  const labels = { ...written.metadata?.labels, [hashLabel]: set.hash }
+  const { template, memo } = templateInRole(facts, written)
   const copied = Object.entries(rollout.metadata.annotations ?? {}).filter(
     ([key]) => !notCopied.has(key),
   )
@@ -195,6 +192,7 @@ export function newReplicaSet(
         ...Object.fromEntries(copied),
         [annotationKeys.revision]: String(set.revision),
         [annotationKeys.desiredReplicas]: String(defaults.replicas(rollout)),
+        ...(memo === null ? {} : { [annotationKeys.ephemeralMetadata]: memo }),
       },
       ownerReferences: [
         {
@@ -214,7 +212,7 @@ export function newReplicaSet(
         ...rollout.spec.selector,
         matchLabels: { ...rollout.spec.selector?.matchLabels, [hashLabel]: set.hash },
       },
-      template: { ...template, metadata: { ...template.metadata, labels } },
+      template,
     },
   }
 }

@@ -3,10 +3,12 @@ import { resources } from '@serinus/kube'
 import type { Draft } from './draft.ts'
 import type { RolloutFacts } from './facts.ts'
 import { keyOfSet } from './resize.ts'
+import { generationOf } from './workload.ts'
 
 /** Revision numbers on the ReplicaSet and the Rollout (spec rollout-controller 2.4). */
 export function syncRevision(facts: RolloutFacts, draft: Draft): void {
-  const { rollout, workload } = facts.snapshot
+  const { rollout } = facts.snapshot
+  const generation = generationOf(facts.snapshot.workload)
   const { newSet } = facts
   const highest = Math.max(
     0,
@@ -44,8 +46,8 @@ export function syncRevision(facts: RolloutFacts, draft: Draft): void {
   const isNumbered = present[annotationKeys.revision] === String(revision)
   const annotations = {
     ...(isNumbered ? {} : { [annotationKeys.revision]: String(revision) }),
-    ...(workload && present[annotationKeys.workloadGeneration] !== workload.generation
-      ? { [annotationKeys.workloadGeneration]: workload.generation }
+    ...(generation !== undefined && present[annotationKeys.workloadGeneration] !== generation
+      ? { [annotationKeys.workloadGeneration]: generation }
       : {}),
   }
   const isAnnotated = Object.keys(annotations).length === 0

@@ -14,6 +14,7 @@ import { isStableLost, type RolloutFacts } from './facts.ts'
 import type { Outlook } from './progress.ts'
 import { createErrorOf, createId } from './resize.ts'
 import { recordedRuns, runNamed } from './runs.ts'
+import { generationOf } from './workload.ts'
 
 /** What the status says whatever the strategy (spec rollout-controller 6.3). */
 export function countPods(facts: RolloutFacts, draft: Draft): void {
@@ -28,7 +29,7 @@ export function countPods(facts: RolloutFacts, draft: Draft): void {
   draft.status.selector = formatSelector(rollout.spec.selector ?? {})
   draft.status.collisionCount = facts.collisionCount
   draft.status.observedGeneration = String(rollout.metadata.generation ?? 0)
-  draft.status.workloadObservedGeneration = facts.snapshot.workload?.generation
+  draft.status.workloadObservedGeneration = generationOf(facts.snapshot.workload)
 }
 
 /** A label selector as the scale subresource wants it: text. */

@@ -62,6 +62,6 @@ export function planOf(
   draft: Draft,
   { routes, warnings }: Pick<Plan, 'routes' | 'warnings'>,
 ): Plan {
-  const { writes, transitions, waits, checkAt, statusDeferred } = draft
-  return { writes, routes, transitions, waits, checkAt, statusDeferred, warnings }
+  const { writes, transitions, waits, checkAt, statusDeferred, needsPods } = draft
+  return { writes, routes, transitions, waits, checkAt, statusDeferred, needsPods, warnings }
 }

@@ -134,6 +134,8 @@ export class World {
         replicaSets: this.#endpoints.get(service.metadata.name)?.replicaSets ?? [],
       })),
       workload: null,
+      scaledDown: [],
+      pods: null,
       activeSince: null,
       uncarriedRouters: [],
       notificationProblems: this.notificationProblems,
@@ -371,6 +373,7 @@ export class World {
       )
       return
     }
+    if (write.kind === 'evict') throw new Error('this world has no pods to evict')
     const patch = <T extends { metadata: { name: string } }>(list: T[]) =>
       list.map((object) => (named(object) ? (merged(object, write.patch.body) as T) : object))
     switch (write.resource.plural) {
