@@ -62,7 +62,10 @@ async function pods(world: VirtualCluster): Promise<string[]> {
 
 async function uids(world: VirtualCluster): Promise<readonly string[]> {
   const { items } = await world.client.list(resources.pods, { labelSelector: 'app=web' })
-  return items.map(({ metadata }) => metadata.uid ?? '').sort()
+  return items
+    .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+    .map(({ metadata }) => metadata.uid ?? '')
+    .sort()
 }
 
 async function setOf(world: VirtualCluster, image: string): Promise<ReplicaSet> {
@@ -251,23 +254,26 @@ interface Affinity {
   readonly podAntiAffinity?: Readonly<Record<string, readonly object[]>>
 }
 
-test('pods of a new version keep off the nodes of the stable one, and the rule names each stable version in turn [rollout-controller 56]', async () => {
-  const antiAffinity = { requiredDuringSchedulingIgnoredDuringExecution: {} }
+test('pods of a new version keep off the nodes of the stable one, and the rule names each stable version in turn', async () => {
+  const antiAffinity = { preferredDuringSchedulingIgnoredDuringExecution: { weight: 100 } }
   await using world = await running({ antiAffinity })
   const terms = async (image: string) => {
     const affinity = (await setOf(world, image)).spec.template.spec?.affinity as
       | Affinity
       | undefined
-    return affinity?.podAntiAffinity?.['requiredDuringSchedulingIgnoredDuringExecution']
+    return affinity?.podAntiAffinity?.['preferredDuringSchedulingIgnoredDuringExecution']
   }
   const term = (set: ReplicaSet) => ({
-    labelSelector: {
-      matchExpressions: [
-        { key: hashLabel, operator: 'In', values: [set.metadata.labels?.[hashLabel]] },
-      ],
+    weight: 100,
+    podAffinityTerm: {
+      labelSelector: {
+        matchExpressions: [
+          { key: hashLabel, operator: 'In', values: [set.metadata.labels?.[hashLabel]] },
+        ],
+      },
+      namespaces: ['default'],
+      topologyKey: 'kubernetes.io/hostname',
     },
-    namespaces: ['default'],
-    topologyKey: 'kubernetes.io/hostname',
   })
   const v1 = await setOf(world, 'web:v1')
   expect(await terms('web:v1')).toBeUndefined()

@@ -1,5 +1,5 @@
 import { annotationKeys, hashLabel, kinds, type PodTemplateSpec } from '@serinus/api'
-import type { ReplicaSet } from '@serinus/engine'
+import { ownTemplate, type ReplicaSet } from '@serinus/engine'
 import { type Resource, resources } from '@serinus/kube'
 import { type Access, podLabels, readRollout, type StoredRollout } from './access.ts'
 import { workloadKind } from './workload.ts'
@@ -14,7 +14,8 @@ export async function undo(access: Access, name: string, toRevision: number): Pr
   const labelSelector = await podLabels(access, rollout)
   const sets = await client.list<ReplicaSet>(resources.replicaSets, { namespace, labelSelector })
   const { set, revision } = revisionOf(rollout, { sets: sets.items, toRevision })
-  const template = withoutInjected(set)
+  // What the controller put in would stay for ever, and make a new revision instead of the old one again.
+  const template = ownTemplate(set)
   if (rollout.spec.template && isContained(withoutHash(rollout.spec.template), template)) {
     return `skipped rollback (current template already matches revision ${revision})`
   }
@@ -69,23 +70,6 @@ function targetOf(
   return { resource: kind.resource, key, path: kind.templatePath }
 }
 
-/**
- * What the controller put into the template is not the user's: written back, it would stay for ever and make a
- * new revision instead of the old one again.
- */
-function withoutInjected(set: ReplicaSet): PodTemplateSpec {
-  const template = withoutHash(set.spec.template)
-  const memo = set.metadata.annotations?.[annotationKeys.ephemeralMetadata]
-  const injected: { labels?: object; annotations?: object } = memo ? JSON.parse(memo) : {}
-  const labels = without(template.metadata?.labels, injected.labels)
-  const annotations = without(template.metadata?.annotations, injected.annotations)
-  return {
-    ...template,
-    metadata: { ...(labels ? { labels } : {}), ...(annotations ? { annotations } : {}) },
-    ...(template.spec ? { spec: withoutAntiAffinity(template.spec) } : {}),
-  }
-}
-
 function withoutHash(template: PodTemplateSpec): PodTemplateSpec {
   const labels = without(template.metadata?.labels, { [hashLabel]: '' })
   return { ...template, metadata: { ...template.metadata, labels: labels ?? {} } }
@@ -96,40 +80,6 @@ type StringMap = Readonly<Record<string, string>>
 function without(map: StringMap | undefined, keys: object = {}): StringMap | undefined {
   const kept = Object.entries(map ?? {}).filter(([key]) => !Object.hasOwn(keys, key))
   return kept.length > 0 ? Object.fromEntries(kept) : undefined
-}
-
-const antiAffinityLists = [
-  'requiredDuringSchedulingIgnoredDuringExecution',
-  'preferredDuringSchedulingIgnoredDuringExecution',
-] as const
-
-/** Removes the terms that keep pods of other revisions away; they are known by the hash label in them. */
-function withoutAntiAffinity(
-  spec: NonNullable<PodTemplateSpec['spec']>,
-): NonNullable<PodTemplateSpec['spec']> {
-  const podAntiAffinity = { ...spec.affinity?.podAntiAffinity }
-  if (Object.keys(podAntiAffinity).length === 0) return spec
-  for (const list of antiAffinityLists) {
-    const kept = podAntiAffinity[list]?.filter((term) => !mentionsHash(term))
-    if (kept && kept.length > 0) podAntiAffinity[list] = kept
-    else delete podAntiAffinity[list]
-  }
-  const { affinity: { podAntiAffinity: _, ...others } = {}, ...rest } = spec
-  const affinity = Object.keys(podAntiAffinity).length > 0 ? { ...others, podAntiAffinity } : others
-  return Object.keys(affinity).length > 0 ? { ...rest, affinity } : rest
-}
-
-interface AffinityTerm {
-  readonly labelSelector?: { readonly matchExpressions?: readonly { readonly key: string }[] }
-  /** Preferred terms have a weight, and what a required term is in here. */
-  readonly podAffinityTerm?: AffinityTerm
-}
-
-function mentionsHash(term: unknown): boolean {
-  // core/v1 PodAffinityTerm and WeightedPodAffinityTerm, as the server returns them.
-  const { labelSelector, podAffinityTerm } = term as AffinityTerm
-  const selector = podAffinityTerm?.labelSelector ?? labelSelector
-  return selector?.matchExpressions?.some(({ key }) => key === hashLabel) ?? false
 }
 
 /** Whether everything that `part` says is also in `whole`, which may say more (server defaults). */

@@ -16,14 +16,6 @@ export interface Workload extends KubeObject {
   readonly template?: PodTemplateSpec
 }
 
-const podTemplates: Resource = {
-  group: '',
-  version: 'v1',
-  plural: 'podtemplates',
-  kind: 'PodTemplate',
-  namespaced: true,
-}
-
 /** Undefined for a kind that no Rollout can refer to (spec cli 8.3). */
 export function workloadKind(ref: WorkloadRef): WorkloadKind | undefined {
   switch (ref.kind) {
@@ -32,7 +24,7 @@ export function workloadKind(ref: WorkloadRef): WorkloadKind | undefined {
     case 'ReplicaSet':
       return { resource: resources.replicaSets, templatePath: '/spec/template' }
     case 'PodTemplate':
-      return { resource: podTemplates, templatePath: '/template' }
+      return { resource: resources.podTemplates, templatePath: '/template' }
     default:
       return undefined
   }

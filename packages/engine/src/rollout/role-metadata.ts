@@ -139,11 +139,11 @@ function templateFor(
 ): PodTemplateSpec {
   const memo = set.object && memoOf(set.object)
   const metadata = Object.fromEntries(
-    fields.map((field) => {
+    fields.flatMap((field) => {
       const present = template.metadata?.[field]
       const former = Object.keys(memo?.[field] ?? {})
       const change = changeOf(facts, set, { present, wanted: role[field], former, field })
-      return [field, { ...present, ...change }]
+      return present || change ? [[field, { ...present, ...change }]] : []
     }),
   )
   const rival = set === facts.newSet ? rivalOf(facts) : null
