@@ -182,7 +182,10 @@ function objectSchema(node: Extract<SchemaNode, { kind: 'object' }>): CrdSchema 
       properties: Object.fromEntries(
         entries.map(([name, field]) => [
           name,
-          { description: field.description, ...schemaOf(field.node) },
+          // An API server refuses a word about its own metadata.
+          field.node.kind === 'metadata'
+            ? schemaOf(field.node)
+            : { description: field.description, ...schemaOf(field.node) },
         ]),
       ),
     }),
