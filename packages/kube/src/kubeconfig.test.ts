@@ -1,5 +1,6 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
+import { createSecureServer } from 'node:http2'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -159,6 +160,33 @@ test('a server that nobody vouches for is refused, unless that is wanted', async
   await expect(ask({ content: named })).rejects.toThrow(/altnames|ECONNREFUSED/)
   await ask({ content: content({ ...ca, 'tls-server-name': 'kube.test' }) })
   await ask({ content: content({}), certificateAuthority: fixture('ca.crt') })
+})
+
+test('a server that offers HTTP/2 is spoken to in HTTP/1.1', async () => {
+  const versions: string[] = []
+  const server = createSecureServer(
+    {
+      key: readFileSync(fixture('server.key')),
+      cert: readFileSync(fixture('server.crt')),
+      allowHTTP1: true,
+    },
+    (request, response) => {
+      versions.push(request.httpVersion)
+      response.writeHead(200, { 'content-type': 'application/json' })
+      response.end(JSON.stringify({ kind: 'Pod', apiVersion: 'v1', metadata: { name: 'web' } }))
+    },
+  )
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  try {
+    await ask({
+      content: JSON.stringify(config(`https://127.0.0.1:${port}`, {})),
+      insecureSkipTlsVerify: true,
+    })
+  } finally {
+    server.close()
+  }
+  expect(versions).toEqual(['1.1'])
 })
 
 test('impersonation is sent with one line for each group', async () => {

@@ -99,7 +99,13 @@ function connectionsFor(
 ): Dispatcher {
   const connect = { ...tls, keepAlive: true, keepAliveInitialDelay: 30_000 }
   // A watch may be silent for as long as it likes; that its connection is alive is TCP's business.
-  const options = { bodyTimeout: 0, headersTimeout: 90_000 }
+  const options = {
+    bodyTimeout: 0,
+    headersTimeout: 90_000,
+    // Over HTTP/2 the error of a connection also reaches streams that were given up before and that nobody hears any
+    // more: such an error took the process down (undici 8.13, a kube-apiserver, five idle seconds).
+    allowH2: false,
+  }
   const { http, https, none } = reach.environmentProxies
   if (reach.proxyUrl !== undefined) {
     return /^socks/.test(reach.proxyUrl)
