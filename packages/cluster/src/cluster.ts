@@ -10,37 +10,44 @@ import { serve } from './network/serve.ts'
 import { startTraffic, type Traffic } from './traffic/traffic.ts'
 import { startWorkloads } from './workloads/workloads.ts'
 
-export interface ClusterOptions {
+export interface SurroundingsOptions {
   readonly clock: Clock
   readonly signal: AbortSignal
-  /** Decides every chance in the cluster; the same seed and clock give the same story. */
-  readonly seed: number | string
   /** Namespace that short names resolve in. */
   readonly home: string
   /** Absent: the outside world is out of reach. */
   readonly outside?: Handler
   /** Slack and PagerDuty are played by the cluster's inbox instead of being called. */
   readonly useInbox: boolean
-  /** File that the state is kept in across restarts; absent: nothing is kept. */
-  readonly journalFile?: string
-  /** What it holds from the start, just as it was somewhere else: uids, times and versions included. */
-  readonly state?: ReturnType<Journal['load']>
   /** How long the data plane takes to learn a change; absent: no time. */
   readonly propagationDelayMs?: number
   readonly onError?: (error: unknown) => void
 }
 
-/** A Kubernetes in this process (spec embedded-cluster). */
-export interface Cluster {
-  readonly api: ApiServer
-  /** Cluster admin, in process. */
-  readonly client: KubeClient
+export interface ClusterOptions extends SurroundingsOptions {
+  /** Decides every chance in the cluster; the same seed and clock give the same story. */
+  readonly seed: number | string
+  /** File that the state is kept in across restarts; absent: nothing is kept. */
+  readonly journalFile?: string
+  /** What it holds from the start, just as it was somewhere else: uids, times and versions included. */
+  readonly state?: ReturnType<Journal['load']>
+}
+
+/** What a cluster has beside its API: traffic, its measurements, names, and the vendors that are called from inside. */
+export interface Surroundings {
   readonly traffic: Traffic
   readonly inbox: Inbox
   /** The Prometheus HTTP API over what the cluster measured. */
   readonly prometheus: Handler
   /** `fetch` as a pod of the cluster has it. */
   readonly fetch: Handler
+}
+
+/** A Kubernetes in this process (spec embedded-cluster). */
+export interface Cluster extends Surroundings {
+  readonly api: ApiServer
+  /** Cluster admin, in process. */
+  readonly client: KubeClient
 }
 
 export interface Addresses {
@@ -72,11 +79,24 @@ export function startCluster(options: ClusterOptions): Cluster {
   })
   api.setSubresourceHandler('pods/log', workloads.answerLog)
   api.setPortForward((target) => connectToPod(workloads.pods, target))
-  const traffic = startTraffic({
+  const surroundings = startSurroundings({
+    ...options,
     client: api.client,
-    clock,
     random: random.fork('traffic'),
-    ...onError,
+  })
+  return { api, client: api.client, ...surroundings }
+}
+
+/** The same around any API: it reads Services, Ingresses, EndpointSlices and pods, and writes nothing. */
+export function startSurroundings(
+  options: SurroundingsOptions & { readonly client: KubeClient; readonly random: SeededRandom },
+): Surroundings {
+  const { client, clock, signal } = options
+  const traffic = startTraffic({
+    client,
+    clock,
+    random: options.random,
+    ...(options.onError ? { onError: options.onError } : {}),
     ...(options.propagationDelayMs ? { propagationDelayMs: options.propagationDelayMs } : {}),
     signal,
   })
@@ -92,7 +112,7 @@ export function startCluster(options: ClusterOptions): Cluster {
     prometheus,
     service: async (name, namespace, request) => {
       try {
-        await api.client.get(resources.services, { namespace, name })
+        await client.get(resources.services, { namespace, name })
       } catch {
         return null
       }
@@ -102,7 +122,7 @@ export function startCluster(options: ClusterOptions): Cluster {
     home: options.home,
     outside,
   })
-  return { api, client: api.client, traffic, inbox, prometheus, fetch }
+  return { traffic, inbox, prometheus, fetch }
 }
 
 /** Opens the cluster on loopback: the API over TLS, ingress, Prometheus and inbox over HTTP. */

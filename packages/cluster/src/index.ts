@@ -18,7 +18,14 @@ export {
   type Cluster,
   type ClusterOptions,
   openCluster,
+  type Surroundings,
   startCluster,
+  startSurroundings,
 } from './cluster.ts'
 export { type Fault, Inbox, type Received } from './inbox/inbox.ts'
 export type { GroundTruth } from './traffic/ground-truth.ts'
+export {
+  type SimulatedNodes,
+  type SimulatedNodesOptions,
+  startSimulatedNodes,
+} from './workloads/simulated-nodes.ts'

@@ -59,7 +59,7 @@ export interface Controller {
 
 /** A queue of keys with one `sync`, and a recorder that speaks in the controller's name. */
 export function startController(
-  context: Context,
+  context: Omit<Context, 'caches'>,
   options: {
     readonly component: string
     readonly workers?: number

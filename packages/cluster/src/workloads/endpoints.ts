@@ -202,11 +202,13 @@ function sliceOf(
     [serviceNameLabel]: name,
   }
   const ports = content.ports
+  // Go's empty list, as it comes back from a server that stores protobuf.
+  const endpoints = content.endpoints.length === 0 ? null : content.endpoints
   if (slice) {
     return {
       ...slice,
       metadata: { ...slice.metadata, labels },
-      endpoints: content.endpoints,
+      endpoints,
       ports,
     }
   }
@@ -224,7 +226,7 @@ function sliceOf(
     // Only the server can give it a name.
     metadata: metadata as unknown as EndpointSlice['metadata'],
     addressType: 'IPv4',
-    endpoints: content.endpoints,
+    endpoints,
     ports,
   }
 }

@@ -28,10 +28,12 @@ export async function createNodes(
   for (const [index, node] of nodes.entries()) {
     const object = nodeFrom(node, { index, now: clock.now() })
     try {
-      const created = await client.create(resources.nodes, object)
-      await client.update(
+      await client.create(resources.nodes, object)
+      // A patch: controllers of a real cluster write to a node as soon as it is there.
+      await client.patch(
         resources.nodes,
-        { ...created, status: object.status },
+        { name: node.name },
+        { kind: 'merge', body: { status: object.status } },
         { subresource: 'status' },
       )
     } catch (error) {

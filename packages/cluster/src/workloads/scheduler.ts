@@ -2,6 +2,7 @@ import { ApiError, keyOf, resources } from '@serinus/kube'
 import { type Condition, conditionOf, isFinished, type Pod, timestamp } from '../pods/pod.ts'
 import {
   byNode,
+  type Caches,
   type Context,
   ignoreNotFound,
   onEachChange,
@@ -10,7 +11,11 @@ import {
 import { type NodeLoad, planPlacement } from './scheduling.ts'
 
 /** Binds pods to nodes, and tells of each that fits nowhere why (kubernetes: cmd/kube-scheduler). */
-export function startScheduler(context: Context): void {
+export function startScheduler(
+  context: Omit<Context, 'caches'> & {
+    readonly caches: Pick<Caches, 'pods' | 'nodes' | 'namespaces'>
+  },
+): void {
   const { client, clock, caches } = context
   const { pods, nodes, namespaces } = caches
   /** Bound by us, but the cache shows them without a node yet: uid to node. */
