@@ -2,7 +2,7 @@ import { gzip } from 'node:zlib'
 import { ApiError } from '@serinus/kube'
 import { stringify } from 'yaml'
 import type { Negotiated } from './content.ts'
-import { failureStatus, internalError, StatusError } from './status-error.ts'
+import { failureStatus, internalError, PlainError, StatusError } from './status-error.ts'
 
 /** Answers smaller than this travel faster than they are compressed (apiserver: defaultGzipThresholdBytes). */
 const gzipThreshold = 128 * 1024
@@ -71,6 +71,10 @@ export function answerError(error: unknown, warnings: readonly string[] = []): R
       ? error
       : internalError(error instanceof Error ? (error.stack ?? error.message) : String(error))
   const headers = new Headers(standardHeaders)
+  if (failure instanceof PlainError) {
+    headers.set('content-type', 'text/plain; charset=utf-8')
+    return new Response(`${failure.message}\n`, { status: failure.code, headers })
+  }
   headers.set('content-type', 'application/json')
   for (const warning of warnings) headers.append('warning', `299 - ${JSON.stringify(warning)}`)
   const retryAfter = failure instanceof StatusError ? failure.details?.retryAfterSeconds : undefined

@@ -6,6 +6,8 @@ import {
   type FieldError,
   forbiddenField,
   invalidValue,
+  omittedDuplicate,
+  omittedInvalid,
   required,
 } from './status-error.ts'
 import { isObject, sameJson } from './values.ts'
@@ -134,8 +136,11 @@ export class CelRules {
       const where = path + (compiled.rule.fieldPath ?? '')
       const failure = this.#failure(compiled, context)
       if (failure === undefined) continue
+      const at = where.replace(/^\./, '')
       errors.push(
-        failedRule(where.replace(/^\./, ''), typeName(value, schema), failure, compiled.rule),
+        failure.kind === 'broken'
+          ? invalidValue(at === '' ? '<nil>' : at, typeName(value, schema), failure.message)
+          : failedRule({ path: at, value, message: failure.message, rule: compiled.rule }),
       )
     }
   }
@@ -143,22 +148,25 @@ export class CelRules {
   #failure(
     compiled: CompiledRule,
     context: { self: unknown; oldSelf?: unknown },
-  ): string | undefined {
+  ): Failure | undefined {
     try {
       if (compiled.evaluate(context) === true) return undefined
     } catch (error) {
       const why = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)
-      return `${why.charAt(0).toLowerCase()}${why.slice(1)} evaluating rule: ${(compiled.rule.message ?? compiled.rule.rule).trim()}`
+      const rule = (compiled.rule.message ?? compiled.rule.rule).trim()
+      const message = `${why.charAt(0).toLowerCase()}${why.slice(1)} evaluating rule: ${rule}`
+      return { kind: 'broken', message }
     }
     if (compiled.message) {
       try {
         const text = compiled.message(context)
-        if (typeof text === 'string' && text.trim() !== '') return text
+        if (typeof text === 'string' && text.trim() !== '') return { kind: 'failed', message: text }
       } catch {
         // As upstream: a message expression that fails falls back to the message.
       }
     }
-    return compiled.rule.message ?? `failed rule: ${compiled.rule.rule.trim()}`
+    const message = compiled.rule.message ?? `failed rule: ${compiled.rule.rule.trim()}`
+    return { kind: 'failed', message }
   }
 
   #rulesOf(schema: CustomSchema): readonly CompiledRule[] {
@@ -186,16 +194,32 @@ export class CelRules {
   }
 }
 
-function failedRule(path: string, type: string, message: string, rule: ValidationRule): FieldError {
+/** What a rule found: the value does not keep it, or it cannot be evaluated on the value. */
+interface Failure {
+  readonly kind: 'failed' | 'broken'
+  readonly message: string
+}
+
+/** Names the value where it is a scalar (apiextensions: schema/cel/validation.go). */
+function failedRule(facts: {
+  readonly path: string
+  readonly value: unknown
+  readonly message: string
+  readonly rule: ValidationRule
+}): FieldError {
+  const { path, message, rule } = facts
+  const isScalar = typeof facts.value !== 'object'
   switch (rule.reason) {
     case 'FieldValueForbidden':
       return forbiddenField(path, message)
     case 'FieldValueRequired':
       return required(path, message)
     case 'FieldValueDuplicate':
-      return duplicate(path, type)
-    default:
-      return invalidValue(path === '' ? '<nil>' : path, type, message)
+      return isScalar ? duplicate(path, facts.value) : omittedDuplicate(path)
+    default: {
+      const where = path === '' ? '<nil>' : path
+      return isScalar ? invalidValue(where, facts.value, message) : omittedInvalid(where, message)
+    }
   }
 }
 

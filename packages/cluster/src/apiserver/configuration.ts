@@ -2,7 +2,7 @@ import { decodeProblems, kindType, unknownFields } from '@serinus/kinds'
 import { apiVersionOf, type UnknownObject } from '@serinus/kube'
 import { placedObject, reportUnknown } from './decoding.ts'
 import { badRequest, StatusError } from './status-error.ts'
-import { isObject, type JsonObject } from './values.ts'
+import { isObject, type JsonObject, textAt } from './values.ts'
 import type { Target, WriteContext } from './write-context.ts'
 
 /**
@@ -32,17 +32,19 @@ export function parseConfiguration(
     reportUnknown(served, unknown, context)
     return unknown.length > 0 ? served.custom.pruneOnly(named) : named
   }
-  checkBuiltIn(target, named)
+  checkBuiltIn(target, named, textAt(body, 'metadata', 'namespace'))
   return named
 }
 
 /** The typed converter refuses what the schema does not know, whatever fieldValidation says. */
-function checkBuiltIn({ served, namespace, name }: Target, object: UnknownObject): void {
+/** `sent`: the namespace that the body names. */
+function checkBuiltIn({ served, name }: Target, object: UnknownObject, sent: string): void {
   const apiVersion = apiVersionOf(served.resource)
   const { kind } = served.resource
   const ref = kindType(apiVersion, kind)
   if (!ref) return
-  const identity = `${namespace === '' ? '' : `${namespace}/`}${name}; ${apiVersion}, Kind=${kind}`
+  const { group, version } = served.resource
+  const identity = `${sent}/${name}; ${group}/${version}, Kind=${kind}`
   const refuse = (texts: readonly string[]) => {
     const list = texts.length === 1 ? texts[0] : `errors:\n  ${texts.join('\n  ')}`
     return new StatusError({

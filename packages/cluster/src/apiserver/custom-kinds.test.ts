@@ -3,10 +3,26 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
-import { apiUnderTest, definitions, widget, widgetDefinition, widgets } from './api-under-test.ts'
+import {
+  type ApiUnderTest,
+  apiUnderTest,
+  definitions,
+  embeddedApiUnderTest,
+  testEmbedded,
+  widget,
+  widgetDefinition,
+  widgets,
+} from './api-under-test.ts'
 
 async function withWidgets(spec: object, version: object = {}) {
-  const api = apiUnderTest()
+  return prepared(apiUnderTest(), spec, version)
+}
+
+async function withEmbeddedWidgets(spec: object, version: object) {
+  return prepared(embeddedApiUnderTest(), spec, version)
+}
+
+async function prepared<T extends ApiUnderTest>(api: T, spec: object, version: object) {
   const { status, body } = await api.call('POST', definitions, widgetDefinition(spec, version))
   expect(status, JSON.stringify(body)).toBe(201)
   return api
@@ -33,6 +49,50 @@ test('a CRD is established at once and its kind is served', async () => {
   expect((await call('POST', widgets, widget('one', {}))).status).toBe(201)
   const list = await call('GET', widgets)
   expect(list.body).toMatchObject({ kind: 'WidgetList', apiVersion: 'example.com/v1' })
+})
+
+test.each([
+  [
+    { type: 'object', properties: { metadata: { type: 'object', description: 'Names.' } } },
+    'properties[metadata]: Forbidden: must not specify anything other than name and generateName, but metadata is implicitly specified',
+  ],
+  [
+    { type: 'object', properties: { spec: { properties: { a: { type: 'string' } } } } },
+    'properties[spec].type: Required value: must not be empty for specified object fields',
+  ],
+  [
+    { type: 'object', properties: { spec: { type: 'array' } } },
+    'properties[spec].items: Required value: must be specified',
+  ],
+  [
+    {
+      type: 'object',
+      oneOf: [{ properties: { spec: { minProperties: 1 } } }],
+    },
+    'properties[spec]: Required value: because it is defined in spec.validation.openAPIV3Schema.oneOf[0].properties[spec]',
+  ],
+])('a CRD whose schema %j is not structural is refused', async (openAPIV3Schema, problem) => {
+  const { call } = apiUnderTest()
+  const definition = widgetDefinition(anything, { schema: { openAPIV3Schema } })
+  const { status, body } = await call('POST', definitions, definition)
+  expect([status, body.message]).toEqual([
+    422,
+    `CustomResourceDefinition.apiextensions.k8s.io "widgets.example.com" is invalid: spec.validation.openAPIV3Schema.${problem}`,
+  ])
+})
+
+test('a CRD in a group of Kubernetes needs its approval', async () => {
+  const { call } = apiUnderTest()
+  const definition = widgetDefinition(anything)
+  const { status, body } = await call('POST', definitions, {
+    ...definition,
+    metadata: { name: 'widgets.test.k8s.io' },
+    spec: { ...definition.spec, group: 'test.k8s.io' },
+  })
+  expect([status, body.message]).toEqual([
+    422,
+    'CustomResourceDefinition.apiextensions.k8s.io "widgets.test.k8s.io" is invalid: metadata.annotations[api-approved.kubernetes.io]: Required value: protected groups must have approval annotation "api-approved.kubernetes.io", see https://github.com/kubernetes/enhancements/pull/1111',
+  ])
 })
 
 test('a CRD whose name is not made of plural and group is refused', async () => {
@@ -100,11 +160,11 @@ test.each([
   ],
   [
     { size: 1, target: true },
-    'spec.target: Invalid value: "boolean": spec.target in body must be of type integer,string: "boolean"',
+    '[spec.target: Invalid value: "boolean": spec.target in body must be of type integer,string: "boolean", <nil>: Invalid value: "": "spec.target" must validate at least one schema (anyOf), spec.target: Invalid value: "boolean": spec.target in body must be of type integer: "boolean"]',
   ],
   [
     { size: 1, one: { a: 1, b: 1 } },
-    'spec.one: Invalid value: "": "spec.one" must validate one and only one schema (oneOf). Found 2 valid alternatives',
+    '<nil>: Invalid value: "": "spec.one" must validate one and only one schema (oneOf). Found 2 valid alternatives',
   ],
 ])('%j is refused with the real message', async (spec, message) => {
   const { call } = await withWidgets({
@@ -122,7 +182,7 @@ test.each([
       },
       ports: {
         type: 'array',
-        items: { type: 'object', properties: { port: { type: 'integer' } } },
+        items: { type: 'object', required: ['port'], properties: { port: { type: 'integer' } } },
         'x-kubernetes-list-type': 'map',
         'x-kubernetes-list-map-keys': ['port'],
       },
@@ -157,7 +217,7 @@ test('CEL rules judge values, with message, messageExpression and fieldPath', as
   })
   const { body } = await call('POST', widgets, widget('one', { min: 2, max: 1, url: 'http://a' }))
   expect(body.message).toBe(
-    'Widget.example.com "one" is invalid: [spec.min: Invalid value: "object": min must not exceed max, spec: Invalid value: "object": not secure: http://a]',
+    'Widget.example.com "one" is invalid: [spec.min: Invalid value: min must not exceed max, spec: Invalid value: not secure: http://a]',
   )
   expect((await call('POST', widgets, widget('two', { min: 1, max: 1 }))).status).toBe(201)
 })
@@ -176,23 +236,26 @@ test('a transition rule compares with the stored value and is silent at creation
   const { status, body } = await call('PATCH', `${widgets}/one`, { spec: { name: 'b' } })
   expect(status).toBe(422)
   expect(body.message).toBe(
-    'Widget.example.com "one" is invalid: spec.name: Invalid value: "string": name is immutable',
+    'Widget.example.com "one" is invalid: spec.name: Invalid value: "b": name is immutable',
   )
 })
 
-test('a rule with a function this server does not know is named in a condition of the CRD', async () => {
-  const { call } = await withWidgets({
-    type: 'object',
-    'x-kubernetes-validations': [{ rule: 'authorizer.check(self)' }],
-  })
-  const { body } = await call('GET', `${definitions}/widgets.example.com`)
-  const condition = body.status.conditions.find(
-    ({ type }: { type: string }) => type === 'ValidationRulesSupported',
-  )
-  expect(condition).toMatchObject({ status: 'False', reason: 'UnsupportedExpression' })
-  expect(condition.message).toContain('spec: rule "authorizer.check(self)"')
-  expect((await call('POST', widgets, widget('one', {}))).status).toBe(201)
-})
+testEmbedded(
+  'a rule with a function this server does not know is named in a condition of the CRD',
+  async () => {
+    const { call } = await withWidgets({
+      type: 'object',
+      'x-kubernetes-validations': [{ rule: 'authorizer.check(self)' }],
+    })
+    const { body } = await call('GET', `${definitions}/widgets.example.com`)
+    const condition = body.status.conditions.find(
+      ({ type }: { type: string }) => type === 'ValidationRulesSupported',
+    )
+    expect(condition).toMatchObject({ status: 'False', reason: 'UnsupportedExpression' })
+    expect(condition.message).toContain('spec: rule "authorizer.check(self)"')
+    expect((await call('POST', widgets, widget('one', {}))).status).toBe(201)
+  },
+)
 
 test('mistakes that an update leaves as they are do not refuse it', async () => {
   const { call } = await withWidgets({
@@ -237,7 +300,7 @@ test('an update of a custom object needs its version', async () => {
   await call('POST', widgets, widget('one', {}))
   const { body } = await call('PUT', `${widgets}/one`, widget('one', { a: 1 }))
   expect(body.message).toBe(
-    'Widget.example.com "one" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update',
+    'widgets.example.com "one" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update',
   )
 })
 
@@ -256,40 +319,43 @@ test('a strategic merge patch of a custom object is refused with the types that 
   )
 })
 
-test('printer columns make the table, also of ages and lists', async () => {
-  const { call, clock } = await withWidgets(anything, {
-    additionalPrinterColumns: [
-      { name: 'Size', type: 'integer', jsonPath: '.spec.size' },
-      { name: 'Ready', type: 'string', jsonPath: '.spec.conditions[?(@.type=="Ready")].status' },
-      { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
-    ],
-  })
-  await call(
-    'POST',
-    widgets,
-    widget('one', {
-      size: 3,
-      conditions: [
-        { type: 'Old', status: 'x' },
-        { type: 'Ready', status: 'True' },
+testEmbedded(
+  'printer columns make the table, also of ages and lists (in virtual time)',
+  async () => {
+    const { call, clock } = await withEmbeddedWidgets(anything, {
+      additionalPrinterColumns: [
+        { name: 'Size', type: 'integer', jsonPath: '.spec.size' },
+        { name: 'Ready', type: 'string', jsonPath: '.spec.conditions[?(@.type=="Ready")].status' },
+        { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
       ],
-    }),
-  )
-  await clock.advance(90_000)
-  const { body } = await call('GET', widgets, undefined, {
-    accept: 'application/json;as=Table;v=v1;g=meta.k8s.io',
-  })
-  expect(body.columnDefinitions.map(({ name }: { name: string }) => name)).toEqual([
-    'Name',
-    'Size',
-    'Ready',
-    'Age',
-  ])
-  expect(body.rows[0].cells).toEqual(['one', 3, 'True', '90s'])
-})
+    })
+    await call(
+      'POST',
+      widgets,
+      widget('one', {
+        size: 3,
+        conditions: [
+          { type: 'Old', status: 'x' },
+          { type: 'Ready', status: 'True' },
+        ],
+      }),
+    )
+    await clock.advance(90_000)
+    const { body } = await call('GET', widgets, undefined, {
+      accept: 'application/json;as=Table;v=v1;g=meta.k8s.io',
+    })
+    expect(body.columnDefinitions.map(({ name }: { name: string }) => name)).toEqual([
+      'Name',
+      'Size',
+      'Ready',
+      'Age',
+    ])
+    expect(body.rows[0].cells).toEqual(['one', 3, 'True', '90s'])
+  },
+)
 
 test('deleting a CRD deletes its objects and ends its API', async () => {
-  const { call } = await withWidgets(anything)
+  const { call, eventually } = await withWidgets(anything)
   await call('POST', widgets, widget('one', {}))
   await call('POST', widgets, {
     ...widget('held', {}),
@@ -297,11 +363,14 @@ test('deleting a CRD deletes its objects and ends its API', async () => {
   })
   const { body } = await call('DELETE', `${definitions}/widgets.example.com`)
   expect(body.metadata.finalizers).toEqual(['customresourcecleanup.apiextensions.k8s.io'])
-  expect((await call('GET', `${widgets}/one`)).status).toBe(404)
+  await eventually(async () => {
+    expect((await call('GET', `${widgets}/one`)).status).toBe(404)
+  })
   await call('PATCH', `${widgets}/held`, { metadata: { finalizers: null } })
-  expect((await call('GET', widgets)).body.message).toBe(
-    'the server could not find the requested resource',
-  )
+  await eventually(async () => {
+    const { status, body: text } = await call('GET', widgets)
+    expect([status, text]).toEqual([404, '404 page not found\n'])
+  })
   expect((await call('GET', `${definitions}/widgets.example.com`)).status).toBe(404)
 })
 
@@ -322,23 +391,38 @@ test('an object is read in every version of its kind', async () => {
 const corpus = fileURLToPath(new URL('../../../../../shared/corpus', import.meta.url))
 
 test.skipIf(!existsSync(join(corpus, 'crds')))(
-  'the CRDs of upstream and of every router load, and all their rules compile',
+  'the CRDs of upstream and of every router load and all their rules compile, but for those that no server takes',
   async () => {
-    const { call } = apiUnderTest()
+    const { call, eventually } = apiUnderTest()
     const files = ['crds', 'upstream/crds'].flatMap((folder) => yamlFiles(join(corpus, folder)))
     const seen: string[] = []
+    let refused = 0
     for (const file of files) {
       for (const document of parseAllDocuments(readFileSync(file, 'utf8'))) {
         const object = document.toJS() as { kind?: string; metadata: { name: string } } | null
         if (object?.kind !== 'CustomResourceDefinition') continue
         const { status, body } = await call('POST', definitions, object)
+        // They are written for a converter of their own that makes structural schemas of them.
+        if (object.metadata.name.endsWith('.getambassador.io') && status === 422) {
+          expect(body.message, object.metadata.name).toContain('must be empty to be structural')
+          refused++
+          continue
+        }
         expect(status, `${object.metadata.name}: ${JSON.stringify(body).slice(0, 300)}`).toBe(201)
-        const { body: stored } = await call('GET', `${definitions}/${object.metadata.name}`)
-        const types = stored.status.conditions.map(({ type }: { type: string }) => type)
-        expect(types, object.metadata.name).toEqual(['NamesAccepted', 'Established'])
+        await eventually(async () => {
+          const { body: stored } = await call('GET', `${definitions}/${object.metadata.name}`)
+          const types = stored.status.conditions.map(({ type }: { type: string }) => type)
+          const isProtected = object.metadata.name.endsWith('.k8s.io')
+          expect(types, object.metadata.name).toEqual([
+            ...(isProtected ? ['KubernetesAPIApprovalPolicyConformant'] : []),
+            'NamesAccepted',
+            'Established',
+          ])
+        })
         seen.push(object.metadata.name)
       }
     }
+    expect(refused).toBe(13)
     expect(seen).toContain('rollouts.argoproj.io')
     expect(seen).toContain('httproutes.gateway.networking.k8s.io')
   },

@@ -49,6 +49,7 @@ function check(
   const typeError = typeProblem(value, schema, path)
   if (typeError) {
     errors.push(typeError)
+    checkJunctors(value, schema, path, errors)
     return
   }
   if (schema.enum && !schema.enum.some((allowed) => sameJson(allowed, value))) {
@@ -268,26 +269,41 @@ function checkJunctors(
   path: string,
   errors: FieldError[],
 ): void {
-  const fits = (candidate: CustomSchema) => {
+  const against = (candidate: CustomSchema): readonly FieldError[] => {
     const found: FieldError[] = []
     check(value, candidate, path, found, undefined)
-    return found.length === 0
+    return found
   }
-  const report = (text: string) => errors.push(invalidValue(path, '', `"${path}" must ${text}`))
-  if (schema.allOf) {
-    for (const candidate of schema.allOf) check(value, candidate, path, errors, undefined)
-  }
-  if (schema.anyOf && !schema['x-kubernetes-int-or-string'] && !schema.anyOf.some(fits)) {
-    report('validate at least one schema (anyOf)')
-  }
-  if (schema.oneOf) {
-    const count = schema.oneOf.filter(fits).length
-    if (count === 0) report('validate one and only one schema (oneOf). Found none valid')
-    else if (count > 1) {
-      report(`validate one and only one schema (oneOf). Found ${count} valid alternatives`)
+  // The real server knows no field for what a junctor finds.
+  const report = (text: string) => errors.push(invalidValue('<nil>', '', `"${path}" must ${text}`))
+  if (schema.anyOf) {
+    const found = schema.anyOf.map(against)
+    if (found.every((one) => one.length > 0)) {
+      report('validate at least one schema (anyOf)')
+      errors.push(...nearest(found))
     }
   }
-  if (schema.not && fits(schema.not)) report('not validate the schema (not)')
+  if (schema.oneOf) {
+    const found = schema.oneOf.map(against)
+    const count = found.filter((one) => one.length === 0).length
+    const words = count === 0 ? 'Found none valid' : `Found ${count} valid alternatives`
+    if (count !== 1) report(`validate one and only one schema (oneOf). ${words}`)
+    if (count === 0) errors.push(...nearest(found))
+  }
+  if (schema.allOf) {
+    const found = schema.allOf.map(against)
+    errors.push(...found.flat())
+    const count = found.filter((one) => one.length === 0).length
+    if (count < found.length) {
+      report(`validate all the schemas (allOf)${count === 0 ? '. None validated' : ''}`)
+    }
+  }
+  if (schema.not && against(schema.not).length === 0) report('not validate the schema (not)')
+}
+
+/** What is wrong by the alternative that comes closest; the first of equals. */
+function nearest(found: readonly (readonly FieldError[])[]): readonly FieldError[] {
+  return found.toSorted((a, b) => a.length - b.length)[0] ?? []
 }
 
 const expressions = new Map<string, RegExp>()

@@ -30,16 +30,29 @@ export function placedObject(
 }
 
 function checkKind(served: ServedResource, body: JsonObject): void {
-  const { kind, version } = served.resource
+  const { kind, group } = served.resource
   const expected = apiVersionOf(served.resource)
   const sentVersion = body['apiVersion']
   const sentKind = body['kind']
+  const isOther = typeof sentKind === 'string' && sentKind !== '' && sentKind !== kind
+  if (isOther && typeof sentVersion === 'string' && !served.custom) {
+    const version = sentVersion.slice(sentVersion.lastIndexOf('/') + 1)
+    // The names of Go's packages: `core` for the group without a name, else its first label.
+    const to = `${group === '' ? 'core' : group.split('.')[0]}.${kind}`
+    const why = kindType(sentVersion, sentKind)
+      ? `converting (${version}.${sentKind}) to (${to}): unknown conversion`
+      : `no kind ${JSON.stringify(sentKind)} is registered for version ${JSON.stringify(sentVersion)} in scheme "pkg/runtime/scheme.go:111"`
+    throw badRequest(
+      `${sentKind} in version ${JSON.stringify(version)} cannot be handled as a ${kind}: ${why}`,
+    )
+  }
   if (typeof sentVersion === 'string' && sentVersion !== '' && sentVersion !== expected) {
     throw badRequest(
       `the API version in the data (${sentVersion}) does not match the expected API version (${expected})`,
     )
   }
-  if (typeof sentKind === 'string' && sentKind !== '' && sentKind !== kind) {
+  if (isOther) {
+    const { version } = served.resource
     throw badRequest(
       `${sentKind} in version ${JSON.stringify(version)} cannot be handled as a ${kind}: converting (${sentKind}) to (${kind}): unknown conversion`,
     )

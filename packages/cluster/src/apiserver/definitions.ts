@@ -4,7 +4,8 @@ import { CustomVersion, type DefinitionSpec } from './custom-kind.ts'
 import { dns1035LabelProblems, dns1123SubdomainProblems } from './names.ts'
 import type { ServedResource } from './served.ts'
 import { type FieldError, invalidValue, required } from './status-error.ts'
-import { at, listAt, objectAt, textAt, withValue } from './values.ts'
+import { schemaProblems } from './structural-schema.ts'
+import { at, listAt, objectAt, sameJson, textAt, withValue } from './values.ts'
 
 /** What the server fills into a CRD that its author left out (apiextensions v1 defaults). */
 export function defaultDefinition(definition: UnknownObject): UnknownObject {
@@ -33,6 +34,8 @@ export function validateDefinition(definition: UnknownObject): readonly FieldErr
   if (name !== `${names.plural}.${spec.group}`) {
     errors.push(invalidValue('metadata.name', name, 'must be spec.names.plural+"."+spec.group'))
   }
+  const unapproved = approvalProblem(definition)
+  if (unapproved) errors.push(unapproved)
   if (!spec.group) errors.push(required('spec.group'))
   else {
     for (const problem of dns1123SubdomainProblems(spec.group)) {
@@ -58,6 +61,14 @@ export function validateDefinition(definition: UnknownObject): readonly FieldErr
       )
     }
   })
+  // Versions of one schema share it inside the server, which then names it by its older place.
+  const [first, ...others] = versions
+  const isShared = others.every((version) => sameJson(version.schema, first?.schema))
+  versions.forEach(({ schema }, index) => {
+    if (!schema?.openAPIV3Schema || (isShared && index > 0)) return
+    const place = isShared ? 'spec.validation' : `spec.versions[${index}].schema`
+    errors.push(...schemaProblems(schema.openAPIV3Schema, `${place}.openAPIV3Schema`))
+  })
   return errors
 }
 
@@ -74,7 +85,9 @@ export function definitionStatus(
   const storedVersions =
     stored === undefined || before.includes(stored) ? before : [...before, stored]
   const known = listAt(definition, 'status', 'conditions') as readonly Condition[]
+  const approval = approvalOf(definition)
   const conditions: Condition[] = [
+    ...(approval ? [approval] : []),
     {
       type: 'NamesAccepted',
       status: accepted ? 'True' : 'False',
@@ -109,6 +122,39 @@ export function definitionStatus(
     }),
     storedVersions,
   }
+}
+
+const approvalKey = 'api-approved.kubernetes.io'
+const approvalPage = 'see https://github.com/kubernetes/enhancements/pull/1111'
+
+function isProtected(group: string): boolean {
+  return /(^|\.)(k8s|kubernetes)\.io$/.test(group)
+}
+
+/** Groups of Kubernetes' community need its word (apiextensions: apihelpers/helpers.go). */
+function approvalProblem(definition: UnknownObject): FieldError | undefined {
+  if (!isProtected(textAt(definition, 'spec', 'group'))) return undefined
+  const field = `metadata.annotations[${approvalKey}]`
+  const given = definition.metadata.annotations?.[approvalKey] ?? ''
+  const must = `protected groups must have approval annotation ${JSON.stringify(approvalKey)}`
+  if (given === '') return required(field, `${must}, ${approvalPage}`)
+  if (given.startsWith('unapproved') || URL.canParse(given)) return undefined
+  const either = 'with either a URL or a reason starting with "unapproved"'
+  return invalidValue(field, given, `${must} ${either}, ${approvalPage}`)
+}
+
+function approvalOf(definition: UnknownObject): Condition | undefined {
+  if (!isProtected(textAt(definition, 'spec', 'group'))) return undefined
+  const given = definition.metadata.annotations?.[approvalKey] ?? ''
+  const type = 'KubernetesAPIApprovalPolicyConformant'
+  return given.startsWith('unapproved')
+    ? {
+        type,
+        status: 'False',
+        reason: 'UnapprovedAnnotation',
+        message: `not approved: ${JSON.stringify(given)}`,
+      }
+    : { type, status: 'True', reason: 'ApprovedAnnotation', message: `approved in ${given}` }
 }
 
 /** Where the objects of a CRD lie. */

@@ -6,6 +6,9 @@ import {
   configMaps,
   deployment,
   deployments,
+  embeddedApiUnderTest,
+  instant,
+  testEmbedded,
 } from './api-under-test.ts'
 
 const pods = '/api/v1/namespaces/default/pods'
@@ -43,7 +46,7 @@ test('finalizers hold an object until the last one is taken off', async () => {
   await call('POST', configMaps, configMap('one', {}, { finalizers: ['example.com/hold'] }))
   const held = await call('DELETE', `${configMaps}/one`)
   expect(held.body.metadata).toMatchObject({
-    deletionTimestamp: '2026-01-01T00:00:00Z',
+    deletionTimestamp: instant('2026-01-01T00:00:00Z'),
     deletionGracePeriodSeconds: 0,
     finalizers: ['example.com/hold'],
   })
@@ -70,7 +73,7 @@ test.each([
   })
   expect(body.metadata).toMatchObject({
     finalizers,
-    deletionTimestamp: '2026-01-01T00:00:00Z',
+    deletionTimestamp: instant('2026-01-01T00:00:00Z'),
     generation: 2,
   })
 })
@@ -83,7 +86,7 @@ test('preconditions protect another object of the same name', async () => {
   })
   expect([status, body.message]).toEqual([
     409,
-    `Operation cannot be fulfilled on configmaps "one": Precondition failed: UID in precondition: other, UID in object meta: ${created.metadata.uid}`,
+    `Operation cannot be fulfilled on ConfigMap "one": the UID in the precondition (other) does not match the UID in record (${created.metadata.uid}). The object might have been deleted and then recreated`,
   ])
 })
 
@@ -92,13 +95,13 @@ test('a pod on a node ends by its grace period, which can be shortened', async (
   await call('POST', pods, pod('web', { nodeName: 'node-1', terminationGracePeriodSeconds: 60 }))
   const ending = await call('DELETE', `${pods}/web`)
   expect(ending.body.metadata).toMatchObject({
-    deletionTimestamp: '2026-01-01T00:01:00Z',
+    deletionTimestamp: instant('2026-01-01T00:01:00Z'),
     deletionGracePeriodSeconds: 60,
   })
   const sooner = await call('DELETE', `${pods}/web?gracePeriodSeconds=10`)
-  expect(sooner.body.metadata.deletionTimestamp).toBe('2026-01-01T00:00:10Z')
+  expect(sooner.body.metadata.deletionTimestamp).toEqual(instant('2026-01-01T00:00:10Z'))
   const later = await call('DELETE', `${pods}/web?gracePeriodSeconds=90`)
-  expect(later.body.metadata.deletionTimestamp).toBe('2026-01-01T00:00:10Z')
+  expect(later.body.metadata.deletionTimestamp).toEqual(instant('2026-01-01T00:00:10Z'))
   await call('DELETE', `${pods}/web?gracePeriodSeconds=0`)
   expect((await call('GET', `${pods}/web`)).status).toBe(404)
 })
@@ -145,9 +148,11 @@ test('a namespace takes nothing new while it ends, and goes when it is finalized
   expect((await call('GET', '/api/v1/namespaces/a')).status).toBe(404)
 })
 
-async function withBudget(api: ApiUnderTest, disruptionsAllowed: number) {
+async function withBudget(api: ApiUnderTest, disruptionsAllowed: number, ready = 'True') {
   await api.call('POST', pods, pod('web', { nodeName: 'node-1' }))
-  await api.call('PATCH', `${pods}/web/status`, { status: { phase: 'Running' } })
+  await api.call('PATCH', `${pods}/web/status`, {
+    status: { phase: 'Running', conditions: [{ type: 'Ready', status: ready }] },
+  })
   const budgets = '/apis/policy/v1/namespaces/default/poddisruptionbudgets'
   await api.call('POST', budgets, {
     apiVersion: 'policy/v1',
@@ -173,11 +178,26 @@ test('an eviction within the budget deletes the pod and is counted', async () =>
   const api = apiUnderTest()
   const { answer, budget } = await withBudget(api, 1)
   expect([answer.status, answer.body.status]).toEqual([201, 'Success'])
-  expect((await api.call('GET', `${pods}/web`)).body.metadata.deletionTimestamp).toBeDefined()
+  const evicted = (await api.call('GET', `${pods}/web`)).body
+  expect(evicted.metadata.deletionTimestamp).toBeDefined()
+  expect(evicted.status.conditions).toContainEqual(
+    expect.objectContaining({
+      type: 'DisruptionTarget',
+      status: 'True',
+      reason: 'EvictionByEvictionAPI',
+      message: 'Eviction API: evicting',
+    }),
+  )
   expect(budget.body.status).toMatchObject({
     disruptionsAllowed: 0,
-    disruptedPods: { web: '2026-01-01T00:00:00Z' },
+    disruptedPods: { web: instant('2026-01-01T00:00:00Z') },
   })
+})
+
+test('a pod that is not ready is evicted beside a budget that is kept without it', async () => {
+  const { answer, budget } = await withBudget(apiUnderTest(), 0, 'False')
+  expect(answer.status).toBe(201)
+  expect(budget.body.status.disruptedPods).toBeUndefined()
 })
 
 test('an eviction beyond the budget is refused with 429', async () => {
@@ -211,12 +231,12 @@ test('a bound pod keeps its node', async () => {
   expect(body.spec.nodeName).toBe('node-1')
   expect(body.status.conditions[0]).toMatchObject({ type: 'PodScheduled', status: 'True' })
   expect((await call('POST', `${pods}/web/binding`, binding('node-2'))).body.message).toBe(
-    'Operation cannot be fulfilled on pods "web": pod web is already assigned to node "node-1"',
+    'Operation cannot be fulfilled on pods/binding "web": pod web is already assigned to node "node-1"',
   )
 })
 
-test('doors that somebody else serves get the parsed request', async () => {
-  const { call, server } = apiUnderTest()
+testEmbedded('doors that somebody else serves get the parsed request', async () => {
+  const { call, server } = embeddedApiUnderTest()
   await call('POST', pods, pod('web'))
   expect((await call('GET', `${pods}/web/log`)).body.message).toBe(
     'pods/log is not available: nothing runs the pods of this cluster',

@@ -94,14 +94,14 @@ export function checkPreconditions(
 ): void {
   const { uid, resourceVersion } = options.preconditions ?? {}
   const { name } = live.metadata
-  const failed = (field: string, wanted: string, found: string | undefined) =>
-    conflict(
-      resource,
-      name,
-      `Precondition failed: ${field} in precondition: ${wanted}, ${field} in object meta: ${found}`,
-    )
-  if (uid !== undefined && uid !== live.metadata.uid) throw failed('UID', uid, live.metadata.uid)
+  // The real server names the kind here where it means the resource.
+  const kind = { group: resource.group, plural: live.kind }
+  if (uid !== undefined && uid !== live.metadata.uid) {
+    const why = `the UID in the precondition (${uid}) does not match the UID in record (${live.metadata.uid}). The object might have been deleted and then recreated`
+    throw conflict(kind, name, why)
+  }
   if (resourceVersion !== undefined && resourceVersion !== live.metadata.resourceVersion) {
-    throw failed('ResourceVersion', resourceVersion, live.metadata.resourceVersion)
+    const why = `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${live.metadata.resourceVersion}). The object might have been modified`
+    throw conflict(kind, name, why)
   }
 }

@@ -6,7 +6,7 @@ import { negotiate } from './content.ts'
 import { aggregatedDiscovery, discoveryDocument } from './discovery.ts'
 import type { OpenApi } from './open-api.ts'
 import { protobufSwagger } from './open-api-protobuf.ts'
-import { noSuchPath, notAcceptable } from './status-error.ts'
+import { notAcceptable, unknownPath } from './status-error.ts'
 
 export interface GeneralParts {
   readonly catalog: Catalog
@@ -72,7 +72,7 @@ export async function answerGeneralPath(
     })
   }
   const document = discoveryDocument(parts.catalog, path, new URL(parts.serverUrl).host)
-  if (!document) throw noSuchPath()
+  if (!document) throw unknownPath()
   return answer(request, negotiated, document)
 }
 
@@ -97,7 +97,7 @@ function groupDocument(request: Request, url: URL, parts: GeneralParts): Promise
     throw notAcceptable('application/json')
   }
   const text = parts.openApi.document(url.pathname.slice('/openapi/v3/'.length))
-  if (text === undefined) throw noSuchPath()
+  if (text === undefined) throw unknownPath()
   const hash = url.searchParams.get('hash')
   return answerText(request, text, {
     contentType: 'application/json',

@@ -29,6 +29,7 @@ import {
   noSuchPath,
   required,
   StatusError,
+  unknownPath,
   unsupportedMediaType,
 } from './status-error.ts'
 import { metadataOf, tableOf } from './tables.ts'
@@ -85,7 +86,7 @@ export class HttpApi {
     const url = new URL(request.url)
     const path = parseResourcePath(url.pathname)
     const user = this.#parts.gatekeeper.userOf(request, peer)
-    if (!path) throw noSuchPath()
+    if (!path) throw unknownPath()
     return this.#resourceRequest(request, { url, path, user })
   }
 
@@ -120,11 +121,15 @@ export class HttpApi {
       namespace: isNamespace ? path.name : path.namespace,
       name: path.name || nameSelected(url.searchParams),
     })
-    if (!served) throw noSuchPath()
+    if (!served) throw this.#knows(path.group) ? noSuchPath() : unknownPath()
     const { namespaced } = served.resource
     if (!namespaced && path.namespace !== '') throw noSuchPath()
     if (namespaced && path.namespace === '' && path.name !== '') throw noSuchPath()
     return { path, served, verb, user }
+  }
+
+  #knows(group: string): boolean {
+    return this.#parts.catalog.groups().some((one) => one.group === group)
   }
 
   async #resource(exchange: Exchange): Promise<Response> {

@@ -1,12 +1,26 @@
 import { execFileSync, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { RealClock, resources, SeededRandom } from '@serinus/kube'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import {
+  httpClient,
+  type KubeClient,
+  kubeconfigTransport,
+  RealClock,
+  resources,
+  SeededRandom,
+} from '@serinus/kube'
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { stringify } from 'yaml'
-import { configMap, deployment, widget, widgetDefinition } from './api-under-test.ts'
+import {
+  configMap,
+  deployment,
+  realApi,
+  testEmbedded,
+  widget,
+  widgetDefinition,
+} from './api-under-test.ts'
 import { type Listening, listen } from './listen.ts'
 import { ApiServer } from './server.ts'
 
@@ -27,24 +41,33 @@ interface Output {
 
 describe.skipIf(!hasKubectl())('kubectl (needs kubectl on the PATH)', () => {
   let folder: string
+  let client: KubeClient
+  /** The embedded server; a kube-apiserver has its own process. */
   let server: ApiServer
-  let address: Listening
+  let address: Listening | undefined
   let namespace = ''
   let tests = 0
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'kubectl-'))
+    if (realApi !== undefined) {
+      copyFileSync(realApi, join(folder, 'config'))
+      const { transport, baseUrl } = kubeconfigTransport({ kubeconfig: realApi, env: {} })
+      client = httpClient(transport, { baseUrl })
+      return
+    }
     server = new ApiServer({ clock: new RealClock(), random: new SeededRandom(1) })
+    client = server.client
     address = await listen(server, { host: '127.0.0.1', port: 0, tls: true })
     writeFileSync(join(folder, 'config'), address.kubeconfig)
   })
   afterAll(async () => {
-    await address.close()
+    await address?.close()
     rmSync(folder, { recursive: true })
   })
   beforeEach(async () => {
-    namespace = `test-${++tests}`
-    await server.client.create(resources.namespaces, {
+    namespace = `test-${process.pid}-${++tests}`
+    await client.create(resources.namespaces, {
       apiVersion: 'v1',
       kind: 'Namespace',
       metadata: { name: namespace },
@@ -195,8 +218,8 @@ describe.skipIf(!hasKubectl())('kubectl (needs kubectl on the PATH)', () => {
 
   test('describe tells of an object and its events [embedded-cluster 1]', async () => {
     await kubectl('apply -f -', manifest(web))
-    const { metadata } = await server.client.get(resources.deployments, { namespace, name: 'web' })
-    await server.client.create(resources.events, {
+    const { metadata } = await client.get(resources.deployments, { namespace, name: 'web' })
+    await client.create(resources.events, {
       apiVersion: 'v1',
       kind: 'Event',
       metadata: { name: 'web.1', namespace },
@@ -316,7 +339,15 @@ describe.skipIf(!hasKubectl())('kubectl (needs kubectl on the PATH)', () => {
     expect(
       (await kubectl('api-resources --api-group=example.com --no-headers')).out.replace(/ +/g, ' '),
     ).toBe('widgets wd example.com/v1 true Widget\n')
-    const { out } = await kubectl('explain widget.spec')
+    // A kube-apiserver publishes the schema of a new kind a moment after it serves the kind.
+    const out = await vi.waitFor(
+      async () => {
+        const output = await kubectl('explain widget.spec')
+        expect(output.code).toBe(0)
+        return output.out
+      },
+      { timeout: 10_000, interval: 200 },
+    )
     expect(out).toContain(
       'GROUP:      example.com\nKIND:       Widget\nVERSION:    v1\n\nFIELD: spec <Object>',
     )
@@ -347,7 +378,7 @@ describe.skipIf(!hasKubectl())('kubectl (needs kubectl on the PATH)', () => {
     )
   }
 
-  test.each(['true', 'false'])(
+  testEmbedded.each(['true', 'false'])(
     'port-forward carries bytes both ways (by WebSocket: %s) [embedded-cluster 1]',
     async (webSockets) => {
       await runningPod()
@@ -385,18 +416,21 @@ describe.skipIf(!hasKubectl())('kubectl (needs kubectl on the PATH)', () => {
     },
   )
 
-  test('logs -f shows lines as they come; exec says why it cannot [embedded-cluster 1]', async () => {
-    await runningPod()
-    using _log = server.setSubresourceHandler('pods/log', async ({ query }) => {
-      const lines = query.get('follow') === 'true' ? ['first\n', 'second\n'] : ['first\n']
-      return new Response(lines.join(''))
-    })
-    expect((await kubectl('logs one')).out).toBe('first\n')
-    expect((await kubectl('logs -f one')).out).toBe('first\nsecond\n')
-    expect((await kubectl('exec one -- ls')).err).toContain(
-      'exec is not available: the pods of the embedded cluster are simulated and run no processes',
-    )
-  })
+  testEmbedded(
+    'logs -f shows lines as they come; exec says why it cannot [embedded-cluster 1]',
+    async () => {
+      await runningPod()
+      using _log = server.setSubresourceHandler('pods/log', async ({ query }) => {
+        const lines = query.get('follow') === 'true' ? ['first\n', 'second\n'] : ['first\n']
+        return new Response(lines.join(''))
+      })
+      expect((await kubectl('logs one')).out).toBe('first\n')
+      expect((await kubectl('logs -f one')).out).toBe('first\nsecond\n')
+      expect((await kubectl('exec one -- ls')).err).toContain(
+        'exec is not available: the pods of the embedded cluster are simulated and run no processes',
+      )
+    },
+  )
 
   test('auth can-i --as is right [embedded-cluster 1]', async () => {
     await kubectl('create role reader --verb=get,list --resource=pods')

@@ -28,51 +28,45 @@ export function applyJsonPatch(target: JsonObject, patch: unknown): JsonObject {
       message: `The allowed maximum operations in a JSON patch is 10000, got ${patch.length}`,
     })
   }
-  // Removing what is not there is an error to the Go library, and silence to ours.
+  // Removing what is not there is an error to the Go library, and silence to ours; replacing it adds it to both.
   const operations = structuredClone(patch) as jsonPatch.Operation[]
   let document = structuredClone(target) as JsonObject
   for (const operation of operations) {
-    if (operation.op === 'remove' || operation.op === 'replace') {
-      const problem = missingProblem(document, operation.path, operation.op)
-      if (problem) throw refused(problem)
-    }
+    if (operation.op === 'remove' && isMissing(document, operation.path)) throw refused()
+    const parent = operation.path.slice(0, Math.max(0, operation.path.lastIndexOf('/')))
+    const isAdded = operation.op === 'replace' && isMissing(document, operation.path)
+    if (isAdded && isMissing(document, parent)) throw refused()
+    const applied = isAdded ? { ...operation, op: 'add' as const } : operation
     try {
-      document = jsonPatch.applyOperation(document, operation, true, true).newDocument
-    } catch (error) {
-      if (operation.op === 'test') {
-        throw refused(`testing value ${operation.path} failed: test failed`)
-      }
-      throw refused(error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error))
+      document = jsonPatch.applyOperation(document, applied, true, true).newDocument
+    } catch {
+      throw refused()
     }
   }
   return document
 }
 
-function missingProblem(document: JsonObject, path: string, op: string): string | undefined {
-  const parts = path.split('/').slice(1)
+function isMissing(document: JsonObject, path: string): boolean {
   let here: unknown = document
-  for (const part of parts) {
+  for (const part of path.split('/').slice(1)) {
     const name = part.replaceAll('~1', '/').replaceAll('~0', '~')
     const next: unknown = Array.isArray(here)
       ? here[Number(name)]
       : isObject(here)
         ? here[name]
         : undefined
-    if (next === undefined) {
-      return op === 'remove'
-        ? `remove operation does not apply: doc is missing path: ${JSON.stringify(path)}: missing value`
-        : `replace operation does not apply: doc is missing key: ${path}: missing value`
-    }
+    if (next === undefined) return true
     here = next
   }
-  return undefined
+  return false
 }
 
-function refused(message: string): StatusError {
+/** The real server does not say which operation it was. */
+function refused(): StatusError {
   return new StatusError({
     code: 422,
     reason: 'Invalid',
     message: 'the server rejected our request due to an error in our request',
-    details: { causes: [{ reason: 'UnexpectedServerResponse', message }] },
+    details: {},
   })
 }

@@ -8,7 +8,7 @@ import { renderTime } from './timestamps.ts'
 import { at, isObject, type JsonObject, listAt, textAt } from './values.ts'
 import type { WriteContext } from './write-context.ts'
 
-const pods = { group: '', plural: 'pods' }
+const bindings = { group: '', plural: 'pods/binding' }
 const budgets = { group: 'policy', plural: 'poddisruptionbudgets' }
 
 /** `pods/binding`: the scheduler's decision. A pod that has a node keeps it. */
@@ -23,14 +23,14 @@ export function bindPod(
   const present = textAt(pod, 'spec', 'nodeName')
   if (present !== '') {
     throw conflict(
-      pods,
+      bindings,
       target.name,
       `pod ${target.name} is already assigned to node ${JSON.stringify(present)}`,
     )
   }
   if (pod.metadata.deletionTimestamp !== undefined) {
     throw conflict(
-      pods,
+      bindings,
       target.name,
       `pod ${target.name} is being deleted, cannot be assigned to a host`,
     )
@@ -82,8 +82,43 @@ export function evictPod(
     })
   }
   const budget = matching[0]
-  if (budget) spendBudget(registry, catalog, { budget, pod, dryRun: options.dryRun, context })
+  if (budget && !isOutsideBudget(pod, budget)) {
+    spendBudget(registry, catalog, { budget, pod, dryRun: options.dryRun, context })
+  }
+  if (!options.dryRun) tellOfEviction(registry, target, context)
   registry.delete(target, options)
+}
+
+/** A pod that is not ready disrupts nobody by going, where its application is healthy without it. */
+function isOutsideBudget(pod: UnknownObject, budget: UnknownObject): boolean {
+  const ready = listAt(pod, 'status', 'conditions').find((one) => textAt(one, 'type') === 'Ready')
+  if (textAt(ready, 'status') === 'True') return false
+  if (textAt(budget, 'spec', 'unhealthyPodEvictionPolicy') === 'AlwaysAllow') return true
+  const current = Number(at(budget, 'status', 'currentHealthy') ?? 0)
+  const desired = Number(at(budget, 'status', 'desiredHealthy') ?? 0)
+  return desired > 0 && current >= desired
+}
+
+/** The condition by which controllers know an eviction from a failure. */
+function tellOfEviction(
+  registry: Registry,
+  target: { readonly served: ServedResource; readonly namespace: string; readonly name: string },
+  context: WriteContext,
+): void {
+  const pod = registry.get(target)
+  const others = listAt(pod, 'status', 'conditions').filter(
+    (condition) => textAt(condition, 'type') !== 'DisruptionTarget',
+  )
+  const condition = {
+    type: 'DisruptionTarget',
+    status: 'True',
+    lastProbeTime: null,
+    lastTransitionTime: renderTime(registry.store.clock.now()),
+    reason: 'EvictionByEvictionAPI',
+    message: 'Eviction API: evicting',
+  }
+  const status = { ...(pod['status'] as object), conditions: [...others, condition] }
+  registry.update({ ...target, subresource: 'status' }, { ...pod, status }, context)
 }
 
 function budgetsOf(registry: Registry, pod: UnknownObject): readonly UnknownObject[] {

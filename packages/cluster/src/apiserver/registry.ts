@@ -471,7 +471,9 @@ function checkVersion(served: ServedResource, live: UnknownObject, sent: Unknown
   }
   const conditional = served.custom || conditionalUpdateKinds.has(groupResourceName(served.storage))
   if (!resourceVersion && conditional) {
-    throw invalid(served.resource, name, [
+    // The real server names the resource here where it means the kind.
+    const { group, plural } = served.resource
+    throw invalid({ group, kind: plural }, name, [
       invalidValue('metadata.resourceVersion', 0, 'must be specified for an update'),
     ])
   }

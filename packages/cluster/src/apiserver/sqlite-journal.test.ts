@@ -5,10 +5,10 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import {
-  apiUnderTest,
   configMap,
   configMaps,
   definitions,
+  embeddedApiUnderTest,
   widget,
   widgetDefinition,
   widgets,
@@ -25,7 +25,7 @@ const file = () => join(folder, 'cluster.db')
 
 test('a cluster comes back with its objects, kinds, version and credentials', async () => {
   const first = new SqliteJournal(file())
-  const before = apiUnderTest({ journal: first })
+  const before = embeddedApiUnderTest({ journal: first })
   await before.call('POST', configMaps, configMap('kept', { a: '1' }))
   await before.call('POST', configMaps, configMap('gone'))
   await before.call('DELETE', `${configMaps}/gone`)
@@ -40,7 +40,7 @@ test('a cluster comes back with its objects, kinds, version and credentials', as
   first.close()
 
   const second = new SqliteJournal(file())
-  const after = apiUnderTest({ journal: second })
+  const after = embeddedApiUnderTest({ journal: second })
   expect((await after.call('GET', `${configMaps}/kept`)).body.data).toEqual({ a: '1' })
   expect((await after.call('GET', `${configMaps}/gone`)).status).toBe(404)
   expect((await after.call('GET', `${widgets}/one`)).body.spec).toEqual({ size: 3 })
@@ -51,12 +51,12 @@ test('a cluster comes back with its objects, kinds, version and credentials', as
 
 test('a watch from before the restart continues where nothing was missed, else gets 410', async () => {
   const first = new SqliteJournal(file())
-  const before = apiUnderTest({ journal: first })
+  const before = embeddedApiUnderTest({ journal: first })
   await before.call('POST', configMaps, configMap('one'))
   const version = before.server.store.version
   first.close()
   const second = new SqliteJournal(file())
-  const { server } = apiUnderTest({ journal: second })
+  const { server } = embeddedApiUnderTest({ journal: second })
   const maps = { group: '', plural: 'configmaps' }
   using _watch = server.store.watch(maps, { fromVersion: version }, () => undefined)
   expect(() => server.store.watch(maps, { fromVersion: version - 1 }, () => undefined)).toThrow(
@@ -98,7 +98,7 @@ test('after kill -9 amid creates every acknowledged object is there [embedded-cl
   expect(acknowledged.length).toBeGreaterThanOrEqual(1000)
 
   const journal = new SqliteJournal(file())
-  const { server } = apiUnderTest({ journal })
+  const { server } = embeddedApiUnderTest({ journal })
   const stored = new Set(
     server.store.list({ group: '', plural: 'configmaps' }).map(({ metadata }) => metadata.name),
   )

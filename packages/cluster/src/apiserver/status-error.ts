@@ -94,7 +94,7 @@ export function notFound(resource: GroupResource, name: string): StatusError {
   })
 }
 
-/** For paths that no group, version or resource answers. */
+/** For resources and versions that a group does not have. */
 export function noSuchPath(): StatusError {
   return new StatusError({
     code: 404,
@@ -103,6 +103,14 @@ export function noSuchPath(): StatusError {
     details: {},
   })
 }
+
+/** For paths that nothing answers: the text of Go's own HTTP server, no Status. */
+export function unknownPath(): PlainError {
+  return new PlainError({ code: 404, reason: 'NotFound', message: '404 page not found' })
+}
+
+/** A failure that is answered as plain text. */
+export class PlainError extends ApiError {}
 
 export function alreadyExists(resource: GroupResource, name: string): StatusError {
   return new StatusError({
@@ -270,6 +278,13 @@ export function invalidValue(field: string, value: unknown, detail: string): Fie
     field,
     body: withDetail(`Invalid value: ${printed(value)}`, detail),
   }
+}
+/** Of a value that is too large to be shown. */
+export function omittedInvalid(field: string, detail: string): FieldError {
+  return { reason: 'FieldValueInvalid', field, body: withDetail('Invalid value', detail) }
+}
+export function omittedDuplicate(field: string): FieldError {
+  return { reason: 'FieldValueDuplicate', field, body: 'Duplicate value' }
 }
 export function typeInvalid(field: string, value: unknown, detail: string): FieldError {
   return {

@@ -841,7 +841,9 @@ function roleBinding(
     if (textAt(subject, 'name') === '') errors.push(required(`${where}.name`))
     const subjectKind = textAt(subject, 'kind')
     if (subjectKind === 'ServiceAccount') {
-      if (textAt(subject, 'namespace') === '') errors.push(required(`${where}.namespace`))
+      // A RoleBinding means an account of its own namespace.
+      const isClear = object.metadata.namespace || textAt(subject, 'namespace') !== ''
+      if (!isClear) errors.push(required(`${where}.namespace`))
     } else if (subjectKind !== 'User' && subjectKind !== 'Group') {
       errors.push(notSupported(`${where}.kind`, subjectKind, ['Group', 'ServiceAccount', 'User']))
     }
