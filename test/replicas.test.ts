@@ -1,5 +1,5 @@
 import { kinds } from '@serinus/api'
-import { resources } from '@serinus/kube'
+import { type KubeObject, resources } from '@serinus/kube'
 import { expect, test } from 'vitest'
 import {
   healthPage,
@@ -331,4 +331,71 @@ test('a kind that may not be read is named and holds back only the Rollouts that
   await world.pass(20_000)
   expect(healthPage(a.replica, '/readyz')?.status).toBe(200)
   expect((await world.rollout('routed')).status?.phase).toBe('Degraded')
+})
+
+test('--controllers=analysis measures runs under a lease of its own and leaves Rollouts alone', async () => {
+  await using world = await replicaWorld()
+  const a = world.replica('a', ['--controllers=analysis'])
+  await world.apply(canary('app'), {
+    apiVersion: 'argoproj.io/v1alpha1',
+    kind: 'AnalysisRun',
+    metadata: { name: 'check' },
+    spec: {
+      metrics: [
+        {
+          name: 'job',
+          provider: {
+            job: {
+              spec: {
+                template: {
+                  metadata: { annotations: { 'sim.serinus.dev/duration': '3s' } },
+                  spec: { restartPolicy: 'Never', containers: [{ name: 'a', image: 'a:1' }] },
+                },
+              },
+            },
+          },
+        },
+      ],
+    },
+  })
+  await world.pass(30_000)
+  const key = { namespace: 'default', name: 'check' }
+  const run = await world.client.get<KubeObject & { status?: { phase?: string } }>(
+    kinds.analysisRuns,
+    key,
+  )
+  expect(run.status?.phase).toBe('Successful')
+  expect(await world.lease('argo-rollouts-analysis-controller-lock')).toBe('a')
+  expect((await world.rollout('app')).status).toBeUndefined()
+  expect(a.sent.filter(({ path }) => /rollouts$|services|replicasets/.test(path))).toEqual([])
+  // A full controller beside it does not wait for it.
+  world.replica('b')
+  await world.until('app', isHealthy)
+})
+
+test('a port that is taken is told with the flag that names it', async () => {
+  const page = () => null
+  const first = await servePages('--healthzPort', { port: 0 }, page)
+  const second = servePages('--healthzPort', { port: first.port }, page)
+  await expect(second).rejects.toThrow(`--healthzPort: port ${first.port} is taken`)
+  expect((await fetch(`http://localhost:${first.port}/else`)).status).toBe(404)
+  first.close()
+})
+
+test('what the loss of the lease cuts off is told once, by the lease, and tried again by who leads next', async () => {
+  await using world = await replicaWorld()
+  const a = world.replica('a')
+  await world.apply(canary('app', { steps: gate }))
+  await world.until('app', isHealthy)
+  a.link.hanging = true
+  await world.setImage('app', 'app:v2')
+  await world.pass(30_000)
+  expect(a.hasEnded()).toBe(false)
+  expect(healthPage(a.replica, '/healthz')?.status).toBe(200)
+  a.link.hanging = false
+  await world.pass(10_000)
+  const paused = await world.until('app', isPaused)
+  expect(paused.status?.currentStepIndex).toBe(1)
+  expect(a.log.filter((line) => line.includes('the lease is lost'))).toHaveLength(1)
+  expect(a.log.filter((line) => line.includes('reconcile failed'))).toEqual([])
 })

@@ -71,7 +71,10 @@ export function startReplica(options: ReplicaOptions): Replica {
   const metrics = new ControllerMetrics({ clock, version, commit: build.commit })
   const observed = observeRequests(options.transport, {
     clock,
-    onRequest: (facts) => metrics.onRequest(facts),
+    onRequest: (facts) => {
+      metrics.onRequest(facts)
+      log.debug('request', { ...facts })
+    },
   })
   // Never rationed: a burst of work must not cost the lease.
   const unlimited = httpClient(observed, {
@@ -99,12 +102,14 @@ export function startReplica(options: ReplicaOptions): Replica {
       if (problem === null) log.info(`${kind} can be read again`, { kind })
       else log.error(problem, { kind })
     },
-    onError: (kind, error) => log.warn(`reading ${kind} failed, trying again`, { kind, error }),
+    onError: dampened(clock, (kind, error) =>
+      log.warn(`reading ${kind} failed, trying again`, { kind, error }),
+    ),
   })
   metrics.follow({ caches: readings.all ?? readings.analysis, experiments: readings.experiments })
   const onError = dampened(clock, (key, error) => {
     // Said once, by the lease; and what was cut off then is done again by who leads next.
-    if (error instanceof Fenced || over.signal.aborted) return
+    if (isFenced(error) || over.signal.aborted) return
     log.error('reconcile failed, trying again', { key, error })
   })
   const recorder = startRecorder({ client, clock, signal: over.signal, metrics, onError })
@@ -170,6 +175,10 @@ export function startReplica(options: ReplicaOptions): Replica {
     }
   }
 
+  const onLeaseError = dampened(clock, (_, error) =>
+    log.warn('asking for the lease failed, trying again', { error }),
+  )
+
   async function run(): Promise<void> {
     if (!settings.leaderElect) {
       heldUntil = () => Number.POSITIVE_INFINITY
@@ -190,6 +199,7 @@ export function startReplica(options: ReplicaOptions): Replica {
         observe: (event) => {
           liveness.onLease(event)
           logLease(log, event)
+          if (event.kind === 'failed') onLeaseError('lease', event.error)
           // Requests that hang must not keep this process from leading again.
           if (event.kind === 'lost') lost.abort(new Fenced(`the lease is lost: ${event.reason}`))
         },
@@ -228,9 +238,11 @@ function logLease(log: Log, event: LeaseEvent): void {
     log.warn('the lease is lost: nothing is written until it is held again', { reason })
   }
   if (event.kind === 'released') log.info('the lease is released')
-  if (event.kind === 'failed') {
-    log.warn('asking for the lease failed, trying again', { error: event.error })
-  }
+}
+
+/** Whether the lease, or its loss, is the only reason. */
+function isFenced(error: unknown): boolean {
+  return error instanceof Fenced || (error instanceof Error && error.cause instanceof Fenced)
 }
 
 /** The same error of the same object is told once in five minutes. */
