@@ -1,9 +1,9 @@
 import { type BlueGreenStrategy, defaults, resolveFenceposts } from '@serinus/api'
 import { type Demand, wayThrough } from '../rollout/capacity.ts'
 import { type RolloutFacts, rolloutFacts } from '../rollout/facts.ts'
-import { isOlder, type Sized } from '../rollout/replica-sets.ts'
+import type { Sized } from '../rollout/replica-sets.ts'
 import { replicaSetsBehind, selectedHash, serviceNamed } from '../rollout/services.ts'
-import { isWithinRollbackWindow } from '../rollout/verdict.ts'
+import { isFastRollback } from '../rollout/verdict.ts'
 import type { RolloutSnapshot, Service } from '../snapshot.ts'
 
 /** What every part of a blue-green pass starts from; read once per pass. */
@@ -36,7 +36,7 @@ export function blueGreenFacts(snapshot: RolloutSnapshot, now: number): BlueGree
     active,
     preview: serviceNamed(common, blueGreen.previewService || undefined),
     activeSet: hash === undefined ? null : (common.all.find((set) => set.hash === hash) ?? null),
-    isFastRollback: isFastRollback({ ...common, demandOn }),
+    isFastRollback: isFastRollback(common),
   }
 }
 
@@ -58,17 +58,6 @@ function demandThrough(
 function wayWithoutHash(facts: Pick<RolloutFacts, 'snapshot'>, active: Service): 'selector' | null {
   const isKnown = replicaSetsBehind(facts, active) !== null
   return selectedHash(active) === undefined && !isKnown ? 'selector' : null
-}
-
-function isFastRollback(facts: RolloutFacts): boolean {
-  const { newSet, stable, missing, now } = facts
-  if (missing || !stable || newSet === stable) return false
-  if (newSet.isFastRollback || isWithinRollbackWindow(facts)) return true
-  const { currentPodHash, abort, abortedAt } = facts.snapshot.rollout.status ?? {}
-  // The deadline of an aborted update says nothing about how well its pods did.
-  const isAborted = currentPodHash === newSet.hash && (abort === true || abortedAt !== undefined)
-  const isRunning = newSet.deadline !== null && newSet.deadline > now
-  return isRunning && isOlder(newSet, stable) && !isAborted
 }
 
 /** Whether a ReplicaSet has exactly that size and all its pods are available. */

@@ -126,3 +126,15 @@ test('a return to the stable version while the new one already serves switches b
   world.setImage('h1')
   expect([servedBy(world, 'active'), world.status.phase]).toEqual(['h1', 'Healthy'])
 })
+
+test('a return beyond the stable version is told as a fast one where its pods had not gone yet', () => {
+  const world = blueGreenWorld({ scaleDownDelaySeconds: 600 })
+  world.setImage('h2')
+  world.pass(10_000)
+  world.broken.add('h3')
+  world.setImage('h3')
+  world.pass(10_000)
+  world.setImage('h1')
+  expect([servedBy(world, 'active'), world.status.phase]).toEqual(['h1', 'Healthy'])
+  expect(world.status.duration?.completionStatus).toBe('FastRolledBack')
+})

@@ -3,7 +3,7 @@ import { formatInstant, parseInstant } from '../instant.ts'
 import type { Draft } from './draft.ts'
 import type { RolloutFacts } from './facts.ts'
 import { isOlder } from './replica-sets.ts'
-import { isWithinRollbackWindow } from './verdict.ts'
+import { isFastRollback } from './verdict.ts'
 
 type Duration = NonNullable<RolloutStatus['duration']>
 
@@ -40,7 +40,7 @@ export function recordDuration(facts: RolloutFacts, draft: Draft): void {
 function wayBack(facts: RolloutFacts): Duration['completionStatus'] | null {
   const { newSet, stable } = facts
   if (!stable || facts.missing) return null
-  if (newSet === stable || isWithinRollbackWindow(facts)) return 'FastRolledBack'
+  if (newSet === stable || isFastRollback(facts)) return 'FastRolledBack'
   return isOlder(newSet, stable) ? 'RolledBack' : null
 }
 

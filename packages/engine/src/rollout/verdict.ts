@@ -130,11 +130,30 @@ export function promote(facts: RolloutFacts, draft: Draft, why: string): void {
 }
 
 /** Fewer than `rollbackWindow.revisions` revisions lie between the wanted and the stable ReplicaSet (4.6). */
-export function isWithinRollbackWindow(facts: RolloutFacts): boolean {
+export function isWithinRollbackWindow(facts: Omit<RolloutFacts, 'demandOn'>): boolean {
   const revisions = facts.snapshot.rollout.spec.rollbackWindow?.revisions ?? 0
   const { newSet, stable } = facts
   if (revisions <= 0 || !stable || facts.missing || newSet.wasAborted) return false
   if (!isOlder(newSet, stable)) return false
   const between = facts.all.filter((set) => isOlder(newSet, set) && isOlder(set, stable))
   return between.length < revisions
+}
+
+/**
+ * Whether an update goes back to a version that has proved itself: within the rollback window, or of blue-green to pods
+ * that have not gone yet (4.5). What was begun like that stays so whatever its pods do meanwhile (falls short 49).
+ */
+export function isFastRollback(facts: Omit<RolloutFacts, 'demandOn'>): boolean {
+  const { newSet, stable, missing, now } = facts
+  const { spec, status } = facts.snapshot.rollout
+  if (missing || !stable || newSet === stable) return false
+  if (isWithinRollbackWindow(facts)) return true
+  if (!spec.strategy?.blueGreen) return false
+  if (newSet.isFastRollback) return true
+  // The deadline of an aborted update says nothing about how well its pods did.
+  const isAborted =
+    status?.currentPodHash === newSet.hash &&
+    (status.abort === true || status.abortedAt !== undefined)
+  const isRunning = newSet.deadline !== null && newSet.deadline > now
+  return isRunning && isOlder(newSet, stable) && !isAborted
 }
