@@ -91,3 +91,13 @@ test('revisions made within one second keep their order', () => {
   world.pass(60_000)
   expect([world.size('h3'), world.status.phase]).toEqual([5, 'Healthy'])
 })
+
+test('a version that comes back is told under the revision that it gets', () => {
+  const world = fiveRevisions()
+  world.setImage('h1')
+  const told = world.transitions.filter(
+    ({ reason, message }) => reason !== 'ScalingReplicaSet' && /revision \d/.test(message),
+  )
+  expect(told.map(({ message }) => /revision (\d)/.exec(message)?.[1])).toEqual(told.map(() => '6'))
+  expect(told.map(({ reason }) => reason)).toContain('RolloutNotCompleted')
+})

@@ -58,26 +58,28 @@ export function rolesOf(input: {
   let collisionCount = rollout.status?.collisionCount
   let hash = podTemplateHash(rollout.spec.template ?? {}, { collisionCount })
   const found = findNew(owned, rollout, hash)
-  let newSet = found
+  const rest = owned.filter((set) => set !== found)
+  const next = Math.max(0, ...rest.map((set) => set.revision)) + 1
+  // A version that comes back gets the highest number, whether its ReplicaSet says so already or not (2.4).
+  let newSet = found && { ...found, revision: Math.max(found.revision, next) }
   if (!newSet) {
     while (input.takenNames.includes(names.replicaSet(rollout.metadata.name, hash))) {
       collisionCount = (collisionCount ?? 0) + 1
       hash = podTemplateHash(rollout.spec.template ?? {}, { collisionCount })
     }
-    const revision = Math.max(0, ...owned.map((set) => set.revision)) + 1
-    newSet = toBeCreated(names.replicaSet(rollout.metadata.name, hash), hash, revision)
+    newSet = toBeCreated(names.replicaSet(rollout.metadata.name, hash), hash, next)
   }
   const current = newSet
   const stableHash = rollout.status?.stableRS
   const stable = stableHash
     ? current.hash === stableHash
       ? current
-      : (owned.find((set) => set.hash === stableHash) ?? null)
+      : (rest.find((set) => set.hash === stableHash) ?? null)
     : null
   return {
     newSet: current,
     stable,
-    others: owned.filter((set) => set !== current && set !== stable),
+    others: rest.filter((set) => set !== stable),
     missing: !found,
     collisionCount,
   }

@@ -10,14 +10,11 @@ export function syncRevision(facts: RolloutFacts, draft: Draft): void {
   const { rollout } = facts.snapshot
   const generation = generationOf(facts.snapshot.workload)
   const { newSet } = facts
-  const highest = Math.max(
-    0,
-    ...facts.all.filter((set) => set !== newSet).map((set) => set.revision),
-  )
-  let revision = newSet.revision
-  if (!facts.missing && revision <= highest) {
-    revision = highest + 1
-    const history = newSet.object?.metadata.annotations?.[annotationKeys.revisionHistory]
+  const { revision } = newSet
+  const noted = newSet.object?.metadata.annotations ?? {}
+  const before = Number(noted[annotationKeys.revision] ?? 0) || 0
+  if (!facts.missing && before !== revision) {
+    const history = [noted[annotationKeys.revisionHistory], before || undefined].filter(Boolean)
     draft.writes.push({
       kind: 'patch',
       id: `revision/${newSet.name}`,
@@ -29,13 +26,7 @@ export function syncRevision(facts: RolloutFacts, draft: Draft): void {
           metadata: {
             annotations: {
               [annotationKeys.revision]: String(revision),
-              ...(newSet.revision > 0
-                ? {
-                    [annotationKeys.revisionHistory]: history
-                      ? `${history},${newSet.revision}`
-                      : String(newSet.revision),
-                  }
-                : {}),
+              ...(before > 0 ? { [annotationKeys.revisionHistory]: history.join(',') } : {}),
             },
           },
         },
