@@ -232,6 +232,20 @@ describe.each(releases)('what upstream %s left in flight', (release) => {
     expect((await taken.rollout()).status).toMatchObject({ phase: 'Healthy', stableRS: old })
     await taken.expectSamePods()
   })
+
+  test('a Rollout of a Deployment’s template waits on, and leaves the Deployment at nothing', async () => {
+    await using taken = await takeOver(release, 'workload-ref')
+    await taken.world.pass(30 * minute)
+    expect(taken.world.requests.counts().writes).toBe(0)
+    expect((await taken.rollout()).status).toMatchObject({ phase: 'Paused', currentStepIndex: 1 })
+    await taken.promote()
+    await taken.until(({ status }) => status?.currentStepIndex === 3)
+    expect(sizes(await taken.sets())).toEqual([1, 3])
+    await taken.until(({ status }) => status?.phase === 'Healthy')
+    expect(sizes(await taken.sets())).toEqual([0, 4])
+    expect(await taken.deploymentSize()).toBe(0)
+    await taken.expectNothingAnew()
+  })
 })
 
 function hashesOf(sets: Awaited<ReturnType<TakenOver['sets']>>): readonly string[] {

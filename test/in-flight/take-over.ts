@@ -13,6 +13,10 @@ interface Service extends KubeObject {
   readonly spec?: { readonly selector?: Readonly<Record<string, string>> }
 }
 
+interface Deployment extends KubeObject {
+  readonly spec: { readonly replicas: number }
+}
+
 interface Pod extends KubeObject {
   readonly status?: { readonly containerStatuses?: readonly { readonly restartCount: number }[] }
 }
@@ -35,6 +39,8 @@ export interface TakenOver extends AsyncDisposable {
   selected(service: string): Promise<string | undefined>
   /** Of the canary Ingresses of nginx, in percent. */
   canaryWeights(): Promise<readonly (string | undefined)[]>
+  /** `spec.replicas` of the Deployment of the same name. */
+  deploymentSize(): Promise<number>
   /** Their uids. */
   jobs(): Promise<readonly (string | undefined)[]>
   /** No ReplicaSet came or changed its revision, and none was told of. */
@@ -115,6 +121,10 @@ export async function takeOverFrom(recording: Recording): Promise<TakenOver> {
       (await list(resources.ingresses))
         .filter(isOurs)
         .map(({ metadata }) => metadata.annotations?.['nginx.ingress.kubernetes.io/canary-weight']),
+    deploymentSize: async () => {
+      const deployment = await world.client.get<Deployment>(deployments, before.metadata)
+      return deployment.spec.replicas
+    },
     jobs: async () => (await list(resources.jobs)).map(({ metadata }) => metadata.uid),
     expectSameRevisions,
     expectSamePods,
@@ -124,6 +134,14 @@ export async function takeOverFrom(recording: Recording): Promise<TakenOver> {
     },
     [Symbol.asyncDispose]: () => world[Symbol.asyncDispose](),
   }
+}
+
+const deployments: Resource = {
+  group: 'apps',
+  version: 'v1',
+  plural: 'deployments',
+  kind: 'Deployment',
+  namespaced: true,
 }
 
 const ofNewRevisions: ReadonlySet<string> = new Set([
