@@ -6,6 +6,7 @@ import {
   startRecorder,
 } from '@serinus/controller'
 import {
+  ApiError,
   type Clock,
   Fenced,
   fenceWrites,
@@ -175,9 +176,11 @@ export function startReplica(options: ReplicaOptions): Replica {
     }
   }
 
-  const onLeaseError = dampened(clock, (_, error) =>
-    log.warn('asking for the lease failed, trying again', { error }),
-  )
+  const onLeaseError = dampened(clock, (_, error) => {
+    // Two asked at once and one was first: not worth a word.
+    if (error instanceof ApiError && error.code === 409) return
+    log.warn('asking for the lease failed, trying again', { error })
+  })
 
   async function run(): Promise<void> {
     if (!settings.leaderElect) {
