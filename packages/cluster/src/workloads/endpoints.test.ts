@@ -105,7 +105,7 @@ test('pods whose named port differs get slices of their own', () => {
 
 test('a Service without pods keeps one empty slice', () => {
   const { creates } = plan([])
-  expect(creates).toMatchObject([{ endpoints: [], ports: null }])
+  expect(creates).toMatchObject([{ endpoints: null, ports: null }])
   expect(plan([], stored(creates))).toEqual({ creates: [], updates: [], deletes: [] })
   const slices = stored(plan([pod(1)]).creates)
   const emptied = plan([], slices)
