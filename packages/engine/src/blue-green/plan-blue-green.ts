@@ -7,7 +7,9 @@ import { cleanHistory } from '../rollout/history.ts'
 import { clearPauses, hasPause, pauseReasons } from '../rollout/pauses.ts'
 import { hasTimedOut, timedOutMessage } from '../rollout/progress.ts'
 import { releaseServices, servicesInUse } from '../rollout/release-services.ts'
+import { restartPods } from '../rollout/restart.ts'
 import { syncRevision } from '../rollout/revision.ts'
+import { syncRoles } from '../rollout/role-metadata.ts'
 import { judgeRuns, recordedRun, runNamed } from '../rollout/runs.ts'
 import { conclude, countPods, formatSelector } from '../rollout/status.ts'
 import {
@@ -19,6 +21,7 @@ import {
   restartOnChange,
 } from '../rollout/verdict.ts'
 import { planOf, sayWhatStops } from '../rollout/waiting.ts'
+import { scaleWorkload } from '../rollout/workload-scale.ts'
 import type { RolloutSnapshot } from '../snapshot.ts'
 import { arrangeBlueGreenRuns } from './analysis.ts'
 import { type BlueGreenFacts, blueGreenFacts, isSaturated } from './facts.ts'
@@ -65,12 +68,15 @@ export function planBlueGreen(
   draft.writes.push(
     ...releaseServices(snapshot.rollout, snapshot.services, servicesInUse(snapshot.rollout)),
   )
+  syncRoles(facts, draft)
   scale(facts, draft, { position, size })
+  restartPods(facts, draft)
   arrangeBlueGreenRuns(facts, draft, { position, size })
   cleanHistory(facts, draft)
   const { activeSet, replicas } = facts
   const isAvailable = activeSet !== null && isSaturated(activeSet, replicas)
   conclude(facts, draft, { isHealthy, isAvailable, isTimedOut })
+  scaleWorkload(facts, draft)
   sayWhatStops(facts, draft, null)
   return planOf(draft, { routes: null, warnings })
 }

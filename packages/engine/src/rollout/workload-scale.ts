@@ -21,7 +21,8 @@ export function scaleWorkload(facts: RolloutFacts, draft: Draft): void {
   // Done, also where Argo Rollouts did it: a later update needs no help from the Deployment.
   if (size === 0) return
   const isHealthy = draft.status.phase === 'Healthy' && rollout.status?.phase === 'Healthy'
-  const available = facts.all.reduce((sum, set) => sum + set.available, 0)
+  // Of a blue-green Rollout those that serve: a preview replaces nobody.
+  const available = draft.status.availableReplicas ?? 0
   const before = sizeBefore(object) ?? size
   const isGradual = workloadRef?.scaleDown === 'progressively'
   const to = isHealthy
