@@ -90,6 +90,7 @@ export {
   resolveTemplates,
   substitute,
   type TemplateLookup,
+  type TemplateScope,
 } from './templates.ts'
 export type {
   AnalysisPhase,

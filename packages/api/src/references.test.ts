@@ -160,6 +160,32 @@ test('a missing template without clusterScope falls back to the cluster’s, wit
   ])
 })
 
+test('a template of another controller is not used, and the label that it lacks or has is named [operations 5]', () => {
+  const rollout = inline(refs('standard-health-check'))
+  const analysisTemplates = [template('standard-health-check')]
+  const templateScope = { instanceId: 'blue', readsClusterScope: true }
+  expect(texts(rollout, { analysisTemplates, templateScope })[0]).toContain(
+    'it lacks the label argo-rollouts.argoproj.io/controller-instance-id=blue that this controller goes by',
+  )
+  const [unlabelled] = analysisTemplates
+  const labels = { 'argo-rollouts.argoproj.io/controller-instance-id': 'blue' }
+  const labelled = { ...unlabelled, metadata: { ...unlabelled?.metadata, labels } }
+  const seen = { analysisTemplates: [labelled as AnalysisTemplate], templateScope }
+  expect(texts(rollout, seen).join()).not.toContain('not found')
+  const unnamed = { instanceId: null, readsClusterScope: true }
+  expect(texts(rollout, { ...seen, templateScope: unnamed })[0]).toContain(
+    'it has the label argo-rollouts.argoproj.io/controller-instance-id=blue, which is for another controller',
+  )
+})
+
+test('a controller of one namespace says why it finds no ClusterAnalysisTemplate', () => {
+  const rollout = inline({ templates: [{ templateName: 'x', clusterScope: true }] })
+  const templateScope = { instanceId: null, readsClusterScope: false }
+  expect(texts(rollout, { templateScope })[0]).toContain(
+    "ClusterAnalysisTemplate 'x' not found; this controller looks after one namespace and reads no ClusterAnalysisTemplate",
+  )
+})
+
 test('an unresolvable placeholder is named with its template', () => {
   const analysisTemplates = [
     template('t', { metrics: [metric({ successCondition: 'result < {{args.limt}}' })] }),

@@ -9,6 +9,7 @@ import {
   type ResolvedTemplates,
   resolveTemplates,
   substitute,
+  type TemplateScope,
 } from './templates.ts'
 import type {
   AnalysisRunArgument,
@@ -31,6 +32,8 @@ export interface ReferencedObjects {
   readonly ingresses: readonly ReferencedIngress[]
   readonly analysisTemplates: readonly AnalysisTemplate[]
   readonly clusterAnalysisTemplates: readonly ClusterAnalysisTemplate[]
+  /** Absent: all templates that are given. */
+  readonly templateScope?: TemplateScope
 }
 
 interface Named {
@@ -128,6 +131,7 @@ function lookupOf(objects: ReferencedObjects) {
   return {
     analysisTemplates: objects.analysisTemplates,
     clusterAnalysisTemplates: objects.clusterAnalysisTemplates,
+    ...(objects.templateScope ? { templateScope: objects.templateScope } : {}),
   }
 }
 

@@ -1,3 +1,4 @@
+import { labelKeys } from './labels.ts'
 import { nearest } from './nearest.ts'
 import { type Finding, invalid, type Outcome, type Problem } from './problem.ts'
 import { fieldOfRollout } from './rollout-field.ts'
@@ -12,12 +13,22 @@ import type {
   Rollout,
 } from './types.ts'
 
+/** Which templates a controller can see at all (spec operations 3.1, 3.3). */
+export interface TemplateScope {
+  /** Only templates with this instance id; null: only those without one. */
+  readonly instanceId: string | null
+  /** False for a controller of one namespace, which reads no cluster-scoped kind. */
+  readonly readsClusterScope: boolean
+}
+
 /** Where templates are looked up. */
 export interface TemplateLookup {
   readonly namespace: string
   /** Templates of other namespaces among them do not count. */
   readonly analysisTemplates: readonly AnalysisTemplate[]
   readonly clusterAnalysisTemplates: readonly ClusterAnalysisTemplate[]
+  /** Absent: all that are given. */
+  readonly templateScope?: TemplateScope
 }
 
 /** A template that a reference, or a template so found, led to. */
@@ -92,7 +103,8 @@ export function resolveTemplates(
     const elsewhere =
       ref.clusterScope === undefined ? ', nor is there a ClusterAnalysisTemplate of that name' : ''
     const close = nearest(name, found[wanted].keys())
-    const hint = close === undefined ? '' : `; did you mean '${close}'?`
+    const hint =
+      unseen(lookup, wanted, name) ?? (close === undefined ? '' : `; did you mean '${close}'?`)
     const problem = invalid(path, name, `${kind} '${name}' not found${elsewhere}${hint}`)
     if (!problems.some((each) => each.detail === problem.detail)) problems.push(problem)
     return undefined
@@ -113,12 +125,41 @@ function indexOf(
   const objects = scope === 'cluster' ? lookup.clusterAnalysisTemplates : lookup.analysisTemplates
   const index = new Map<string, ResolvedTemplate>()
   for (const { metadata, spec } of objects) {
+    if (!isSeen(lookup, metadata.labels)) continue
     if (scope === 'namespace' && (metadata.namespace ?? lookup.namespace) !== lookup.namespace) {
       continue
     }
     index.set(metadata.name, { scope, name: metadata.name, spec })
   }
   return index
+}
+
+function isSeen(
+  { templateScope }: TemplateLookup,
+  labels: Readonly<Record<string, string>> | undefined,
+): boolean {
+  return !templateScope || (labels?.[labelKeys.instanceId] ?? null) === templateScope.instanceId
+}
+
+/** Why a template that may well exist is not found; null: there is none. */
+function unseen(
+  lookup: TemplateLookup,
+  scope: ResolvedTemplate['scope'],
+  name: string,
+): string | null {
+  const { templateScope } = lookup
+  if (!templateScope) return null
+  if (scope === 'cluster' && !templateScope.readsClusterScope) {
+    return '; this controller looks after one namespace and reads no ClusterAnalysisTemplate'
+  }
+  const objects = scope === 'cluster' ? lookup.clusterAnalysisTemplates : lookup.analysisTemplates
+  const hidden = objects.find(({ metadata }) => metadata.name === name)
+  if (!hidden) return null
+  const { instanceId } = templateScope
+  const present = hidden.metadata.labels?.[labelKeys.instanceId]
+  return instanceId === null
+    ? `; it has the label ${labelKeys.instanceId}=${present}, which is for another controller`
+    : `; it lacks the label ${labelKeys.instanceId}=${instanceId} that this controller goes by`
 }
 
 /** The parts of several templates as one. Problems carry upstream's texts (spec analysis-and-experiments 1.7). */

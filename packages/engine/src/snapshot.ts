@@ -6,6 +6,7 @@ import type {
   PodTemplateSpec,
   Problem,
   Rollout,
+  TemplateScope,
 } from '@serinus/api'
 import type { KubeObject } from '@serinus/kube'
 import type { EffectFailure } from './plan.ts'
@@ -135,6 +136,8 @@ export interface RolloutSnapshot {
   readonly ingresses: readonly Ingress[]
   readonly analysisTemplates: readonly AnalysisTemplate[]
   readonly clusterAnalysisTemplates: readonly ClusterAnalysisTemplate[]
+  /** Which of them this controller goes by; absent: all. */
+  readonly templateScope?: TemplateScope
   /** One entry per configured router, empty without traffic routing. */
   readonly routers: readonly ObservedRouter[]
   /** Epoch milliseconds since when this process has seen the routers ask for their present shares; null: it has not yet. */

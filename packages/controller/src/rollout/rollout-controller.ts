@@ -230,6 +230,10 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
       ingresses: withOwn,
       analysisTemplates: caches.analysisTemplates.list(namespace),
       clusterAnalysisTemplates: caches.clusterAnalysisTemplates.list(),
+      templateScope: {
+        instanceId: options.instanceId ?? null,
+        readsClusterScope: options.namespace === undefined,
+      },
       routesSince: routesSince(key, routers),
       endpoints: options.unreadable?.().has(resources.endpointSlices.plural)
         ? null
