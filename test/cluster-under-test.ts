@@ -64,6 +64,8 @@ export interface ClusterUnderTest extends AsyncDisposable {
   ): Promise<Found>
   untilRollout(name: string, holds: (rollout: StoredRollout) => boolean): Promise<StoredRollout>
   rollout(name: string): Promise<StoredRollout>
+  /** Absent: no socket leads here. */
+  readonly kubeconfig?: string
   /** What kubectl prints, as a user runs it: with the plugin on PATH, in the test's namespace. Rejects when it fails. */
   kubectl(...args: readonly string[]): Promise<string>
   /** The same with something to read. */
@@ -205,6 +207,7 @@ export async function clusterUnderTest(
         all.find((one) => one.metadata.name === name && holds(one)),
       ),
     rollout: (name) => client.get<StoredRollout>(kinds.rollouts, { namespace, name }),
+    ...(base.kubeconfig === undefined ? {} : { kubeconfig: base.kubeconfig }),
     kubectl: (...args) => kubectl(args),
     kubectlWith: (input, ...args) => kubectl(args, input),
     async kubectlRefused(...args) {

@@ -14,30 +14,18 @@ interface KubectlOutput {
 /** Skips by name where kubectl is not installed. */
 export const testWithKubectl = test.skipIf(!hasKubectl())
 
+interface Place {
+  readonly kubeconfig?: string
+  readonly namespace: string
+}
+
 /** Runs kubectl in a namespace, with the plugin on PATH and a home of its own. */
 export async function runKubectl(
-  cluster: { readonly kubeconfig?: string; readonly namespace: string },
+  place: Place,
   args: readonly string[],
   input = '',
 ): Promise<KubectlOutput> {
-  const { kubeconfig, namespace } = cluster
-  if (!kubeconfig) throw new Error('this cluster has no socket: ask for { kubectl: true }')
-  const home = mkdtempSync(join(tmpdir(), 'serinus-kubectl-'))
-  symlinkSync(
-    resolve('packages/cli/bin/kubectl-argo-rollouts.mjs'),
-    join(home, 'kubectl-argo-rollouts'),
-  )
-  // Plugins take their flags behind their name.
-  writeFileSync(join(home, 'kubeconfig'), inNamespace(kubeconfig, namespace), { mode: 0o600 })
-  const child = spawn('kubectl', args, {
-    env: {
-      ...process.env,
-      KUBECONFIG: join(home, 'kubeconfig'),
-      HOME: home,
-      PATH: [home, resolve('node_modules/.bin'), process.env['PATH']].join(delimiter),
-      TERM: 'dumb',
-    },
-  })
+  const { child, tidy } = spawnKubectl(place, args)
   let out = ''
   let err = ''
   child.stdout.on('data', (chunk: Buffer) => {
@@ -50,8 +38,55 @@ export async function runKubectl(
   const code = await new Promise<number>((resolve) =>
     child.once('close', (code) => resolve(code ?? -1)),
   )
-  rmSync(home, { recursive: true, force: true })
+  tidy()
   return { code, out, err }
+}
+
+/** The same for a command that goes on until it is disposed. */
+export function startKubectl(
+  place: Place,
+  args: readonly string[],
+): Disposable & {
+  /** Resolves with the first group of the first line printed that fits; rejects when the command ends before. */
+  line(pattern: RegExp): Promise<string>
+} {
+  const { child, tidy } = spawnKubectl(place, args)
+  return {
+    line: (pattern) =>
+      new Promise((resolve, reject) => {
+        let out = ''
+        child.once('close', () => reject(new Error(`kubectl ${args.join(' ')} ended: ${out}`)))
+        child.stdout.on('data', (chunk: Buffer) => {
+          out += chunk.toString()
+          const [, found] = pattern.exec(out) ?? []
+          if (found !== undefined) resolve(found)
+        })
+      }),
+    [Symbol.dispose]() {
+      child.kill()
+      tidy()
+    },
+  }
+}
+
+function spawnKubectl({ kubeconfig, namespace }: Place, args: readonly string[]) {
+  if (!kubeconfig) throw new Error('this cluster has no socket: ask for { kubectl: true }')
+  const home = mkdtempSync(join(tmpdir(), 'serinus-kubectl-'))
+  symlinkSync(
+    resolve('packages/cli/bin/kubectl-argo-rollouts.mjs'),
+    join(home, 'kubectl-argo-rollouts'),
+  )
+  writeFileSync(join(home, 'kubeconfig'), inNamespace(kubeconfig, namespace), { mode: 0o600 })
+  const child = spawn('kubectl', args, {
+    env: {
+      ...process.env,
+      KUBECONFIG: join(home, 'kubeconfig'),
+      HOME: home,
+      PATH: [home, resolve('node_modules/.bin'), process.env['PATH']].join(delimiter),
+      TERM: 'dumb',
+    },
+  })
+  return { child, tidy: () => rmSync(home, { recursive: true, force: true }) }
 }
 
 /** The same with another namespace for what names none. */
