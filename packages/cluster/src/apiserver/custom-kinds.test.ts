@@ -132,6 +132,21 @@ test('unknown fields are pruned and defaults come in, at every depth', async () 
   expect(warnings).toEqual(['unknown field "spec.color"', 'unknown field "spec.ports[0].name"'])
 })
 
+test('a null that the schema does not allow counts as not there', async () => {
+  const { call } = await withWidgets({
+    type: 'object',
+    properties: {
+      size: { type: 'integer', default: 3 },
+      color: { type: 'string' },
+      kept: { type: 'string', nullable: true },
+      labels: { type: 'object', additionalProperties: { type: 'string' } },
+    },
+  })
+  const spec = { size: null, color: null, kept: null, labels: { a: null, b: 'c' } }
+  const { status, body } = await call('POST', widgets, widget('one', spec))
+  expect([status, body.spec]).toEqual([201, { size: 3, kept: null, labels: { b: 'c' } }])
+})
+
 test.each([
   [
     { size: 'big' },

@@ -106,8 +106,8 @@ function walkObject(
       property ??
       (isObject(additionalProperties) ? (additionalProperties as CustomSchema) : undefined)
     if (of) {
-      // A null where a default stands means: take the default.
-      if (state.defaults && value === null && of.default !== undefined && of.nullable !== true) {
+      // A null that the schema does not allow means: not there, so that a default comes in (schema/defaulting/prunenulls.go).
+      if (state.defaults && value === null && of.nullable !== true) {
         copy ??= { ...object }
         delete copy[name]
         continue

@@ -150,6 +150,7 @@ export class Registry {
     const birth = { uid: this.#uid(), creationTimestamp: this.#timestamp(0) }
     const admitted = this.#admit(served, newborn(served, decoded, birth), undefined, context)
     this.#validate(served, admitted, undefined)
+    for (const warning of warningsOnCreate(admitted)) context.warn(warning)
     const tracked = track(admitted)
     if (context.dryRun) {
       const taken = this.store.get(served.storage, keyOf(tracked))
@@ -453,6 +454,17 @@ export class Registry {
     const variant = '89ab'[Number.parseInt(hex.slice(16, 17), 16) % 4]
     return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20)}`
   }
+}
+
+const ingressClassKey = 'kubernetes.io/ingress.class'
+
+/** What the server says of an object that it takes all the same. */
+function warningsOnCreate(object: UnknownObject): readonly string[] {
+  if (object.kind !== 'Ingress' || object.apiVersion !== 'networking.k8s.io/v1') return []
+  const isOld = object.metadata.annotations?.[ingressClassKey] !== undefined
+  return isOld && at(object, 'spec', 'ingressClassName') === undefined
+    ? [`annotation "${ingressClassKey}" is deprecated, please use 'spec.ingressClassName' instead`]
+    : []
 }
 
 function isDefinition(served: ServedResource): boolean {

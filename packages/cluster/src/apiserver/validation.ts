@@ -229,7 +229,7 @@ function workload(object: UnknownObject, errors: FieldError[]): void {
     errors.push(
       invalidValue(
         'spec.template.metadata.labels',
-        templateLabels,
+        at(template, 'metadata', 'labels') ?? null,
         '`selector` does not match template `labels`',
       ),
     )

@@ -180,6 +180,33 @@ test.each([
   expect(body).toMatchObject({ reason: 'Invalid', message })
 })
 
+test('a Deployment without labels on its pods is refused with the real message', async () => {
+  const { call } = apiUnderTest()
+  const template = { spec: { containers: [{ name: 'main', image: 'nginx:1' }] } }
+  const { body } = await call('POST', deployments, deployment('web', { template }))
+  expect(body.message).toBe(
+    'Deployment.apps "web" is invalid: spec.template.metadata.labels: Invalid value: null: `selector` does not match template `labels`',
+  )
+})
+
+test('an Ingress whose class stands in the old annotation is taken with a warning', async () => {
+  const { call } = apiUnderTest()
+  const ingress = {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'Ingress',
+    metadata: { name: 'old', annotations: { 'kubernetes.io/ingress.class': 'nginx' } },
+    spec: { defaultBackend: { service: { name: 'web', port: { number: 80 } } } },
+  }
+  const path = '/apis/networking.k8s.io/v1/namespaces/default/ingresses'
+  const old = await call('POST', path, ingress)
+  expect([old.status, old.warnings]).toEqual([
+    201,
+    [
+      'annotation "kubernetes.io/ingress.class" is deprecated, please use \'spec.ingressClassName\' instead',
+    ],
+  ])
+})
+
 test('a missing selector is required', async () => {
   const { call } = apiUnderTest()
   const { body } = await call('POST', deployments, deployment('web', { selector: null }))
