@@ -6,7 +6,7 @@ export default defineConfig({
   test: {
     root: fileURLToPath(new URL('../..', import.meta.url)),
     include: [
-      'test/conformance/**/*.test.ts',
+      'test/{conformance,kubernetes}/**/*.test.ts',
       'packages/cluster/src/apiserver/{access,custom-kinds,deletion,kubectl,reads,server-side-apply,writes}.test.ts',
     ],
     environment: 'node',
