@@ -191,3 +191,25 @@ test('a weight of 15 of 1000 needs one pod of ten and leaves 985 to stable [traf
   expect([world.size('h2'), world.weight]).toEqual([1, 15])
   expect(world.status.canary?.weights?.stable?.weight).toBe(985)
 })
+
+test('a canary that loses pods loses the share that they carried, until they are back', () => {
+  const world = routedWorld({ steps: [{ setWeight: 60 }, { pause: {} }] })
+  world.setImage('h2')
+  world.pass(10_000)
+  world.mostReady.set('h2', 2)
+  world.restartPods('h2', 0)
+  expect(world.weight).toBe(20)
+  world.mostReady.delete('h2')
+  world.restartPods('h2', 0)
+  expect(world.weight).toBe(60)
+})
+
+test('a canary whose size the user has set keeps the weight that it was given', () => {
+  const steps = [{ setCanaryScale: { replicas: 4 } }, { setWeight: 60 }, { pause: {} }]
+  const world = routedWorld({ steps })
+  world.setImage('h2')
+  world.pass(10_000)
+  world.mostReady.set('h2', 1)
+  world.restartPods('h2', 0)
+  expect(world.weight).toBe(60)
+})

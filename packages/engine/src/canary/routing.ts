@@ -7,7 +7,7 @@ import { canCarry, isWithoutPods } from './counts.ts'
 import { backToStable, stepDownWeight } from './dynamic-stable-scale.ts'
 import type { CanaryFacts } from './facts.ts'
 import { managedRoutesAt } from './managed-routes.ts'
-import { weightAt } from './weights.ts'
+import { canaryScaleAt, weightAt } from './weights.ts'
 
 /** What the routers must say now; null without routing (spec rollout-controller 3.7, traffic-routing 3.3). */
 export function desiredRoutes(facts: CanaryFacts, position: Position): DesiredRoutes | null {
@@ -74,9 +74,19 @@ function wantedWeight(facts: CanaryFacts, position: Position): number {
   if (!canCarry(facts, position) || !isLedToCanary(facts)) {
     // Pods that are still to come carry nothing: until then the share may only stay or fall.
     const previous = weightAt(steps, position.index - 1)
-    return Math.min(previous, facts.effectiveWeight ?? previous)
+    return Math.min(previous, facts.effectiveWeight ?? previous, carriedWeight(facts, position))
   }
   return position.index >= steps.length ? facts.max : weightAt(steps, position.index)
+}
+
+/**
+ * The largest weight that the pods of the canary can carry: what the others have lost goes back to stable. A user who
+ * sets the size or the threshold himself has said how many are enough.
+ */
+function carriedWeight(facts: CanaryFacts, { index }: Position): number {
+  const isSaid = canaryScaleAt(facts.steps, index) !== null || facts.canary.replicaProgressThreshold
+  if (isSaid) return facts.max
+  return Math.floor((facts.max * facts.newSet.available) / facts.replicas)
 }
 
 /** Whether a weight would reach the new pods: a canary Service may still lead to those before. */
