@@ -192,7 +192,8 @@ function worldAt(row: Row): World {
   }
   world.replicaSets = [set(h1, h1.metadata.name, row.stable), set(h2, 'app-h2', row.canary ?? 0)]
   world.services = world.services.map((service) =>
-    service.metadata.name === 'canary' && row.canary
+    // After an abort it leads to the canary only as long as some weight does.
+    service.metadata.name === 'canary' && row.canary && (row.effective || !row.abort)
       ? { ...service, spec: { ...service.spec, selector: { app: 'app', [hashLabel]: 'h2' } } }
       : service,
   )

@@ -85,6 +85,7 @@ function demandOn(facts: Omit<CanaryFacts, 'demandOn'>, set: Sized): readonly De
   const until = isKnown ? null : facts.settledAt
   const recorded = facts.snapshot.rollout.status?.canary?.weights
   const isStable = toStable !== null || set.hash === facts.stable?.hash
+  // The stable version is reached by the canary's share as well while the canary's Service still leads there.
   const isCanary =
     toCanary !== null ||
     (set !== facts.stable &&
@@ -92,7 +93,15 @@ function demandOn(facts: Omit<CanaryFacts, 'demandOn'>, set: Sized): readonly De
   const forStable = isStable ? share(facts.max - low) : 0
   const forCanary = isCanary ? Math.min(share(high), pinnedPods(facts)) : 0
   const pods = forStable + forCanary
-  return pods === 0 ? [] : [{ pods, by: `weight ${low} to ${high}`, until }]
+  // Of two Services that swap roles, the one that plays the canary may lead nowhere.
+  const way = toStable ?? (facts.canary.pingPong && high === 0 ? null : toCanary)
+  // What is to go altogether goes at once when nothing leads there any more.
+  const isLeaving =
+    pods === 0 && (set !== facts.newSet || facts.snapshot.rollout.status?.abort === true)
+  return [
+    { pods, by: `weight ${low} to ${high}`, until },
+    ...(isLeaving ? basicDemand(facts, set, way).map((one) => ({ ...one, pods: set.spec })) : []),
+  ].filter((demand) => demand.pods > 0)
 }
 
 /** Pods that the user lets carry any weight; infinite while nothing is pinned. */

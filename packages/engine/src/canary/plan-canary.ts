@@ -66,12 +66,14 @@ export function planCanary(
 
   syncRevision(facts, draft)
   markAborted(facts, draft)
-  switchServices(facts, draft, position)
+  // The abort by the deadline is acted on once it is stored; until then nothing goes on either.
+  const isAborting = draft.status.abort === true && !position.aborted
+  if (!isAborting) switchServices(facts, draft, position)
   draft.writes.push(
     ...releaseServices(snapshot.rollout, snapshot.services, servicesInUse(snapshot.rollout)),
   )
   syncRoles(facts, draft)
-  scale(facts, draft, { position, routes })
+  if (!isAborting) scale(facts, draft, { position, routes })
   restartPods(facts, draft)
   arrangeCanaryRuns(facts, draft, position)
   lookWhenSettled(facts, draft)
@@ -79,7 +81,7 @@ export function planCanary(
   conclude(facts, draft, { isHealthy, isAvailable: isAvailable(facts, draft), isTimedOut })
   scaleWorkload(facts, draft)
   sayWhatStops(facts, draft, routes && { wanted: routes.weight, effective: facts.effectiveWeight })
-  return planOf(draft, { routes, warnings })
+  return planOf(draft, { routes: isAborting ? null : routes, warnings })
 }
 
 /** Pods that a share may still lead to are looked at again once it has settled. */

@@ -58,7 +58,7 @@ function wantedWeight(facts: CanaryFacts, position: Position): number {
   }
   if (facts.newSet.available === 0) return 0
   if (position.promoteFull) {
-    if (!facts.canary.dynamicStableScale) return effective
+    if (!facts.canary.dynamicStableScale || facts.replicas === 0) return effective
     return Math.floor(
       (facts.max * Math.min(facts.newSet.available, facts.replicas)) / facts.replicas,
     )
