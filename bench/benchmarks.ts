@@ -3,7 +3,7 @@ import type { Figure } from './figure.ts'
 import { latency } from './latency.ts'
 import { notifications, outage } from './notifications.ts'
 import { controllerProcess, type ProcessOptions } from './process.ts'
-import { virtualHour } from './simulation.ts'
+import { apiOutage, virtualDay, virtualHour } from './simulation.ts'
 import { thousand } from './thousand.ts'
 import { idle, promotedWrites, writes } from './writes.ts'
 
@@ -17,6 +17,8 @@ export const benchmarks: Readonly<
   thousand,
   process: controllerProcess,
   'virtual-hour': virtualHour,
+  'virtual-day': virtualDay,
+  'api-outage': apiOutage,
   latency,
   notifications,
   outage,

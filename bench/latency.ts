@@ -18,7 +18,12 @@ const rest = () => new Promise((resolve) => setTimeout(resolve, restMs))
 
 /** How quickly the controller answers to an edit, an abort and a bad measurement. */
 export async function latency(): Promise<readonly Figure[]> {
-  return [...(await edits()), ...(await aborts()), ...(await badAnswers())]
+  return [
+    ...(await edits()),
+    ...(await aborts()),
+    ...(await abortsOfDynamicScale()),
+    ...(await badAnswers()),
+  ]
 }
 
 async function edits(): Promise<readonly Figure[]> {
@@ -50,8 +55,29 @@ async function edits(): Promise<readonly Figure[]> {
 }
 
 async function aborts(): Promise<readonly Figure[]> {
+  return delayFigures(await abortSamples({}), {
+    name: 'abort-to-stable-weight',
+    medianTarget: 30,
+    p99Target: 150,
+    method: `from sending the abort until a watch shows weight 0 on the canary Ingress of nginx (upstream: 27); ${where}`,
+  })
+}
+
+async function abortsOfDynamicScale(): Promise<readonly Figure[]> {
+  return delayFigures(await abortSamples({ dynamicStableScale: true }), {
+    name: 'abort-to-stable-weight-with-dynamic-stable-scale',
+    medianTarget: 60,
+    p99Target: 150,
+    method: `the same with dynamicStableScale, one replica, so that no pod has to start (upstream: 129); ${where}`,
+  })
+}
+
+async function abortSamples(
+  options: Pick<Parameters<typeof canary>[1], 'dynamicStableScale'>,
+): Promise<readonly number[]> {
   await using world = await realCluster()
-  const ingresses = await withCanaryAtHalf(world, [{ setWeight: 50 }, { pause: {} }])
+  const steps = [{ setWeight: 50 }, { pause: {} }]
+  const ingresses = await withCanaryAtHalf(world, { steps, ...options })
   const samples: number[] = []
   for (let n = 0; n < 105; n++) {
     await rest()
@@ -65,12 +91,7 @@ async function aborts(): Promise<readonly Figure[]> {
     await world.patch('app', { status: { abort: false } }, 'status')
     await half
   }
-  return delayFigures(warm(samples), {
-    name: 'abort-to-stable-weight',
-    medianTarget: 30,
-    p99Target: 150,
-    method: `from sending the abort until a watch shows weight 0 on the canary Ingress of nginx (upstream: 27); ${where}`,
-  })
+  return warm(samples)
 }
 
 /** The metric's endpoint answers badly once the canary has its weight; each retry makes a new AnalysisRun. */
@@ -92,7 +113,7 @@ async function badAnswers(): Promise<readonly Figure[]> {
     },
   } as KubeObject)
   const analysis = { analysis: { templates: [{ templateName: 'errors' }] } }
-  const ingresses = await withCanaryAtHalf(world, [{ setWeight: 50 }, analysis])
+  const ingresses = await withCanaryAtHalf(world, { steps: [{ setWeight: 50 }, analysis] })
   const samples: number[] = []
   for (let n = 0; n < 105; n++) {
     const stable = ingresses.next(hasCanaryWeight('0'))
@@ -123,14 +144,14 @@ function key(name: string) {
 /** A Rollout `app` behind nginx whose second revision has just got half of the traffic. */
 async function withCanaryAtHalf(
   world: RealCluster,
-  steps: readonly object[],
+  facts: Pick<Parameters<typeof canary>[1], 'steps' | 'dynamicStableScale'>,
 ): Promise<Sightings<KubeObject>> {
   const ingresses = await world.follow<KubeObject>(resources.ingresses)
   const rollouts = await world.follow<StoredRollout>(kinds.rollouts)
   const healthy = rollouts.next(isHealthy)
   await world.apply(
     ...behindNginx('app'),
-    canary('app', { replicas: 1, steps, isBehindNginx: true }),
+    canary('app', { replicas: 1, ...facts, isBehindNginx: true }),
   )
   await healthy
   const app = await world.user.get<StoredRollout>(kinds.rollouts, key('app'))

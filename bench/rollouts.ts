@@ -11,6 +11,7 @@ export function canary(
     readonly revisionHistoryLimit?: number
     /** Services `NAME-stable` and `NAME-canary` behind the Ingress `NAME`: apply `behindNginx(name)` before. */
     readonly isBehindNginx?: true
+    readonly dynamicStableScale?: true
   },
 ): KubeObject {
   const routing = {
@@ -34,19 +35,45 @@ export function canary(
           containers: [{ name: 'app', image: `${name}:v1`, ports: [{ containerPort: 8080 }] }],
         },
       },
-      strategy: { canary: { ...(facts.isBehindNginx ? routing : {}), steps: facts.steps } },
+      strategy: {
+        canary: {
+          ...(facts.isBehindNginx ? routing : {}),
+          ...(facts.dynamicStableScale ? { dynamicStableScale: true } : {}),
+          steps: facts.steps,
+        },
+      },
     },
+  } as KubeObject
+}
+
+/** A blue-green Rollout that promotes itself, with the Services `NAME-active` and `NAME-preview`. */
+export function blueGreen(
+  name: string,
+  facts: { readonly replicas: number },
+): readonly KubeObject[] {
+  const rollout = canary(name, { ...facts, steps: [] })
+  const strategy = {
+    blueGreen: { activeService: `${name}-active`, previewService: `${name}-preview` },
+  }
+  const { spec } = rollout as KubeObject & { readonly spec: object }
+  return [
+    serviceOf(name, 'active'),
+    serviceOf(name, 'preview'),
+    { ...rollout, spec: { ...spec, strategy } } as KubeObject,
+  ]
+}
+
+function serviceOf(name: string, suffix: string): KubeObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: `${name}-${suffix}` },
+    spec: { selector: { app: name }, ports: [{ port: 80, targetPort: 8080 }] },
   } as KubeObject
 }
 
 /** The Services and the Ingress of a Rollout behind nginx; no load. */
 export function behindNginx(name: string): readonly KubeObject[] {
-  const service = (suffix: string) => ({
-    apiVersion: 'v1',
-    kind: 'Service',
-    metadata: { name: `${name}-${suffix}` },
-    spec: { selector: { app: name }, ports: [{ port: 80, targetPort: 8080 }] },
-  })
   const backend = { service: { name: `${name}-stable`, port: { number: 80 } } }
   const ingress = {
     apiVersion: 'networking.k8s.io/v1',
@@ -62,7 +89,7 @@ export function behindNginx(name: string): readonly KubeObject[] {
       ],
     },
   }
-  return [service('stable'), service('canary'), ingress] as readonly KubeObject[]
+  return [serviceOf(name, 'stable'), serviceOf(name, 'canary'), ingress as KubeObject]
 }
 
 /** Slack and a webhook that tell of completed Rollouts; the inbox plays both. */

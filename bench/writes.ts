@@ -1,7 +1,7 @@
 import type { KubeObject, RequestCounts } from '@serinus/kube'
 import { type VirtualCluster, virtualCluster } from '../test/virtual-cluster.ts'
 import type { Figure } from './figure.ts'
-import { canary, completionNews, isHealthy, isPaused } from './rollouts.ts'
+import { blueGreen, canary, completionNews, isHealthy, isPaused } from './rollouts.ts'
 import { writesTo } from './write-counts.ts'
 
 /** One story whose writes are counted at the client of the controller; it begins and ends at rest. */
@@ -11,7 +11,7 @@ interface Story {
   /** Of Argo Rollouts: writes, and Events. */
   readonly upstream: readonly [string, string]
   readonly method: string
-  readonly rollout: KubeObject
+  readonly objects: readonly KubeObject[]
   /** Absent: the first deployment itself is counted. */
   readonly update?: (world: VirtualCluster) => Promise<void>
 }
@@ -24,17 +24,27 @@ const stories: readonly Story[] = [
     target: 6,
     upstream: ['8', '6'],
     method: '5 replicas, no update yet',
-    rollout: canary('app', { replicas: 5, steps: [{ setWeight: 20 }] }),
+    objects: [canary('app', { replicas: 5, steps: [{ setWeight: 20 }] })],
   },
   {
     name: 'canary-update',
     target: 18,
     upstream: ['27', '17'],
     method: '5 replicas, setWeight 20, pause 60 s, setWeight 60',
-    rollout: canary('app', {
-      replicas: 5,
-      steps: [{ setWeight: 20 }, pauseOfAMinute, { setWeight: 60 }],
-    }),
+    objects: [
+      canary('app', {
+        replicas: 5,
+        steps: [{ setWeight: 20 }, pauseOfAMinute, { setWeight: 60 }],
+      }),
+    ],
+    update: (world) => world.setImage('app', 'app:v2'),
+  },
+  {
+    name: 'blue-green-update',
+    target: 9,
+    upstream: ['12', '8'],
+    method: '5 replicas, active and preview Service, promotes itself',
+    objects: blueGreen('app', { replicas: 5 }),
     update: (world) => world.setImage('app', 'app:v2'),
   },
 ]
@@ -44,7 +54,7 @@ export async function writes(): Promise<readonly Figure[]> {
   const figures: Figure[] = []
   for (const story of stories) {
     await using world = await virtualCluster()
-    await world.apply(story.rollout)
+    await world.apply(...story.objects)
     await atRest(world)
     if (story.update) {
       world.requests.reset()

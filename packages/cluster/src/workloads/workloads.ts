@@ -12,6 +12,7 @@ import { startDeploymentController } from './deployment-controller.ts'
 import { disruptionBudgets, startDisruptionController } from './disruption-controller.ts'
 import { serviceNameLabel } from './endpoints.ts'
 import { startEndpointsController } from './endpoints-controller.ts'
+import { startEventExpiry } from './event-expiry.ts'
 import { startGarbageCollector } from './garbage-collector.ts'
 import { startJobController } from './job-controller.ts'
 import { startNamespaceController, startNamespaceFurnishing } from './namespaces.ts'
@@ -72,6 +73,7 @@ async function boot(
   startJobController(context)
   startEndpointsController(context)
   startDisruptionController(context)
+  startEventExpiry(context)
   startNamespaceFurnishing(context, { rootCertificate: options.rootCertificate ?? '' })
   startGarbageCollector(context, kinds)
   startNamespaceController(context, kinds)
