@@ -52,16 +52,18 @@ export function planBlueGreen(
   const isOpen = passGate(facts, draft, { position, size })
   const why = promotionReason(facts, draft)
   if (why !== null) promoteBlueGreen(facts, draft, why)
-  switchServices(facts, draft, { position, isOpen })
-  const isHealthy = isBlueGreenHealthy(facts, draft)
   const isTimedOut = hasTimedOut(facts, draft, {
     position: positionOf(facts, draft.status),
-    isHealthy,
+    isHealthy: isBlueGreenHealthy(facts, draft),
     isExempt: hasOwnDeadline(facts, draft),
   })
   if (isTimedOut && snapshot.rollout.spec.progressDeadlineAbort && !isPromoted(draft.status)) {
     abort(facts, draft, timedOutMessage(facts))
   }
+  // The abort by the deadline is acted on once it is stored; until then nothing goes on either.
+  const isAborting = draft.status.abort === true && !position.aborted
+  if (!isAborting) switchServices(facts, draft, { position, isOpen })
+  const isHealthy = isBlueGreenHealthy(facts, draft)
 
   syncRevision(facts, draft)
   markAborted(facts, draft)
@@ -69,7 +71,7 @@ export function planBlueGreen(
     ...releaseServices(snapshot.rollout, snapshot.services, servicesInUse(snapshot.rollout)),
   )
   syncRoles(facts, draft)
-  scale(facts, draft, { position, size })
+  if (!isAborting) scale(facts, draft, { position, size })
   restartPods(facts, draft)
   arrangeBlueGreenRuns(facts, draft, { position, size })
   cleanHistory(facts, draft)
