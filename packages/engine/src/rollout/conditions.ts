@@ -110,7 +110,7 @@ function progressOf(
     }
     return { reason: 'ProgressDeadlineExceeded', replicaSet }
   }
-  if (madeProgress(before, draft.status)) {
+  if (madeProgress(facts, draft.status)) {
     return { reason: 'ReplicaSetUpdated', replicaSet }
   }
   return present.reason === 'RolloutPaused' ? { reason: 'RolloutResumed' } : null

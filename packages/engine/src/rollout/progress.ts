@@ -13,14 +13,17 @@ export interface Outlook {
 }
 
 /** Whether this pass saw the update move (spec rollout-controller 6.4, progress test). */
-export function madeProgress(before: RolloutStatus, after: LooseStatus): boolean {
+export function madeProgress(facts: RolloutFacts, after: LooseStatus): boolean {
+  const before: RolloutStatus = facts.snapshot.rollout.status ?? {}
   const n = (value: number | undefined) => value ?? 0
+  // Pods of versions on their way out that come and go are no progress of the one that has none.
+  const isOwn = facts.newSet.ready > 0 || facts.others.every((set) => set.ready === 0)
   const old = (status: LooseStatus) => n(status.replicas) - n(status.updatedReplicas)
   return (
     n(after.updatedReplicas) !== n(before.updatedReplicas) ||
     old(after) < old(before) ||
-    n(after.readyReplicas) > n(before.readyReplicas) ||
-    n(after.availableReplicas) > n(before.availableReplicas) ||
+    (isOwn && n(after.readyReplicas) > n(before.readyReplicas)) ||
+    (isOwn && n(after.availableReplicas) > n(before.availableReplicas)) ||
     after.stableRS !== before.stableRS ||
     (before.currentStepIndex !== undefined && after.currentStepIndex !== before.currentStepIndex) ||
     after.currentStepHash !== before.currentStepHash ||
@@ -57,7 +60,7 @@ export function hasTimedOut(
   const progressing = conditionOf(rollout.status?.conditions, 'Progressing')
   if (!progressing || position.aborted || isHealthy || isExempt) return false
   if (rollout.spec.paused || (draft.status.pauseConditions?.length ?? 0) > 0) return false
-  if (madeProgress(rollout.status ?? {}, draft.status)) return false
+  if (madeProgress(facts, draft.status)) return false
   // Old pods that are kept for their delay hold nothing up; past it they are as late as anything else.
   const kept = facts.others.filter((set) => set.spec > 0 && (set.deadline ?? 0) > facts.now)
   for (const set of kept) checkAt(draft, set.deadline ?? facts.now)
