@@ -13,6 +13,7 @@ import { requestTimeoutMs, withTimeout } from '../plugin/request-timeout.ts'
 import { version } from '../version.ts'
 import { healthPage, metricsPage, servePages } from './controller-servers.ts'
 import { type ControllerFlags, controllerSettings, tellNotices } from './controller-settings.ts'
+import { keepHeapSmall } from './heap.ts'
 import { createLog } from './log.ts'
 import { outsideFetch } from './outside-fetch.ts'
 import { startReplica } from './replica.ts'
@@ -28,6 +29,7 @@ export async function runController(
   without: readonly string[],
   { err, env, signal }: Process,
 ): Promise<void> {
+  keepHeapSmall()
   const clock = new RealClock()
   const reach = kubeconfigTransport({ ...connectionOf(flags), env, clock })
   const settings = controllerSettings(flags, { env, contextNamespace: reach.namespace })
