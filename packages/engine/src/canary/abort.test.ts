@@ -34,6 +34,24 @@ test('an aborted canary stays as small as it is when an autoscaler asks for more
   expect([world.size('h1'), world.size('h2')]).toEqual([20, 4])
 })
 
+test('with dynamicStableScale and an abort delay the canary gives up every step, and goes when stable has all pods', () => {
+  const world = worldWith({
+    steps: [{ setWeight: 20 }, { pause: {} }, { setWeight: 60 }, { pause: {} }],
+    dynamicStableScale: true,
+    abortScaleDownDelaySeconds: 60,
+  })
+  world.setImage('h2')
+  world.pass(10_000)
+  world.patchStatus({ pauseConditions: null })
+  world.pass(10_000)
+  expect([world.size('h1'), world.size('h2'), world.weight]).toEqual([4, 6, 60])
+  world.patchStatus({ abort: true })
+  world.pass(30_000)
+  expect([world.size('h1'), world.size('h2'), world.weight]).toEqual([10, 6, 0])
+  world.pass(60_000)
+  expect(world.size('h2')).toBe(0)
+})
+
 test('an update that its deadline aborts goes no further in that very pass', () => {
   const world = worldWith(
     { steps, maxUnavailable: 10 },
