@@ -9,7 +9,7 @@ export interface Mutant {
 }
 
 /** `find` occurs exactly once in `file`. */
-export interface Edit {
+interface Edit {
   readonly file: string
   readonly find: string
   readonly replace: string
