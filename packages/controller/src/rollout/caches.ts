@@ -46,6 +46,20 @@ export interface CacheOptions {
 /** Index of owned objects by the uid of their controller. */
 export const byOwner = 'owner'
 
+/** Index of Rollouts by every name that their strategy mentions, as `namespace/name`. */
+export const byMention = 'mention'
+
+function mentions({ metadata, spec }: Rollout & KubeObject): readonly string[] {
+  return [...new Set(stringsIn(spec?.strategy))].map((name) => `${metadata.namespace}/${name}`)
+}
+
+/** More than names, but a look too many writes nothing. */
+function stringsIn(value: unknown): readonly string[] {
+  if (typeof value === 'string') return [value]
+  if (typeof value !== 'object' || value === null) return []
+  return Object.values(value).flatMap(stringsIn)
+}
+
 /** The UID of the controller. */
 export function owner(object: KubeObject): readonly string[] {
   const controller = object.metadata.ownerReferences?.find((reference) => reference.controller)
@@ -68,7 +82,7 @@ export function startCaches(options: CacheOptions): Caches {
     })
   }
   const caches = {
-    rollouts: start<Rollout & KubeObject>(kinds.rollouts),
+    rollouts: start<Rollout & KubeObject>(kinds.rollouts, { indexes: { [byMention]: mentions } }),
     replicaSets: start<ReplicaSet>(resources.replicaSets, { labelSelector: hashLabel, indexes }),
     services: start<Service>(resources.services, { transform: planningPartOf }),
     ingresses: start<Ingress>(resources.ingresses),

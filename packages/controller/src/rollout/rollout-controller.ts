@@ -1,4 +1,4 @@
-import { kinds, labelKeys, parseRollout, type Rollout } from '@serinus/api'
+import { kinds, parseRollout, type Rollout } from '@serinus/api'
 import {
   type EffectFailure,
   type EngineOptions,
@@ -17,7 +17,6 @@ import {
   type EventRecorder,
   type KubeClient,
   type KubeObject,
-  keyOf,
   resources,
   WorkQueue,
   type WorkQueueEvent,
@@ -26,8 +25,9 @@ import { observeRouters, planRemovals, planRouters, unsupportedRouters } from '@
 import { applyWrites, errorOf, type Outcome, trueTransitions } from './apply.ts'
 import { byOwner, type Caches, OwnWrites, startCaches } from './caches.ts'
 import { Pods } from './pods.ts'
-import { endpointsOf, serviceOfSlice } from './service-endpoints.ts'
+import { endpointsOf } from './service-endpoints.ts'
 import { urgencyOf } from './urgency.ts'
+import { isOurs, wake } from './wake.ts'
 import { Workloads } from './workloads.ts'
 
 export interface RolloutControllerOptions {
@@ -111,7 +111,7 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
   const pods = new Pods(lazily)
   const workloads = new Workloads(lazily)
   const gone = new Map<string, Rollout>()
-  follow(options, { caches, own, queue, gone, forget })
+  wake(options, { caches, own, queue, gone, forget })
 
   function forget(key: string): void {
     memories.delete(key)
@@ -376,100 +376,4 @@ function refusalOf(
   if (isTold || !isLasting || error.code === 404) return null
   const text = `Reconciliation failed with error: ${message}`
   return { type: 'Warning', reason: 'ReconciliationError', message: text }
-}
-
-function isOurs(object: KubeObject, instanceId: string | undefined): boolean {
-  return object.metadata.labels?.[labelKeys.instanceId] === instanceId
-}
-
-interface Follower {
-  readonly caches: Caches
-  readonly own: OwnWrites
-  readonly queue: WorkQueue
-  /** Drops what this process remembers of a Rollout that is gone. */
-  readonly forget: (key: string) => void
-  /** Deleted Rollouts whose Services have not been given back yet. */
-  readonly gone: Map<string, Rollout>
-}
-
-/** Every object that a pass reads leads back to the Rollouts that read it (spec rollout-controller 1.1, falls short 20). */
-function follow(options: RolloutControllerOptions, parts: Follower): void {
-  const { caches, own, queue, gone, forget } = parts
-  const owners = new Map<string, string>()
-  caches.rollouts.subscribe((change) => {
-    const key = keyOf(change.object)
-    own.settle(kinds.rollouts.plural, change.object, change.type === 'deleted')
-    if (change.type === 'deleted') {
-      forget(key)
-      owners.delete(change.object.metadata.uid ?? '')
-      if (isOurs(change.object, options.instanceId)) {
-        gone.set(key, change.object)
-        queue.add(key)
-      }
-      return
-    }
-    owners.set(change.object.metadata.uid ?? '', key)
-    if (isOurs(change.object, options.instanceId)) queue.add(key)
-  })
-  const enqueueOwner =
-    (plural: string) => (change: { readonly type: string; readonly object: KubeObject }) => {
-      own.settle(plural, change.object, change.type === 'deleted')
-      for (const reference of change.object.metadata.ownerReferences ?? []) {
-        const key = reference.controller ? owners.get(reference.uid) : undefined
-        if (key) queue.add(key)
-      }
-    }
-  caches.replicaSets.subscribe(enqueueOwner(resources.replicaSets.plural))
-  caches.analysisRuns.subscribe(enqueueOwner(kinds.analysisRuns.plural))
-  const enqueueUsers =
-    (plural: string, uses: (rollout: Rollout, name: string) => boolean) =>
-    (change: { readonly type: string; readonly object: KubeObject }) => {
-      own.settle(plural, change.object, change.type === 'deleted')
-      const { namespace, name } = change.object.metadata
-      for (const rollout of caches.rollouts.list(namespace)) {
-        if (isOurs(rollout, options.instanceId) && uses(rollout, name)) queue.add(keyOf(rollout))
-      }
-    }
-  caches.services.subscribe(
-    enqueueUsers('services', (rollout, name) => mentions(rollout.spec?.strategy, name)),
-  )
-  caches.endpointSlices.subscribe((change) => {
-    const before = change.type === 'modified' ? change.previous.podPrefixes : []
-    if (change.type === 'modified' && before.join() === change.object.podPrefixes.join()) return
-    const { namespace } = change.object.metadata
-    for (const service of serviceOfSlice(change.object)) {
-      const name = service.slice(service.indexOf('/') + 1)
-      for (const rollout of caches.rollouts.list(namespace)) {
-        const isUsed = isOurs(rollout, options.instanceId) && servicesInUse(rollout).has(name)
-        if (isUsed) queue.add(keyOf(rollout))
-      }
-    }
-  })
-  const ownerOfIngress = enqueueOwner('ingresses')
-  const usersOfIngress = enqueueUsers('ingresses', (rollout, name) =>
-    mentions(rollout.spec?.strategy, name),
-  )
-  caches.ingresses.subscribe((change) => {
-    ownerOfIngress(change)
-    usersOfIngress(change)
-  })
-  const usersOfTemplate = (rollout: Rollout) => mentionsAnalysis(rollout.spec?.strategy)
-  caches.analysisTemplates.subscribe(enqueueUsers(kinds.analysisTemplates.plural, usersOfTemplate))
-  caches.clusterAnalysisTemplates.subscribe(
-    enqueueUsers(kinds.clusterAnalysisTemplates.plural, usersOfTemplate),
-  )
-}
-
-/** Whether any string of the strategy is that name. Cheap, and a look too many writes nothing. */
-function mentions(value: unknown, name: string): boolean {
-  if (typeof value === 'string') return value === name
-  if (typeof value !== 'object' || value === null) return false
-  return Object.values(value).some((part) => mentions(part, name))
-}
-
-function mentionsAnalysis(strategy: unknown): boolean {
-  if (typeof strategy !== 'object' || strategy === null) return false
-  return Object.entries(strategy).some(
-    ([key, value]) => key === 'templateName' || mentionsAnalysis(value),
-  )
 }

@@ -54,6 +54,15 @@ const rows: Record<string, Row> = {
   T9: { replicas: 10, weights: [90], pin: { weight: 25 }, stable: 10, expected: [3, 10] },
   T10: { replicas: 4, weights: [50], pin: { weight: 200 }, stable: 4, expected: [8, 4] },
   T11: { replicas: 10, weights: [20, 40], index: 2, stable: 10, expected: [10, 10] },
+  T12: { replicas: 10, weights: [20], stable: 10, abort: true, expected: [0, 10] },
+  T13: {
+    replicas: 10,
+    weights: [20],
+    options: { abortScaleDownDelaySeconds: 0 },
+    stable: 10,
+    abort: true,
+    expected: [0, 10],
+  },
   T14: {
     replicas: 10,
     weights: [20],
@@ -92,6 +101,17 @@ const rows: Record<string, Row> = {
     canary: 6,
     stable: 10,
     expected: [6, 4],
+  },
+  // Upstream has 0 stable pods here; ours go once the stable Service, a way past the router, leads to the new ones.
+  T19: {
+    replicas: 10,
+    weights: [20, 60],
+    index: 2,
+    options: dynamic,
+    effective: 100,
+    canary: 10,
+    stable: 4,
+    expected: [10, 4],
   },
   T20: {
     replicas: 10,
