@@ -5,7 +5,7 @@ import { shapes } from './shapes.ts'
 import { tell } from './story.ts'
 
 /** States to look at per shape; `npm run test:exploration -- 1000` looks at fewer. */
-const most = Number(process.argv[2] ?? 150_000)
+const most = Number(process.argv[2] ?? 110_000)
 const startedAt = performance.now()
 const seconds = () => ((performance.now() - startedAt) / 1000).toFixed(0)
 
