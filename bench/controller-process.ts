@@ -1,5 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -19,19 +20,30 @@ export interface ControllerProcess extends AsyncDisposable {
   kill(): void
 }
 
-/** `/metrics` of the first controller, its health one above; the next controller takes the next two. */
-let nextPort = 18_090
+/** Two ports that are free now. */
+async function freePorts(): Promise<readonly [number, number]> {
+  const servers = [createServer(), createServer()]
+  const ports = await Promise.all(
+    servers.map(
+      (server) =>
+        new Promise<number>((resolve) =>
+          server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port)),
+        ),
+    ),
+  )
+  for (const server of servers) server.close()
+  return ports as [number, number]
+}
 
 /** Starts `serinus controller` without client limits: what is measured is the controller, not its tokens. */
-export function startControllerProcess(kubeconfig: string): ControllerProcess {
-  const port = nextPort
-  nextPort += 2
+export async function startControllerProcess(kubeconfig: string): Promise<ControllerProcess> {
+  const [metricsPort, healthzPort] = await freePorts()
   const child = spawn(
     process.execPath,
     [
       ...[release(), 'controller', '--kubeconfig', kubeconfig, '--logformat', 'json'],
       ...['--qps', '100000', '--burst', '100000'],
-      ...['--metricsPort', String(port), '--healthzPort', String(port + 1)],
+      ...['--metricsPort', String(metricsPort), '--healthzPort', String(healthzPort)],
     ],
     { stdio: ['ignore', 'ignore', 'pipe'] },
   )
@@ -47,10 +59,10 @@ export function startControllerProcess(kubeconfig: string): ControllerProcess {
   const factsOf = (name: string) => readFileSync(`/proc/${child.pid}/${name}`, 'utf8')
   return {
     works,
-    metricsUrl: `http://127.0.0.1:${port}/metrics`,
+    metricsUrl: `http://127.0.0.1:${metricsPort}/metrics`,
     async ready() {
       for (;;) {
-        const answer = await fetch(`http://127.0.0.1:${port + 1}/readyz`).catch(() => null)
+        const answer = await fetch(`http://127.0.0.1:${healthzPort}/readyz`).catch(() => null)
         if (answer?.ok) return
         await new Promise((resolve) => setTimeout(resolve, 50))
       }

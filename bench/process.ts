@@ -20,7 +20,7 @@ export async function controllerProcess(options: ProcessOptions): Promise<readon
   using fleet = startFleet({ ...cluster, size })
   const figures: Figure[] = []
   {
-    await using controller = startControllerProcess(cluster.kubeconfig)
+    await using controller = await startControllerProcess(cluster.kubeconfig)
     await controller.works
     const healthy = fleet.healthy('v1')
     await fleet.create()
@@ -143,7 +143,7 @@ async function start(cluster: BenchCluster, fleet: Fleet): Promise<Figure> {
   await fleet.changeOne(name, 'v4')
   const seen = newReplicaSet(cluster, `${name}:v4`)
   const startedAt = performance.now()
-  await using _controller = startControllerProcess(cluster.kubeconfig)
+  await using _controller = await startControllerProcess(cluster.kubeconfig)
   const value = ((await seen) - startedAt) / 1000
   await rest()
   return {
@@ -163,9 +163,9 @@ interface Lease extends KubeObject {
 /** The leader is killed, one Rollout is changed, and a warm standby takes over. */
 async function failover(cluster: BenchCluster, fleet: Fleet): Promise<Figure> {
   const name = fleet.names[size / 2] ?? ''
-  await using leader = startControllerProcess(cluster.kubeconfig)
+  await using leader = await startControllerProcess(cluster.kubeconfig)
   await leader.works
-  await using standby = startControllerProcess(cluster.kubeconfig)
+  await using standby = await startControllerProcess(cluster.kubeconfig)
   await standby.ready()
   const key = { namespace: 'argo-rollouts', name: 'argo-rollouts-controller-lock' }
   leader.kill()
