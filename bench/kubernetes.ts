@@ -1,4 +1,4 @@
-import { startSurroundings } from '@serinus/cluster'
+import { startSimulatedNodes } from '@serinus/cluster'
 import { RealClock, SeededRandom } from '@serinus/kube'
 import { installSerinus } from '../test/install-serinus.ts'
 import { controlPlaneBinaries } from '../test/kubernetes/binaries.ts'
@@ -10,17 +10,16 @@ if (binaries.kind === 'missing') throw new Error(binaries.why)
 await using plane = await startControlPlane(binaries.folder)
 await installSerinus(plane.whole.client)
 const ended = new AbortController()
-startSurroundings({
+const nodes = startSimulatedNodes({
   client: plane.whole.client,
   clock: new RealClock(),
   random: new SeededRandom('bench'),
   signal: ended.signal,
-  home: 'default',
-  useInbox: true,
   onError: (error) => {
     if (!ended.signal.aborted) process.stderr.write(`${String(error)}\n`)
   },
 })
+await nodes.ready
 process.stdout.write(`${plane.whole.kubeconfig}\n`)
 await new Promise<void>((resolve) => {
   process.once('SIGINT', resolve)
