@@ -1,9 +1,32 @@
 import { readFileSync } from 'node:fs'
 import { parseDuration } from '@serinus/api'
+import type { KubeconfigOptions } from '@serinus/kube'
 import type { Log, LogOptions } from './log.ts'
 
+/** How to reach the API, as kubectl has it. */
+type Connection = Pick<
+  KubeconfigOptions,
+  | 'kubeconfig'
+  | 'context'
+  | 'cluster'
+  | 'user'
+  | 'namespace'
+  | 'server'
+  | 'token'
+  | 'username'
+  | 'password'
+  | 'as'
+  | 'asUid'
+  | 'certificateAuthority'
+  | 'clientCertificate'
+  | 'clientKey'
+  | 'insecureSkipTlsVerify'
+  | 'tlsServerName'
+  | 'proxyUrl'
+>
+
 /** The flags of `serinus controller` as typed (spec operations 1.1). */
-export interface ControllerFlags {
+export interface ControllerFlags extends Connection {
   readonly namespaced: boolean
   readonly instanceId: string
   readonly controllers: readonly string[]
@@ -24,25 +47,7 @@ export interface ControllerFlags {
   readonly selfServiceNotificationEnabled?: boolean
   readonly zeroPause: string
   readonly version: boolean
-  // How to reach the API, as kubectl has them.
-  readonly kubeconfig?: string
-  readonly context?: string
-  readonly cluster?: string
-  readonly user?: string
-  readonly namespace?: string
-  readonly server?: string
-  readonly token?: string
-  readonly username?: string
-  readonly password?: string
-  readonly as?: string
   readonly asGroup: readonly string[]
-  readonly asUid?: string
-  readonly certificateAuthority?: string
-  readonly clientCertificate?: string
-  readonly clientKey?: string
-  readonly insecureSkipTlsVerify?: boolean
-  readonly tlsServerName?: string
-  readonly proxyUrl?: string
   readonly requestTimeout: string
 }
 
