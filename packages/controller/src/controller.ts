@@ -28,6 +28,8 @@ export interface ControllerOptions {
   /** How providers reach their servers; names resolve as in the cluster. */
   readonly fetch: MeasureInput['fetch']
   readonly env?: Readonly<Record<string, string | undefined>>
+  /** Of the controller itself: secrets of providers are read there. Absent: `argo-rollouts`. */
+  readonly controllerNamespace?: string
   readonly engine?: Partial<EngineOptions>
   /** Absent: the whole cluster. */
   readonly namespace?: string
@@ -147,6 +149,7 @@ function startRuns(
     caches,
     fetch: options.fetch,
     env: options.env ?? {},
+    controllerNamespace: options.controllerNamespace ?? 'argo-rollouts',
     ...(options.namespace ? { namespace: options.namespace } : {}),
     ...(options.instanceId ? { instanceId: options.instanceId } : {}),
     ...(options.onError ? { onError: options.onError } : {}),

@@ -11,7 +11,17 @@ export interface MeasureInput {
   readonly clock: Clock
   /** Resolves names as they resolve inside the cluster. */
   readonly fetch: (request: Request, options?: { readonly insecure?: boolean }) => Promise<Response>
+  /** Of the cluster in which Jobs run. */
   readonly client: KubeClient
+  /** Where secrets of the controller itself are, such as `newrelic` (spec metric-providers 1.2). */
+  readonly controllerNamespace: string
+  /** The decoded values of a Secret, by key; rejects in the API's words: `secrets "newrelic" not found`. */
+  readonly readSecret: (reference: {
+    readonly namespace: string
+    readonly name: string
+  }) => Promise<Readonly<Record<string, string>>>
+  /** From now on this text is masked in everything that is stored or logged of this measurement. */
+  readonly hide: (secret: string) => void
   /** Settings of the process, such as `ARGO_ROLLOUTS_PROMETHEUS_ADDRESS`. */
   readonly env: Readonly<Record<string, string | undefined>>
   /** Aborts when the measurement's deadline is over or the controller stops. */

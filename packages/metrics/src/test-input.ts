@@ -90,6 +90,11 @@ export function measureInput(
     clock: new VirtualClock(testNow),
     fetch: vendor().fetch,
     client: noClient,
+    controllerNamespace: 'argo-rollouts',
+    readSecret: async ({ name }) => {
+      throw new Error(`secrets "${name}" not found`)
+    },
+    hide: () => {},
     env: {},
     signal: new AbortController().signal,
     ...facts,

@@ -131,6 +131,7 @@ export function startReplica(options: ReplicaOptions): Replica {
         signal: term,
         fetch: options.fetch,
         env: options.env,
+        controllerNamespace: settings.ownNamespace,
         engine: { zeroPause: settings.zeroPause },
         readings,
         recorder,

@@ -40,6 +40,7 @@ function world() {
         recorder: new EventRecorder({ client, clock, signal, component: 'rollouts-controller' }),
         fetch: async (request) => answer(new URL(request.url), request.signal),
         env: {},
+        controllerNamespace: 'argo-rollouts',
         onError: (_, error) => errors.push(error),
         ...more,
       })

@@ -22,7 +22,7 @@ import {
 } from '@serinus/metrics'
 import { applyWrites, errorOf, trueTransitions } from '../rollout/apply.ts'
 import { type AnalysisCaches, OwnWrites } from '../rollout/caches.ts'
-import { type Secrets, secretsOf } from './secrets.ts'
+import { maskOf, readSecret, type Secrets, secretsOf } from './secrets.ts'
 
 export interface AnalysisControllerOptions {
   readonly client: KubeClient
@@ -32,6 +32,8 @@ export interface AnalysisControllerOptions {
   readonly caches: AnalysisCaches
   readonly fetch: MeasureInput['fetch']
   readonly env: Readonly<Record<string, string | undefined>>
+  /** Where the secrets of providers are that belong to the controller. */
+  readonly controllerNamespace: string
   readonly namespace?: string
   readonly instanceId?: string
   readonly workers?: number
@@ -175,7 +177,8 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
     const answered = await ask({ ...asked, abort })
     if (signal.aborted || memories.get(key) !== memory) return
     memory.inFlight.delete(task.metric)
-    const answer = stored(answered, { startedAt, masked: secrets.mask, now: clock.now() })
+    const masked = (text: string) => answered.mask(secrets.mask(text))
+    const answer = stored(answered, { startedAt, masked, now: clock.now() })
     memory.answers = [...memory.answers, { metric: task.metric, serial: task.serial, ...answer }]
     queue.add(key)
   }
@@ -188,6 +191,8 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
   }): Promise<Answered> {
     const { run, task, abort } = asked
     let metadata: Answered['metadata']
+    const hidden: string[] = []
+    const mask = (text: string) => maskOf(hidden)(text)
     try {
       const metric = metricOf(run, task.metric, asked.secrets)
       const provider = providerOf(metric)
@@ -196,18 +201,19 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
       const deadlineMs = provider.deadlineMs?.(metric) ?? defaultDeadlineMs
       if (deadlineMs <= 0) abort.abort(new Error('context deadline exceeded'))
       const input: MeasureInput = {
-        ...inputOf(run, metric, task.serial),
+        ...inputOf(run, metric, { serial: task.serial, hide: (secret) => hidden.push(secret) }),
         signal: AbortSignal.any([signal, abort.signal]),
       }
       const measured = await withinDeadline(call(provider, input, task), {
         deadlineMs,
         abort,
       }).finally(() => options.onMeasured?.(provider.type, clock.now() - askedAt))
-      return { measured, ...(metadata ? { metadata } : {}) }
+      return { measured, mask, ...(metadata ? { metadata } : {}) }
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error)
       return {
         measured: { kind: 'done', phase: 'Error', message },
+        mask,
         ...(metadata ? { metadata } : {}),
       }
     }
@@ -233,9 +239,24 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
     }
   }
 
-  function inputOf(run: AnalysisRun, metric: Metric, serial = 0): MeasureInput {
-    const { fetch, env } = options
-    return { run, metric, serial, clock, fetch, client: options.jobClient ?? client, env, signal }
+  function inputOf(
+    run: AnalysisRun,
+    metric: Metric,
+    facts: Pick<MeasureInput, 'serial' | 'hide'>,
+  ): MeasureInput {
+    const { fetch, env, controllerNamespace } = options
+    return {
+      run,
+      metric,
+      clock,
+      fetch,
+      client: options.jobClient ?? client,
+      controllerNamespace,
+      readSecret: (reference) => readSecret(client, reference),
+      env,
+      signal,
+      ...facts,
+    }
   }
 
   async function forget(
@@ -243,13 +264,16 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
     rule: { metric: string; limit: number },
     secrets: Secrets,
   ): Promise<void> {
+    const hidden: string[] = []
     try {
       const metric = metricOf(run, rule.metric, secrets)
-      await providerOf(metric).garbageCollect?.(inputOf(run, metric), rule.limit)
+      const input = inputOf(run, metric, { serial: 0, hide: (secret) => hidden.push(secret) })
+      await providerOf(metric).garbageCollect?.(input, rule.limit)
     } catch (error) {
+      const message = error instanceof Error ? error.message : String(error)
       options.onError?.(
         keyOf(run as AnalysisRun & KubeObject),
-        secrets.mask(error instanceof Error ? error.message : String(error)),
+        maskOf(hidden)(secrets.mask(message)),
       )
     }
   }
@@ -271,6 +295,8 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
 
 interface Answered {
   readonly measured: Measured
+  /** Masks what the provider called secret. */
+  readonly mask: (text: string) => string
   readonly metadata?: Readonly<Record<string, string>>
 }
 

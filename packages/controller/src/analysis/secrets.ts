@@ -22,30 +22,45 @@ export async function secretsOf(client: KubeClient, run: AnalysisRun): Promise<S
   let problem: string | null = null
   for (const { name, key } of references) {
     try {
-      const secret = await client.get<KubeObject & { data?: Readonly<Record<string, string>> }>(
-        resources.secrets,
-        {
-          namespace: run.metadata.namespace ?? 'default',
-          name,
-        },
-      )
-      const data = secret.data?.[key]
-      if (data === undefined) problem ??= `key '${key}' does not exist in secret '${name}'`
-      else values.set(`${name}/${key}`, Buffer.from(data, 'base64').toString('utf8'))
+      const namespace = run.metadata.namespace ?? 'default'
+      const value = (await readSecret(client, { namespace, name }))[key]
+      if (value === undefined) problem ??= `key '${key}' does not exist in secret '${name}'`
+      else values.set(`${name}/${key}`, value)
     } catch (error) {
       if (!(error instanceof ApiError) || error.code === 429 || error.code >= 500) throw error
       problem ??= error.message
     }
   }
-  const longestFirst = [...new Set([...values.values()].flatMap(spellings))]
-    .filter((text) => text !== '')
-    .sort((a, b) => b.length - a.length)
   return {
     value: ({ name, key }) => values.get(`${name}/${key}`) ?? '',
-    mask: (text) =>
-      longestFirst.reduce((masked, secret) => masked.replaceAll(secret, '*****'), text),
+    mask: maskOf([...values.values()]),
     ...(problem === null ? { ok: true } : { ok: false, message: problem }),
   }
+}
+
+/** Replaces each of the values, however it is spelt, by `*****`. */
+export function maskOf(values: readonly string[]): (text: string) => string {
+  const longestFirst = [...new Set(values.flatMap(spellings))]
+    .filter((text) => text !== '')
+    .sort((a, b) => b.length - a.length)
+  return (text) => longestFirst.reduce((masked, secret) => masked.replaceAll(secret, '*****'), text)
+}
+
+/** The decoded values of a Secret, by key. */
+export async function readSecret(
+  client: KubeClient,
+  reference: { readonly namespace: string; readonly name: string },
+): Promise<Readonly<Record<string, string>>> {
+  const secret = await client.get<KubeObject & { data?: Readonly<Record<string, string>> }>(
+    resources.secrets,
+    reference,
+  )
+  return Object.fromEntries(
+    Object.entries(secret.data ?? {}).map(([key, data]) => [
+      key,
+      Buffer.from(data, 'base64').toString('utf8'),
+    ]),
+  )
 }
 
 /** A secret as it may stand in a stored text: as it is, in a URL of ours or of the server's making, in a form, in JSON. */
