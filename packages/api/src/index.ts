@@ -64,6 +64,7 @@ export {
   validateReferences,
 } from './references.ts'
 export { type Kind, kinds } from './resources.ts'
+export { metadataField } from './rollout-field.ts'
 export type {
   Container,
   ContainerPort,
@@ -126,6 +127,6 @@ export type {
   TrafficRouting,
 } from './types.ts'
 export { validateExperiment } from './validation/experiment.ts'
-export { validateMetricRules, validateMetrics } from './validation/metrics.ts'
+export { metricRuleMatches, validateMetricRules, validateMetrics } from './validation/metrics.ts'
 export { validateRollout } from './validation/rollout.ts'
 export { type LintOptions, lintRollout, lintTemplate } from './warnings.ts'

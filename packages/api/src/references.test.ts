@@ -208,6 +208,19 @@ test('an argument that no template declares is warned about', () => {
   ])
 })
 
+test('an argument from a label that the Rollout lacks is warned about', () => {
+  const analysisTemplates = [template('t', { args: [{ name: 'env' }] })]
+  const valueFrom = { fieldRef: { fieldPath: "metadata.labels['env']" } }
+  const rollout = inline({ ...refs('t'), args: [{ name: 'env', valueFrom }] })
+  expect(validateReferences(rollout, objects({ analysisTemplates })).warnings).toEqual([
+    {
+      reason: 'MissingMetadata',
+      path: 'spec.strategy.canary.steps[0].analysis.args[0].valueFrom.fieldRef.fieldPath',
+      message: "the Rollout has no label env, so argument 'env' is empty",
+    },
+  ])
+})
+
 test('the templates and arguments of experiment steps are checked before the update', () => {
   const experiment = (value: string) =>
     canaryApp({

@@ -2,7 +2,7 @@ import { defaults } from './defaults.ts'
 import { annotationKeys, hashLabel } from './labels.ts'
 import { nearest } from './nearest.ts'
 import { type Finding, internal, invalid, type Problem } from './problem.ts'
-import { fieldOfRollout } from './rollout-field.ts'
+import { fieldOfRollout, missingMetadata } from './rollout-field.ts'
 import {
   argumentTags,
   mergeIntoRun,
@@ -323,7 +323,7 @@ function checkAnalysis(
   const declared = new Set(
     templates.flatMap(({ spec }) => (spec.args ?? []).map((arg) => arg.name)),
   )
-  const warnings = unknownArguments(use, declared)
+  const warnings = [...unknownArguments(use, declared), ...missingFields(rollout, use)]
   const tagProblems = use.experiment ? experimentTagProblems(use) : []
   const run = mergeIntoRun(templates, {
     path: use.path,
@@ -404,6 +404,22 @@ function unknownArguments(use: AnalysisUse, declared: ReadonlySet<string>): read
         reason: 'UnknownArgument',
         path: `${use.argsPath}[${index}].name`,
         message: `no template declares an argument '${arg.name}', so it is ignored${meant}`,
+      },
+    ]
+  })
+}
+
+/** A label that is not there reads as empty text, which a query takes without complaint. */
+function missingFields(rollout: Rollout, use: AnalysisUse): readonly Finding[] {
+  return use.args.flatMap((arg, index) => {
+    const path = arg.value === undefined ? arg.valueFrom?.fieldRef?.fieldPath : undefined
+    const missing = path === undefined ? undefined : missingMetadata(rollout.metadata, path)
+    if (missing === undefined) return []
+    return [
+      {
+        reason: 'MissingMetadata',
+        path: `${use.argsPath}[${index}].valueFrom.fieldRef.fieldPath`,
+        message: `the Rollout has no ${missing}, so argument '${arg.name}' is empty`,
       },
     ]
   })

@@ -10,7 +10,17 @@ export function fieldOfRollout(
 ):
   | { readonly ok: true; readonly value: string }
   | { readonly ok: false; readonly problem: string } {
-  return path.startsWith('metadata') ? metadataField(rollout, path) : jsonField(rollout, path)
+  return path.startsWith('metadata')
+    ? metadataField(rollout.metadata, path)
+    : jsonField(rollout, path)
+}
+
+/** The label or annotation that a `metadata` path names and the object lacks, so that it reads as empty text. */
+export function missingMetadata(metadata: Metadata, path: string): string | undefined {
+  const [, kind, key = ''] = subscript.exec(path) ?? []
+  if (!kind) return undefined
+  const map = kind === 'labels' ? metadata.labels : metadata.annotations
+  return map && Object.hasOwn(map, key) ? undefined : `${kind.slice(0, -1)} ${key}`
 }
 
 /** What is wrong with a `metadata...` path; undefined for a good one. */
@@ -28,10 +38,12 @@ const simple: ReadonlySet<string> = new Set([
 ])
 const subscript = /^metadata\.(labels|annotations)\['([^']*)'\]$/
 
-function metadataField(rollout: Rollout, path: string): ReturnType<typeof fieldOfRollout> {
+type Metadata = Pick<Rollout['metadata'], 'name' | 'namespace' | 'uid' | 'labels' | 'annotations'>
+
+/** A `metadata…` path of any object, by the downward API. */
+export function metadataField(metadata: Metadata, path: string): ReturnType<typeof fieldOfRollout> {
   const problem = metadataPathProblem(path)
   if (problem) return { ok: false, problem }
-  const { metadata } = rollout
   const [, kind, key = ''] = subscript.exec(path) ?? []
   if (kind) {
     const map = kind === 'labels' ? metadata.labels : metadata.annotations
@@ -83,8 +95,12 @@ function jsonField(rollout: Rollout, path: string): ReturnType<typeof fieldOfRol
   return { ok: true, value: typeof value === 'number' ? goNumber(value) : String(value) }
 }
 
-/** Go prints JSON numbers as floats with %v: 10 is `10`, 1234567 is `1.234567e+06`. */
+/**
+ * Go prints JSON numbers as floats with %v: 0.00001 is `1e-05`. Whole numbers stay what the manifest says, where
+ * upstream makes `1.234567e+06` of 1234567.
+ */
 function goNumber(value: number): string {
+  if (Number.isSafeInteger(value)) return String(value)
   const size = Math.abs(value)
   return size !== 0 && (size < 1e-4 || size >= 1e6) ? exponential(value) : String(value)
 }

@@ -144,7 +144,7 @@ test.each([
   ["metadata.annotations['none']", ''],
   ['metadata.labels', 'a="b"\nenv="prod"'],
   ['spec.template.spec.containers[0].image', 'my-app:v1'],
-  ['spec.replicas', '1.234567e+06'],
+  ['spec.replicas', '1234567'],
 ])('the field %s is %j', (path, value) => {
   expect(argumentsOf(rollout, fromField(path), hashes)).toEqual({
     ok: true,
@@ -165,7 +165,7 @@ test.each([
   })
 })
 
-test('hashes come from the ReplicaSets, and an argument without source is empty', () => {
+test('hashes come from the ReplicaSets, and an argument without source leaves the default of the template', () => {
   const args = argumentsOf(
     rollout,
     [
@@ -175,7 +175,7 @@ test('hashes come from the ReplicaSets, and an argument without source is empty'
     ],
     hashes,
   )
-  expect(args.ok && args.value.map((arg) => arg.value)).toEqual(['new', 'old', ''])
+  expect(args.ok && args.value.map((arg) => arg.value)).toEqual(['new', 'old'])
 })
 
 test('tags are replaced in every text and key, whatever the value contains', () => {
@@ -184,6 +184,14 @@ test('tags are replaced in every text and key, whatever the value contains', () 
   expect(tags.ok && substitute(body, tags.value)).toEqual({
     ok: true,
     value: { 'say "hi"\n': ['say "hi"\n!', 7, null, { deep: 'say "hi"\nsay "hi"\n' }] },
+  })
+})
+
+test('braces that are meant as such are written {{"{{"}}', () => {
+  const script = 'kubectl get pods -o go-template={{"{{"}}.metadata.name}} {{args.a}}'
+  expect(substitute(script, { 'args.a': 'x' })).toEqual({
+    ok: true,
+    value: 'kubectl get pods -o go-template={{.metadata.name}} x',
   })
 })
 
@@ -217,4 +225,17 @@ test('an argument without value is a problem even where nothing uses it', () => 
     ],
   })
   expect(argumentTags([secret], () => 'hush')).toEqual({ ok: true, value: { 'args.s': 'hush' } })
+})
+
+test('an argument keeps the source that one template gives it, whatever another merely declares', () => {
+  const secretKeyRef = { name: 's', key: 'k' }
+  const bare = { args: [{ name: 'a' }] }
+  const sourced = { args: [{ name: 'a', valueFrom: { secretKeyRef } }] }
+  for (const specs of [
+    [bare, sourced],
+    [sourced, bare],
+  ]) {
+    const flat = flattenTemplates(resolved(...specs))
+    expect(flat.ok && flat.value.args).toEqual(sourced.args)
+  }
 })

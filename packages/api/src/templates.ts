@@ -194,6 +194,9 @@ function joinArguments(
   const joined = new Map<string, Argument>()
   for (const arg of specs.flatMap((spec) => spec.args ?? [])) {
     const earlier = joined.get(arg.name)
+    const isBare = arg.value === undefined && arg.valueFrom === undefined
+    // Upstream lets a bare declaration replace one that has a source, and then misses the argument.
+    if (earlier && isBare) continue
     if (earlier?.value === undefined) joined.set(arg.name, arg)
     else if (arg.value !== undefined && arg.value !== earlier.value) {
       report(
@@ -324,26 +327,27 @@ export function argumentsOf(
       const hash =
         valueFrom.podTemplateHashValue === 'Stable' ? options.stableHash : options.latestHash
       values.push({ name, value: hash })
-    } else {
-      values.push({ name, value: value ?? '' })
+    } else if (value !== undefined) {
+      values.push({ name, value })
     }
+    // With neither, the template's own default counts; upstream overrides it with an empty text.
   })
   return problems.length > 0 ? { ok: false, problems } : { ok: true, value: values }
 }
 
 /**
  * What stands for `{{args.<name>}}` in the metrics of a run, by tag. An argument without value, used
- * or not, is a problem: `argument "<name>" was not supplied`. `secrets` supplies those that come
- * from a Secret.
+ * or not, is a problem: `argument "<name>" was not supplied`. `valueFrom` reads those that come from
+ * elsewhere.
  */
 export function argumentTags(
   args: readonly Argument[],
-  secrets: (arg: Argument) => string | undefined = () => undefined,
+  valueFrom: (arg: Argument) => string | undefined = () => undefined,
 ): Outcome<Readonly<Record<string, string>>> {
   const tags: Record<string, string> = {}
   const problems: Problem[] = []
   for (const arg of args) {
-    const value = arg.value ?? (arg.valueFrom?.secretKeyRef ? secrets(arg) : undefined)
+    const value = arg.value ?? (arg.valueFrom ? valueFrom(arg) : undefined)
     if (value !== undefined) tags[`args.${arg.name}`] = value
     else problems.push(invalid('args', arg.name, `argument "${arg.name}" was not supplied`))
   }
@@ -377,6 +381,9 @@ function replaceIn(
   return replaced
 }
 
+/** `{{"{{"}}` stands for two braces themselves, which Go templates and Helm write; to upstream it is an unknown tag. */
+const literalBraces = '"{{"'
+
 function replaceTags(
   text: string,
   tags: Readonly<Record<string, string>>,
@@ -396,7 +403,7 @@ function replaceTags(
     }
     const tag = text.slice(start + 2, end)
     const name = tag.trim()
-    const value = Object.hasOwn(tags, name) ? tags[name] : undefined
+    const value = name === literalBraces ? '{{' : Object.hasOwn(tags, name) ? tags[name] : undefined
     if (value === undefined) problems.push(invalid('', text, `failed to resolve {{${tag}}}`))
     result += text.slice(from, start) + (value ?? '')
     from = end + 2

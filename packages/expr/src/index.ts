@@ -24,4 +24,5 @@ export {
 export { type Constancy, constancyOf, identifiersOf } from './lint.ts'
 export { stringsNamespace, timeNamespace } from './namespaces.ts'
 export { describeProblem, type ExprProblem, type Position } from './problem.ts'
+export { checkPattern, matchesPattern } from './regexp.ts'
 export { fromJson, isNil, Panic, Time, typeName, type Value, type ValueMap } from './value.ts'

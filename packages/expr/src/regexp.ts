@@ -1,4 +1,4 @@
-import type { Budget } from './budget.ts'
+import { Budget } from './budget.ts'
 import { isAscii } from './go-text.ts'
 import { Panic } from './value.ts'
 
@@ -61,6 +61,19 @@ export function compilePattern(source: string): Pattern {
   emit(tree, program, source)
   program.push({ kind: 'match' })
   return { program }
+}
+
+/**
+ * Whether the RE2 pattern matches anywhere in the text; null for a bad pattern, or one that is too much work.
+ * `checkPattern` says what is wrong with it.
+ */
+export function matchesPattern(source: string, text: string): boolean | null {
+  try {
+    return matches(compilePattern(source), text, new Budget())
+  } catch (error) {
+    if (error instanceof Panic) return null
+    throw error
+  }
 }
 
 /** Is there a match anywhere in the text? */

@@ -55,7 +55,10 @@ export const argument = object({
         }),
         'Takes the value from a Secret of the namespace of the run.',
       ),
-      fieldRef: optional(fieldRef, 'Takes the value from a field of the Rollout.'),
+      fieldRef: optional(
+        fieldRef,
+        'Takes the value from the metadata of the AnalysisRun: metadata.name, metadata.labels and so on.',
+      ),
     }),
     'Where the value comes from.',
   ),

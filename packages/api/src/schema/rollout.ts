@@ -46,6 +46,10 @@ export const backgroundAnalysis = object({
     int32,
     'Index of the step, counted from 0, at which the analysis starts. Absent: at once.',
   ),
+  waitForCanaryReady: optional(
+    boolean,
+    'True: the analysis starts when a pod of the canary is available. Otherwise it may start before there is one to measure.',
+  ),
 })
 
 const antiAffinity = object({

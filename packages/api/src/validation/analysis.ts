@@ -1,3 +1,4 @@
+import { checkPattern } from '@serinus/expr'
 import { invalid, missing, type Problem } from '../problem.ts'
 import { fieldOfRollout, metadataPathProblem } from '../rollout-field.ts'
 import type { AnalysisRunArgument, Rollout, RolloutAnalysis } from '../types.ts'
@@ -27,12 +28,19 @@ export function analysisExtras(
   rollout: Rollout,
   analysis: RolloutAnalysis | undefined,
   path: string,
-  options: { readonly metadataChecked?: boolean } = {},
+  options: {
+    readonly metadataChecked?: boolean
+    /** Whether nothing waits for it, so that no templates means no analysis. */
+    readonly mayBeEmpty?: boolean
+  } = {},
 ): readonly Problem[] {
   if (!analysis) return []
   return [
     ...(options.metadataChecked ? [] : metadataArgumentProblems(analysis.args, `${path}.args`)),
     ...argumentExtras(rollout, analysis.args, `${path}.args`),
+    ...(options.mayBeEmpty || (analysis.templates ?? []).length > 0
+      ? []
+      : [missing(`${path}.templates`, 'an analysis without templates could never succeed')]),
     ...(analysis.templates ?? []).flatMap((ref, index) =>
       ref.templateName
         ? []
@@ -75,10 +83,6 @@ export function argumentExtras(
 }
 
 function patternProblems(pattern: string, path: string): readonly Problem[] {
-  try {
-    new RegExp(pattern)
-    return []
-  } catch {
-    return [invalid(path, pattern, 'is not a regular expression')]
-  }
+  const problem = pattern === '*' ? null : checkPattern(pattern)
+  return problem === null ? [] : [invalid(path, pattern, `is not a regular expression: ${problem}`)]
 }

@@ -148,7 +148,9 @@ export function canaryExtras(rollout: Rollout, canary: CanaryStrategy): readonly
   }
   problems.push(...thresholdExtras(canary), ...routingExtras(canary))
   problems.push(...steps.flatMap((step, index) => stepExtras(rollout, canary, { step, index })))
-  problems.push(...analysisExtras(rollout, canary.analysis, `${path}.analysis`))
+  problems.push(
+    ...analysisExtras(rollout, canary.analysis, `${path}.analysis`, { mayBeEmpty: true }),
+  )
   problems.push(...atLeast(0, canary.analysis?.startingStep, `${path}.analysis.startingStep`))
   return problems
 }

@@ -1,3 +1,4 @@
+import { matchesPattern } from '@serinus/expr'
 import { defaults } from '../defaults.ts'
 import { durationProblem, parseDuration } from '../duration.ts'
 import { intOrStringCount } from '../int-or-string.ts'
@@ -79,17 +80,17 @@ export function validateMetricRules(spec: AnalysisRunSpec): readonly Problem[] {
   const rules = { dryRun: spec.dryRun ?? [], measurementRetention: spec.measurementRetention ?? [] }
   return Object.entries(rules).flatMap(([list, entries]) =>
     entries.flatMap(({ metricName }, index) =>
-      names.some((name) => matches(metricName, name))
+      names.some((name) => metricRuleMatches(metricName, name))
         ? []
         : [invalid(`${list}[${index}]`, metricName, "Rule didn't match any metric name(s)")],
     ),
   )
 }
 
-function matches(pattern: string, name: string): boolean {
-  try {
-    return new RegExp(pattern).test(name)
-  } catch {
-    return false
-  }
+/**
+ * Whether a dryRun or measurementRetention rule means this metric: an RE2 pattern that need not match the whole name,
+ * or `*` for all, as the CRD of upstream promises (spec analysis-and-experiments 2.8).
+ */
+export function metricRuleMatches(pattern: string, name: string): boolean {
+  return pattern === '*' || matchesPattern(pattern, name) === true
 }

@@ -22,6 +22,13 @@ test('maxSurge 0% with maxUnavailable 0 is refused [api 3]', () => {
   ])
 })
 
+test('an analysis without templates, for which an update would wait for ever, is refused', () => {
+  expect(textsOf(canaryApp({ steps: [{ analysis: { templates: [] } }] }))).toEqual([
+    `${canary}.steps[0].analysis.templates: Required value: an analysis without templates could never succeed`,
+  ])
+  expect(textsOf(canaryApp({ analysis: { templates: [] } }))).toEqual([])
+})
+
 test('two strategies are refused [api 5]', () => {
   const strategy = { canary: {}, blueGreen: { activeService: 'a' } }
   expect(textsOf(myApp({ strategy }))).toEqual([

@@ -302,8 +302,8 @@ test('ending a run by hand deletes its Job [analysis-and-experiments 32] [metric
   await clock.advance(0)
   expect(api.all('jobs')).toEqual([])
   expect(status()).toMatchObject({
-    phase: 'Inconclusive',
-    metricResults: [{ measurements: [{ message: 'Metric Terminated' }] }],
+    phase: 'Successful',
+    metricResults: [{ measurements: [{ phase: 'Inconclusive', message: 'Metric Terminated' }] }],
   })
 })
 

@@ -101,6 +101,12 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
     return run.metadata.labels?.[labelKeys.instanceId] === options.instanceId
   }
 
+  /** The first questions are asked by the pass that stores the start of the run, which some providers look back to. */
+  function begun(run: AnalysisRun): AnalysisRun {
+    const startedAt = run.status?.startedAt ?? instant(clock.now())
+    return { ...run, status: { phase: 'Running', ...run.status, startedAt } }
+  }
+
   function forgetRun(key: string): void {
     for (const question of memories.get(key)?.inFlight.values() ?? []) question.abort()
     memories.delete(key)
@@ -157,7 +163,7 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
     memory.answers = memory.answers.slice(handled)
     for (const task of plan.measure) {
       memory.awake.delete(task.metric)
-      void measure(key, { run, memory, task, secrets })
+      void measure(key, { run: begun(run), memory, task, secrets })
     }
     for (const rule of plan.retain) void forget(run, rule, secrets)
     if (memory.inFlight.size === 0 && memory.answers.length === 0 && plan.checkAt === null)

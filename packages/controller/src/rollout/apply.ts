@@ -1,5 +1,6 @@
+import { finalPhases, kinds } from '@serinus/api'
 import type { Plan, Transition, Write } from '@serinus/engine'
-import { ApiError, type KubeClient, type KubeObject } from '@serinus/kube'
+import { ApiError, deepEqual, type KubeClient, type KubeObject } from '@serinus/kube'
 import { patchOrUpdate } from './patch.ts'
 import { isMoot } from './pods.ts'
 
@@ -155,7 +156,26 @@ async function createdBefore(
   })
   const owner = controllerOf(wanted)
   if (owner === undefined || controllerOf(present) !== owner) throw error
+  if (asksQuestions.has(write.resource.plural) && !asksTheSame(present, wanted)) throw error
   return present
+}
+
+const asksQuestions: ReadonlySet<string> = new Set([
+  kinds.analysisRuns.plural,
+  kinds.experiments.plural,
+])
+
+/** Whether a run is under way that asks what is wanted; one that has its verdict answers an earlier question (spec analysis-and-experiments 1.8). */
+function asksTheSame(present: KubeObject, wanted: KubeObject): boolean {
+  const { status, spec } = present as { status?: { phase?: string }; spec?: object }
+  if (finalPhases.has(status?.phase ?? '')) return false
+  const { spec: question } = wanted as { spec?: object }
+  return deepEqual(withoutEnd(spec), withoutEnd(question))
+}
+
+function withoutEnd(spec: object | undefined): object {
+  const { terminate: _, ...question } = (spec ?? {}) as { terminate?: boolean }
+  return question
 }
 
 function controllerOf(object: KubeObject): string | undefined {

@@ -20,7 +20,10 @@ export function assessMetric(
   terminating: boolean,
 ): Assessment {
   const limit = brokenLimit(metric, result)
-  if (isFinished(result.phase)) return { phase: result.phase, limit }
+  const unmet = unmetSuccesses(metric, result)
+  if (isFinished(result.phase)) {
+    return { phase: result.phase, limit: limit ?? (result.phase === unmet?.phase ? unmet : null) }
+  }
   const last = result.measurements?.at(-1)
   if (!last) return { phase: terminating ? 'Successful' : 'Pending', limit: null }
   if (!isFinished(last.phase)) return { phase: 'Running', limit: null }
@@ -29,11 +32,22 @@ export function assessMetric(
   if (successLimit > 0 && (result.consecutiveSuccess ?? 0) >= successLimit)
     return { phase: 'Successful', limit: null }
   const count = defaults.effectiveCount(metric)
-  if (count !== null && (result.count ?? 0) >= count) {
-    if (successLimit === 0) return { phase: 'Successful', limit: null }
-    return { phase: defaults.failureLimit(metric) < 0 ? 'Failed' : 'Inconclusive', limit: null }
-  }
+  if (unmet) return { phase: unmet.phase, limit: unmet }
+  if (count !== null && (result.count ?? 0) >= count) return { phase: 'Successful', limit: null }
   return { phase: terminating ? 'Successful' : 'Running', limit: null }
+}
+
+/** All measurements are taken and too few in a row were good. Upstream counts such a metric as good and says nothing. */
+function unmetSuccesses(metric: Metric, result: MetricResult): Assessment['limit'] {
+  const limit = defaults.consecutiveSuccessLimit(metric)
+  const count = defaults.effectiveCount(metric)
+  const { consecutiveSuccess = 0 } = result
+  if (limit === 0 || consecutiveSuccess >= limit) return null
+  if (count === null || (result.count ?? 0) < count) return null
+  return {
+    phase: defaults.failureLimit(metric) < 0 ? 'Failed' : 'Inconclusive',
+    text: `consecutiveSuccess (${consecutiveSuccess}) < consecutiveSuccessLimit (${limit})`,
+  }
 }
 
 /** Later checks override earlier ones, as upstream has them. */
@@ -69,6 +83,7 @@ export function withMeasurement(result: MetricResult, measurement: Measurement):
     ...result,
     measurements: [...(replaces ? measurements.slice(0, -1) : measurements), measurement],
   }
+  if (isCutShort(measurement)) return next
   switch (measurement.phase) {
     case 'Successful':
     case 'Failed':
@@ -93,6 +108,14 @@ export function withMeasurement(result: MetricResult, measurement: Measurement):
     default:
       return next
   }
+}
+
+/**
+ * What the end of a run cuts short says nothing of the release, so it counts for nothing. Upstream counts it as
+ * Inconclusive, and a run that merely was not needed any longer looks doubtful.
+ */
+function isCutShort({ phase, message }: Measurement): boolean {
+  return phase === 'Inconclusive' && message === 'Metric Terminated'
 }
 
 /** Counters that are zero are absent from a status (2.1). */

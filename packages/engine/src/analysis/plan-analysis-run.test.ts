@@ -99,13 +99,22 @@ describe('when and how a run ends', () => {
         'count 4, failureLimit -1, consecutiveSuccessLimit 3',
         { interval: '60s', count: 4, failureLimit: -1, consecutiveSuccessLimit: 3 },
         'SFSS',
-        { phase: 'Failed', at: 180 },
+        {
+          phase: 'Failed',
+          at: 180,
+          message: `${m} Failed due to consecutiveSuccess (2) < consecutiveSuccessLimit (3)`,
+        },
       ],
       [
         'count 6, failureLimit 2, consecutiveSuccessLimit 3, never three in a row',
         { interval: '60s', count: 6, failureLimit: 2, consecutiveSuccessLimit: 3 },
         'SSFSSF',
-        { phase: 'Inconclusive', at: 300, tag: ' [analysis-and-experiments 34]' },
+        {
+          phase: 'Inconclusive',
+          at: 300,
+          message: `${m} Inconclusive due to consecutiveSuccess (0) < consecutiveSuccessLimit (3)`,
+          tag: ' [analysis-and-experiments 34]',
+        },
       ],
       [
         'count 6, failureLimit 2, consecutiveSuccessLimit 3, three in a row',
@@ -146,10 +155,10 @@ describe('when and how a run ends', () => {
     expect(ends(world)).toBe(expected.at)
   })
 
-  test('with all limits met, the limits alone count in the summary', () => {
+  test('a metric that never had enough successes in a row counts as what it ended as', () => {
     const fields = { interval: '60s', count: 4, failureLimit: -1, consecutiveSuccessLimit: 3 }
     const world = simulate(analysisRun({ metrics: [metric(fields)] }), { scripts: { m: 'SFSS' } })
-    expect(world.run?.status?.runSummary).toEqual({ count: 1, successful: 1 })
+    expect(world.run?.status?.runSummary).toEqual({ count: 1, failed: 1 })
   })
 
   test('one good measurement is enough where nothing else is asked for [analysis-and-experiments 21]', () => {
@@ -386,7 +395,7 @@ describe('ending a run by hand', () => {
     })
   })
 
-  test('ends a Job that is under way [analysis-and-experiments 32]', () => {
+  test('ends a Job that is under way, which says nothing against the release [analysis-and-experiments 32]', () => {
     const endJob: Script = (task) =>
       task.action === 'terminate'
         ? { phase: 'Inconclusive', message: 'Metric Terminated' }
@@ -399,11 +408,11 @@ describe('ending a run by hand', () => {
     })
     expect(world.tasks.map((task) => task.action)).toEqual(['run', 'terminate'])
     expect(world.run?.status).toMatchObject({
-      phase: 'Inconclusive',
-      message:
-        'Metric "m" assessed Inconclusive due to inconclusive (1) > inconclusiveLimit (0): "Error Message: Metric Terminated"',
-      metricResults: [{ measurements: [{ message: 'Metric Terminated' }] }],
+      phase: 'Successful',
+      message: 'Run Terminated',
+      metricResults: [{ measurements: [{ phase: 'Inconclusive', message: 'Metric Terminated' }] }],
     })
+    expect(world.run?.status?.metricResults?.[0]?.inconclusive).toBeUndefined()
   })
 
   test('ends a Job even when it is heard of only after the verdict', () => {
@@ -506,9 +515,16 @@ describe('dry-run', () => {
     })
   })
 
+  test.each(['*', '(?i)^M$'])('the rule %j means the metric m', (metricName) => {
+    const world = simulate(analysisRun({ metrics: [metric()], dryRun: [{ metricName }] }), {
+      scripts: { m: 'F' },
+    })
+    expect(world.run?.status).toMatchObject({ phase: 'Successful', dryRunSummary: { failed: 1 } })
+  })
+
   test.each([
     [[{ metricName: 'nope' }], 0],
-    [[{ metricName: 'm' }, { metricName: '*' }], 1],
+    [[{ metricName: 'm' }, { metricName: '(' }], 1],
   ])(
     'rules %j that match no metric are a mistake [analysis-and-experiments 29]',
     (dryRun, index) => {

@@ -9,6 +9,7 @@ import {
   type Measurement,
   type Metric,
   type MetricResult,
+  metricRuleMatches,
   parseDuration,
   resolveTemplates,
   validateMetrics,
@@ -238,19 +239,11 @@ function matchRules(
 ): Matched {
   const matched = new Map<string, number>()
   for (const [index, rule] of rules.entries()) {
-    const hits = names.filter((name) => matches(rule.metricName, name))
+    const hits = names.filter((name) => metricRuleMatches(rule.metricName, name))
     if (hits.length === 0) return { ok: false, index }
     for (const name of hits) matched.set(name, index)
   }
   return { ok: true, matched }
-}
-
-function matches(pattern: string, name: string): boolean {
-  try {
-    return new RegExp(pattern).test(name)
-  } catch {
-    return false
-  }
 }
 
 function planMeasuring(
@@ -478,7 +471,7 @@ function judge(
         message: `Metric '${metric.name}' Completed. Result: ${phase}`,
       })
     }
-    summary[limit ? summaryKey(limit.phase) : 'successful']++
+    summary[summaryKey(phase)]++
     if (dry) {
       worst ??= 'Successful'
     } else if (worst === null || severity.indexOf(phase) > severity.indexOf(worst)) {

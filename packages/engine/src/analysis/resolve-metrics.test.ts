@@ -47,7 +47,7 @@ test('arguments reach every text of a metric, its limits and map keys too', () =
   })
 })
 
-test('secrets are filled in by whoever may know them; a value written out wins', () => {
+test('secrets are filled in by whoever may know them, metadata of the run is known; a value written out wins', () => {
   const query = (args: Parameters<typeof analysisRun>[0]['args']) => {
     const provider = { prometheus: { query: '{{args.t}}' } }
     const run = analysisRun({ metrics: [metric({ provider })], ...(args ? { args } : {}) })
@@ -57,5 +57,8 @@ test('secrets are filled in by whoever may know them; a value written out wins',
   expect(query([{ name: 't', valueFrom: { secretKeyRef } }])).toBe('s/k')
   expect(query([{ name: 't', value: 'own', valueFrom: { secretKeyRef } }])).toBe('own')
   expect(query([{ name: 't' }])).toBe('argument "t" was not supplied')
+  const fieldRef = (fieldPath: string) => [{ name: 't', valueFrom: { fieldRef: { fieldPath } } }]
+  expect(query(fieldRef('metadata.name'))).toBe('run')
+  expect(query(fieldRef('spec.metrics'))).toBe('argument "t" was not supplied')
   expect(query([])).toBe('failed to resolve {{args.t}}')
 })

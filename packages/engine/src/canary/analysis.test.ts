@@ -354,3 +354,86 @@ test('a pause for want of a verdict says which limit would allow it', () => {
     'Rollout is paused (InconclusiveAnalysisRun): Metric "m" assessed Inconclusive due to inconclusive (1) > inconclusiveLimit (0); set inconclusiveLimit: 2 to allow 2',
   )
 })
+
+test('a template that several others mention is measured once [analysis-and-experiments 9]', () => {
+  const templates = [
+    template('a', {
+      metrics: [metric('a')],
+      templates: [{ templateName: 'b' }, { templateName: 'c' }],
+    }),
+    template('b', { metrics: [metric('b')] }),
+    template('c', { metrics: [metric('c')], templates: [{ templateName: 'b' }] }),
+  ]
+  const world = worldWith({ steps: [{ setWeight: 50 }, inline('a')] }, { templates })
+  world.setImage('h2')
+  world.pass(10_000)
+  expect(world.analysisRuns[0]?.spec.metrics?.map((each) => each.name)).toEqual(['a', 'b', 'c'])
+})
+
+test('labels of analysisRunMetadata reach the run, except those by which it is found again [analysis-and-experiments 17]', () => {
+  const analysisRunMetadata = {
+    labels: { team: 'a', 'rollout-type': 'Background', 'rollouts-pod-template-hash': 'x' },
+    annotations: { note: 'n', 'rollout.argoproj.io/revision': '7' },
+  }
+  const step = { analysis: { ...inline('t').analysis, analysisRunMetadata } }
+  const world = worldWith({ steps: [{ setWeight: 50 }, step] }, { templates: [template('t', {})] })
+  world.setImage('h2')
+  world.pass(10_000)
+  expect(world.analysisRuns[0]?.metadata).toMatchObject({
+    labels: {
+      team: 'a',
+      'rollout-type': 'Step',
+      'rollouts-pod-template-hash': world.status.currentPodHash,
+    },
+    annotations: { note: 'n', 'rollout.argoproj.io/revision': '2' },
+  })
+})
+
+test('of finished runs the newest five of either kind stay, as long as their version has a ReplicaSet [analysis-and-experiments 16]', () => {
+  const world = worldWith({ steps: [{ setWeight: 50 }, { pause: {} }] })
+  world.setImage('h2')
+  world.pass(10_000)
+  const hash = world.status.currentPodHash ?? ''
+  const old = (name: string, phase: string, second: number, of = hash) =>
+    ({
+      metadata: {
+        name,
+        namespace: 'default',
+        uid: `uid-${name}`,
+        creationTimestamp: new Date(world.now + second * 1000).toISOString(),
+        labels: { 'rollouts-pod-template-hash': of, 'rollout-type': 'Step' },
+      },
+      spec: { metrics: [metric('m')] },
+      status: { phase },
+    }) as unknown as AnalysisRun
+  const bad = ['Failed', 'Error', 'Inconclusive', 'Failed', 'Failed', 'Failed']
+  world.analysisRuns = [
+    ...[1, 2, 3, 4, 5, 6, 7].map((n) => old(`good-${n}`, 'Successful', n)),
+    ...bad.map((phase, index) => old(`bad-${index + 1}`, phase, index + 1)),
+    old('orphan', 'Successful', 9, 'gone'),
+  ]
+  world.settle()
+  expect(world.analysisRuns.map((run) => run.metadata.name)).toEqual([
+    ...[3, 4, 5, 6, 7].map((n) => `good-${n}`),
+    ...[2, 3, 4, 5, 6].map((n) => `bad-${n}`),
+  ])
+})
+
+test('a background run can wait for a pod to measure', () => {
+  const runsAtOnce = (waitForCanaryReady: boolean) => {
+    const world = worldWith(
+      {
+        steps: [{ setWeight: 50 }, { pause: {} }],
+        analysis: { templates: [{ templateName: 't' }], waitForCanaryReady },
+      },
+      { templates: [template('t', {})] },
+    )
+    world.setImage('h2')
+    world.pass(1_000)
+    const early = world.analysisRuns.length
+    world.pass(10_000)
+    return [early, world.analysisRuns.length]
+  }
+  expect(runsAtOnce(false)).toEqual([1, 1])
+  expect(runsAtOnce(true)).toEqual([0, 1])
+})

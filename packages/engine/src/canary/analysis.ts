@@ -18,10 +18,13 @@ function wishesOf(facts: CanaryFacts, draft: Draft, position: Position): readonl
   const decided = positionOf(facts, draft.status)
   if (decided.promoted || decided.aborted) return []
   const starting = facts.canary.analysis?.startingStep
+  const hasStarted =
+    starting === undefined || facts.steps.length === 0 || position.index >= starting
+  const lacksPods = facts.canary.analysis?.waitForCanaryReady === true && facts.newSet.available < 1
   const background: RunWish = {
     kind: 'Background',
     analysis: facts.canary.analysis,
-    due: starting === undefined || facts.steps.length === 0 || position.index >= starting,
+    due: hasStarted && !lacksPods,
   }
   if (decided.index !== position.index) return [background]
   const step: RunWish = {

@@ -266,16 +266,17 @@ function start(facts: RolloutFacts, draft: Draft, wish: RunWish): void {
         name,
         namespace: rollout.metadata.namespace ?? 'default',
         labels: {
+          // The labels by which runs are found again are not the user's to change.
+          ...analysis.analysisRunMetadata?.labels,
           [hashLabel]: newSet.hash,
           [labelKeys.rolloutType]: wish.kind,
           ...(wish.index === undefined ? {} : { [labelKeys.stepIndex]: String(wish.index) }),
           ...(instance ? { [labelKeys.instanceId]: instance } : {}),
-          ...analysis.analysisRunMetadata?.labels,
           ...rollout.spec.selector?.matchLabels,
         },
         annotations: {
-          [annotationKeys.revision]: String(newSet.revision),
           ...analysis.analysisRunMetadata?.annotations,
+          [annotationKeys.revision]: String(newSet.revision),
         },
         ownerReferences: [
           {
