@@ -1,2 +1,3 @@
+export { deleteJobsOf } from './job.ts'
 export { defaultDeadlineMs, type Measured, type MeasureInput, type Provider } from './provider.ts'
 export { providerOf } from './registry.ts'

@@ -315,6 +315,34 @@ describe('the outcome of a Job', () => {
     },
   )
 
+  test('goes on after one pull that failed, and is deleted when none will succeed', async () => {
+    const cluster = new Cluster()
+    await job.run(input(cluster))
+    const measurement = underWay(cluster)
+    const waitFor = (reason: string, ageMs: number) => {
+      cluster.pods.length = 0
+      cluster.pods.push({
+        apiVersion: 'v1',
+        kind: 'Pod',
+        metadata: {
+          name: 'p-1',
+          namespace: 'app',
+          creationTimestamp: new Date(testNow - ageMs).toISOString(),
+          labels: {
+            'analysisrun.argoproj.io/uid': uid,
+            'job-name': `${uid}.integration-test.1`,
+          },
+        },
+        status: { containerStatuses: [{ name: 'test', state: { waiting: { reason } } }] },
+      })
+      return job.resume?.(input(cluster), measurement)
+    }
+    expect(await waitFor('ErrImagePull', 59_000)).toMatchObject({ kind: 'running' })
+    expect(cluster.jobs).toHaveLength(1)
+    expect(await waitFor('ErrImagePull', 60_000)).toMatchObject({ phase: 'Inconclusive' })
+    expect(cluster.jobs).toHaveLength(0)
+  })
+
   test.each([
     [50_250, 10.025],
     [2_250, 2.121],

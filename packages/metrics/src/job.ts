@@ -35,6 +35,9 @@ const neverStarts: ReadonlySet<string | undefined> = new Set([
   'InvalidImageName',
 ])
 
+/** One pull that failed says little: a registry may be away for a moment. `ImagePullBackOff` follows where it stays so. */
+const transientMs = 60_000
+
 /** A Kubernetes Job whose outcome is the verdict; conditions are ignored (spec metric-providers 12). */
 export const job: Provider = {
   type: 'Job',
@@ -84,6 +87,27 @@ export const job: Provider = {
       await deleteJob(input, { namespace: metadata.namespace ?? 'default', name: metadata.name })
     }
   },
+}
+
+/**
+ * Deletes the Jobs of a run that was deleted, where no owner reference does it: in a namespace or cluster of their own
+ * (spec metric-providers 12.2). Upstream leaves them for ever.
+ */
+export async function deleteJobsOf(
+  run: Pick<MeasureInput['run'], 'metadata'>,
+  input: Pick<MeasureInput, 'client' | 'env' | 'signal'>,
+): Promise<void> {
+  const { uid } = run.metadata
+  if (!uid) return
+  const jobs = await input.client.list<Job>(resources.jobs, {
+    namespace: namespaceOf({ run, env: input.env }),
+    labelSelector: `${uidLabel}=${uid}`,
+    signal: input.signal,
+  })
+  for (const { metadata } of jobs.items) {
+    if (metadata.ownerReferences?.some((reference) => reference.controller)) continue
+    await deleteJob(input, { namespace: metadata.namespace ?? 'default', name: metadata.name })
+  }
 }
 
 interface JobKey extends ObjectKey {
@@ -139,11 +163,14 @@ function fingerprint(text: string): string {
   return hash.toString(36).padStart(6, '0').slice(-6)
 }
 
-function namespaceOf(input: MeasureInput): string {
+function namespaceOf(input: {
+  readonly run: Pick<MeasureInput['run'], 'metadata'>
+  readonly env: MeasureInput['env']
+}): string {
   return input.env['ARGO_ROLLOUTS_ANALYSIS_JOB_NAMESPACE'] || runNamespaceOf(input)
 }
 
-function runNamespaceOf(input: MeasureInput): string {
+function runNamespaceOf(input: { readonly run: Pick<MeasureInput['run'], 'metadata'> }): string {
   return input.run.metadata.namespace ?? 'default'
 }
 
@@ -212,7 +239,11 @@ async function observe(
     return { kind: 'done', phase: 'Failed', ...(message ? { message } : {}), ...kept(measurement) }
   }
   const message = await terminalPodError(input, key)
-  if (message) return { kind: 'done', phase: 'Inconclusive', message, ...kept(measurement) }
+  if (message) {
+    // Upstream leaves it: the Job would go on trying, and might run long after the verdict.
+    await deleteJob(input, key)
+    return { kind: 'done', phase: 'Inconclusive', message, ...kept(measurement) }
+  }
   const now = input.clock.now()
   const startedAt = Date.parse(measurement.startedAt ?? '') || now
   // Looks at longer and longer intervals, at first after a second: 50 s of running are asked again in 10 s.
@@ -241,19 +272,23 @@ async function terminalPodError(input: MeasureInput, key: JobKey): Promise<strin
     signal: input.signal,
   })
   for (const { metadata, status } of pods.items) {
+    const isYoung = input.clock.now() - createdAt({ metadata }) < transientMs
     for (const container of [
       ...(status?.initContainerStatuses ?? []),
       ...(status?.containerStatuses ?? []),
     ]) {
       const { reason, message = '' } = container.state?.waiting ?? {}
-      if (!neverStarts.has(reason)) continue
+      if (!neverStarts.has(reason) || (reason === 'ErrImagePull' && isYoung)) continue
       return `Pod ${metadata.name}, container ${container.name} has terminal error (${reason}): ${message}\n`
     }
   }
   return null
 }
 
-async function deleteJob(input: MeasureInput, key: JobKey): Promise<void> {
+async function deleteJob(
+  input: Pick<MeasureInput, 'client' | 'signal'>,
+  key: JobKey,
+): Promise<void> {
   try {
     await input.client.delete(resources.jobs, key, {
       propagationPolicy: 'Foreground',
@@ -264,7 +299,7 @@ async function deleteJob(input: MeasureInput, key: JobKey): Promise<void> {
   }
 }
 
-function createdAt(one: Job): number {
+function createdAt(one: Pick<KubeObject, 'metadata'>): number {
   return Date.parse(one.metadata.creationTimestamp ?? '') || 0
 }
 

@@ -253,6 +253,17 @@ test('measurements beyond the limit take their Jobs with them', async () => {
   expect(api.all('jobs').map(({ metadata }) => metadata.name)).toEqual(['uid-run.smoke.3'])
 })
 
+test('Jobs in a namespace of their own go when their run is deleted', async () => {
+  const { clock, api, start } = world()
+  put(api, { metrics: [jobMetric()] })
+  start(undefined, { env: { ARGO_ROLLOUTS_ANALYSIS_JOB_NAMESPACE: 'jobs' } })
+  await clock.advance(0)
+  expect(api.all('jobs').map(({ metadata }) => metadata.namespace)).toEqual(['jobs'])
+  await api.client().delete(kinds.analysisRuns, { namespace: 'app', name: 'run' })
+  await clock.advance(0)
+  expect(api.all('jobs')).toEqual([])
+})
+
 test('a crash between the creation of a Job and the stored answer doubles no Job', async () => {
   const { clock, api, start, status } = world()
   put(api, { metrics: [jobMetric()] })

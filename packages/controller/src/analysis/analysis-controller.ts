@@ -15,6 +15,7 @@ import {
 } from '@serinus/kube'
 import {
   defaultDeadlineMs,
+  deleteJobsOf,
   type Measured,
   type MeasureInput,
   type Provider,
@@ -92,6 +93,7 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
     own.settle(kinds.analysisRuns.plural, change.object, change.type === 'deleted')
     if (change.type === 'deleted') {
       forgetRun(key)
+      if (isOurs(change.object)) void clearJobs(key, change.object)
     } else if (isOurs(change.object)) {
       queue.add(key)
     }
@@ -281,6 +283,18 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
         keyOf(run as AnalysisRun & KubeObject),
         maskOf(hidden)(secrets.mask(message)),
       )
+    }
+  }
+
+  async function clearJobs(key: string, { metadata }: KubeObject): Promise<void> {
+    const { env } = options
+    const elsewhere = env['ARGO_ROLLOUTS_ANALYSIS_JOB_NAMESPACE'] || options.jobClient
+    // Jobs in the run's own namespace go with it by their owner reference.
+    if (!elsewhere) return
+    try {
+      await deleteJobsOf({ metadata }, { client: options.jobClient ?? client, env, signal })
+    } catch (error) {
+      options.onError?.(key, error)
     }
   }
 
