@@ -1,3 +1,4 @@
+import { analysis } from './analysis.ts'
 import { demo, getRollout } from './commands.ts'
 import type { Figure } from './figure.ts'
 import { latency } from './latency.ts'
@@ -20,6 +21,7 @@ export const benchmarks: Readonly<
   'virtual-day': virtualDay,
   'api-outage': apiOutage,
   latency,
+  analysis,
   notifications,
   outage,
   'get-rollout': getRollout,

@@ -11,6 +11,7 @@ type Config = NonNullable<Metric['provider']['prometheus']>
 /** Prometheus and what speaks its API (spec metric-providers 2). */
 export const prometheus: Provider = {
   type: 'Prometheus',
+  address: ({ provider }, env) => addressOf(provider.prometheus, env),
   deadlineMs({ provider }) {
     const seconds = provider.prometheus?.timeout
     return seconds === undefined || seconds < 0 ? defaultDeadlineMs : seconds * 1000
@@ -34,9 +35,13 @@ export const prometheus: Provider = {
   },
 }
 
+function addressOf(config: Config | undefined, env: MeasureInput['env']): string | undefined {
+  return config?.address || env['ARGO_ROLLOUTS_PROMETHEUS_ADDRESS']
+}
+
 /** Base path of the address kept, its query string too. */
 function urlOf(config: Config, env: MeasureInput['env']): URL {
-  const url = parseAddress(config.address || env['ARGO_ROLLOUTS_PROMETHEUS_ADDRESS'])
+  const url = parseAddress(addressOf(config, env))
   if (hasSigv4(config) && url.href.includes('aps-workspaces')) {
     throw new Error(
       'authentication.sigv4 is not carried by this version of Serinus; use basicAuth, oauth2 or headers',

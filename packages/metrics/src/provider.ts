@@ -59,6 +59,8 @@ export interface Provider {
   terminate?(input: MeasureInput, measurement: Measurement): Promise<Measured>
   /** Drops what belongs to measurements beyond the newest `limit`. */
   garbageCollect?(input: MeasureInput, limit: number): Promise<void>
+  /** Where it asks, as the user wrote it: told with a failure whose text does not say so itself. */
+  address?(metric: Metric, env: MeasureInput['env']): string | undefined
   /** Kept with the metric's result from its first measurement on. */
   metadata?(metric: Metric): Readonly<Record<string, string>>
 }

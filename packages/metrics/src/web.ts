@@ -11,6 +11,7 @@ type Config = NonNullable<Metric['provider']['web']>
 /** Any HTTP endpoint that answers with JSON or text (spec metric-providers 3). */
 export const web: Provider = {
   type: 'Web',
+  address: ({ provider }) => provider.web?.url,
   deadlineMs({ provider }) {
     const seconds = provider.web?.timeoutSeconds ?? 0
     return (seconds > 0 ? seconds : defaults.webTimeoutSeconds) * 1000

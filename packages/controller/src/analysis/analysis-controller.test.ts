@@ -1,86 +1,11 @@
 import { type AnalysisRun, kinds } from '@serinus/api'
-import { EventRecorder, type KubeObject, Unreachable, VirtualClock } from '@serinus/kube'
-import { afterEach, expect, test } from 'vitest'
-import { startCaches } from '../rollout/caches.ts'
-import { type AnalysisControllerOptions, startAnalysisController } from './analysis-controller.ts'
-import { MemoryApi } from './memory-api.ts'
-
-const startAt = Date.UTC(2026, 7, 17, 10)
-const processes: AbortController[] = []
-
-afterEach(() => {
-  for (const process of processes.splice(0)) process.abort(new Error('the test is over'))
-})
-
-type Answering = (url: URL, signal: AbortSignal) => Response | Promise<Response>
-
-function world() {
-  const clock = new VirtualClock(startAt)
-  const api = new MemoryApi(clock)
-  const errors: unknown[] = []
-  return {
-    clock,
-    api,
-    errors,
-    /** Starts one controller process; abort the result to kill it. */
-    start(
-      answer: Answering = () => Response.json(1),
-      more: Partial<AnalysisControllerOptions> = {},
-    ) {
-      const process = new AbortController()
-      processes.push(process)
-      const { signal } = process
-      const client = api.client()
-      const caches = startCaches({ client, clock, signal })
-      startAnalysisController({
-        client,
-        clock,
-        signal,
-        caches,
-        recorder: new EventRecorder({ client, clock, signal, component: 'rollouts-controller' }),
-        fetch: async (request) => answer(new URL(request.url), request.signal),
-        env: {},
-        controllerNamespace: 'argo-rollouts',
-        onError: (_, error) => errors.push(error),
-        ...more,
-      })
-      return process
-    },
-    status: (name = 'run') => api.get<AnalysisRun>('analysisruns', `app/${name}`).status,
-    seconds: () => (clock.now() - startAt) / 1000,
-  }
-}
-
-function put(api: MemoryApi, spec: object, name = 'run', metadata: object = {}): void {
-  api.put('analysisruns', {
-    apiVersion: 'argoproj.io/v1alpha1',
-    kind: 'AnalysisRun',
-    metadata: { name, namespace: 'app', ...metadata },
-    spec,
-  } as KubeObject)
-}
-
-const web = (name: string, more: object = {}, config: object = {}) => ({
-  name,
-  provider: { web: { url: `http://checks/${name}`, ...config } },
-  ...more,
-})
-
-const jobMetric = (more: object = {}) => ({
-  name: 'smoke',
-  provider: {
-    job: { spec: { template: { spec: { containers: [{ name: 'c', image: 'i' }] } } } },
-  },
-  ...more,
-})
-
-function endJob(api: MemoryApi, type = 'Complete'): void {
-  for (const one of api.all('jobs'))
-    api.put('jobs', { ...one, status: { conditions: [{ type, status: 'True' }] } } as KubeObject)
-}
+import { type KubeObject, Unreachable } from '@serinus/kube'
+import { expect, test } from 'vitest'
+import { analysisWorld, endJob, jobMetric, put, web } from './test-world.ts'
 
 test('two slow metrics take as long as one [metric-providers 6]', async () => {
-  const { clock, api, start, status } = world()
+  using world = analysisWorld()
+  const { clock, api, start, status } = world
   put(api, { metrics: [web('a'), web('b')] })
   start(async (_, signal) => {
     await clock.until(clock.now() + 2000, signal)
@@ -93,7 +18,8 @@ test('two slow metrics take as long as one [metric-providers 6]', async () => {
 })
 
 test('a provider that never answers ends at its deadline and delays no other run [metric-providers 24]', async () => {
-  const { clock, api, start, status } = world()
+  using world = analysisWorld()
+  const { clock, api, start, status } = world
   put(api, { metrics: [web('silent', { consecutiveErrorLimit: 0 })] }, 'stuck')
   put(api, { metrics: [web('fine')] }, 'fine')
   // It does not even heed its signal.
@@ -106,12 +32,13 @@ test('a provider that never answers ends at its deadline and delays no other run
   expect(status('stuck')).toMatchObject({
     phase: 'Error',
     message:
-      'Metric "silent" assessed Error due to consecutiveErrors (1) > consecutiveErrorLimit (0): "Error Message: context deadline exceeded"',
+      'Metric "silent" assessed Error due to consecutiveErrors (1) > consecutiveErrorLimit (0): "Error Message: context deadline exceeded (http://checks)"',
   })
 })
 
 test('a provider that heeds its deadline of 1 s tells where the time went [metric-providers 16]', async () => {
-  const { clock, api, start, status } = world()
+  using world = analysisWorld()
+  const { clock, api, start, status } = world
   const prometheus = { address: 'http://p:9090', query: 'up', timeout: 1 }
   put(api, { metrics: [{ name: 'm', provider: { prometheus }, consecutiveErrorLimit: 0 }] })
   start(async (_, signal) => {
@@ -125,7 +52,8 @@ test('a provider that heeds its deadline of 1 s tells where the time went [metri
 })
 
 test('a run with the deadline 0 fails without a request', async () => {
-  const { clock, api, start, status } = world()
+  using world = analysisWorld()
+  const { clock, api, start, status } = world
   const prometheus = { address: 'http://p:9090', query: 'up', timeout: 0 }
   put(api, { metrics: [{ name: 'm', provider: { prometheus }, consecutiveErrorLimit: 0 }] })
   start(() => {
@@ -136,7 +64,8 @@ test('a run with the deadline 0 fails without a request', async () => {
 })
 
 test('a secret is used, but stands nowhere in the run, however it is spelled [analysis-and-experiments 35] [metric-providers 4]', async () => {
-  const { clock, api, start, status } = world()
+  using world = analysisWorld()
+  const { clock, api, start, status } = world
   const secret = 's3cr3t "+<& x'
   api.put('secrets', {
     apiVersion: 'v1',
@@ -185,7 +114,8 @@ test('a secret is used, but stands nowhere in the run, however it is spelled [an
 })
 
 test('a missing key of a secret ends the run; an API that is away does not [analysis-and-experiments 36]', async () => {
-  const { clock, api, start, status } = world()
+  using world = analysisWorld()
+  const { clock, api, start, status } = world
   api.put('secrets', {
     apiVersion: 'v1',
     kind: 'Secret',
@@ -207,7 +137,8 @@ test('a missing key of a secret ends the run; an API that is away does not [anal
 })
 
 test('a value written out is used instead of the secret, which then need not exist', async () => {
-  const { clock, api, start, status } = world()
+  using world = analysisWorld()
+  const { clock, api, start, status } = world
   const valueFrom = { secretKeyRef: { name: 'nowhere', key: 'k' } }
   put(api, { args: [{ name: 'a', value: 'x', valueFrom }], metrics: [web('{{args.a}}')] })
   start()
@@ -216,7 +147,8 @@ test('a value written out is used instead of the secret, which then need not exi
 })
 
 test('a metric may be called after a secret: it is found and its secret stays one', async () => {
-  const { clock, api, start, status } = world()
+  using world = analysisWorld()
+  const { clock, api, start, status } = world
   api.put('secrets', {
     apiVersion: 'v1',
     kind: 'Secret',
@@ -237,7 +169,8 @@ test('a metric may be called after a secret: it is found and its secret stays on
 })
 
 test('measurements beyond the limit take their Jobs with them', async () => {
-  const { clock, api, start, status } = world()
+  using world = analysisWorld()
+  const { clock, api, start, status } = world
   put(api, {
     metrics: [jobMetric({ interval: '60s', count: 3 })],
     measurementRetention: [{ metricName: 'smoke', limit: 1 }],
@@ -254,7 +187,8 @@ test('measurements beyond the limit take their Jobs with them', async () => {
 })
 
 test('Jobs in a namespace of their own go when their run is deleted', async () => {
-  const { clock, api, start } = world()
+  using world = analysisWorld()
+  const { clock, api, start } = world
   put(api, { metrics: [jobMetric()] })
   start(undefined, { env: { ARGO_ROLLOUTS_ANALYSIS_JOB_NAMESPACE: 'jobs' } })
   await clock.advance(0)
@@ -265,7 +199,8 @@ test('Jobs in a namespace of their own go when their run is deleted', async () =
 })
 
 test('a crash between the creation of a Job and the stored answer doubles no Job', async () => {
-  const { clock, api, start, status } = world()
+  using world = analysisWorld()
+  const { clock, api, start, status } = world
   put(api, { metrics: [jobMetric()] })
   // The process dies at the very moment the Job exists.
   let first: AbortController | undefined
@@ -291,7 +226,8 @@ test('a crash between the creation of a Job and the stored answer doubles no Job
 })
 
 test('a Job that ends wakes its run at once, not at the next look', async () => {
-  const { clock, api, start, status, seconds } = world()
+  using world = analysisWorld()
+  const { clock, api, start, status, seconds } = world
   put(api, { metrics: [jobMetric()] })
   start()
   await clock.advance(200_000)
@@ -304,7 +240,8 @@ test('a Job that ends wakes its run at once, not at the next look', async () => 
 })
 
 test('ending a run by hand deletes its Job [analysis-and-experiments 32] [metric-providers 57]', async () => {
-  const { clock, api, start, status } = world()
+  using world = analysisWorld()
+  const { clock, api, start, status } = world
   put(api, { metrics: [jobMetric()] })
   start()
   await clock.advance(5000)
@@ -319,7 +256,8 @@ test('ending a run by hand deletes its Job [analysis-and-experiments 32] [metric
 })
 
 test('an answer whose storage succeeded without our knowledge is counted once', async () => {
-  const { clock, api, start, status } = world()
+  using world = analysisWorld()
+  const { clock, api, start, status } = world
   put(api, { metrics: [web('m', { interval: '60s', count: 2 })] })
   let lost = 0
   api.after = (call) => {
@@ -337,7 +275,8 @@ test('an answer whose storage succeeded without our knowledge is counted once', 
 test.each(['was seen to go', 'was not seen to go'])(
   'a run that %s has its questions cancelled; one of the same name starts afresh',
   async (how) => {
-    const { clock, api, start, status } = world()
+    using world = analysisWorld()
+    const { clock, api, start, status } = world
     put(api, { metrics: [web('m')] })
     const cancelled: boolean[] = []
     let slow = true
@@ -365,7 +304,8 @@ test.each(['was seen to go', 'was not seen to go'])(
 )
 
 test('runs of another instance are left alone, even when a Job of theirs ends', async () => {
-  const { clock, api, start, status } = world()
+  using world = analysisWorld()
+  const { clock, api, start, status } = world
   const labels = { 'argo-rollouts.argoproj.io/controller-instance-id': 'other' }
   put(api, { metrics: [web('m')] }, 'run', { labels })
   start()
@@ -389,7 +329,8 @@ test('runs of another instance are left alone, even when a Job of theirs ends', 
 })
 
 test('the article’s run takes its metrics from a template, runs and tells it by events [api 49] [analysis-and-experiments 39]', async () => {
-  const { clock, api, start, status } = world()
+  using world = analysisWorld()
+  const { clock, api, start, status } = world
   api.put('analysistemplates', {
     apiVersion: 'argoproj.io/v1alpha1',
     kind: 'AnalysisTemplate',
@@ -430,7 +371,8 @@ test('the article’s run takes its metrics from a template, runs and tells it b
 })
 
 test('a template of the cluster that is merely not seen yet does not count as missing', async () => {
-  const { clock, api, start, status } = world()
+  using world = analysisWorld()
+  const { clock, api, start, status } = world
   api.put('clusteranalysistemplates', {
     apiVersion: 'argoproj.io/v1alpha1',
     kind: 'ClusterAnalysisTemplate',
@@ -450,7 +392,8 @@ test('a template of the cluster that is merely not seen yet does not count as mi
 })
 
 test('the secrets of a finished run are read no more', async () => {
-  const { clock, api, start, status } = world()
+  using world = analysisWorld()
+  const { clock, api, start, status } = world
   api.put('secrets', {
     apiVersion: 'v1',
     kind: 'Secret',
@@ -472,7 +415,8 @@ test('the secrets of a finished run are read no more', async () => {
 })
 
 test('a finished run is deleted on time and costs nothing before [analysis-and-experiments 37]', async () => {
-  const { clock, api, start } = world()
+  using world = analysisWorld()
+  const { clock, api, start } = world
   put(api, { metrics: [web('m')], ttlStrategy: { secondsAfterSuccess: 5 } })
   start()
   await clock.advance(0)

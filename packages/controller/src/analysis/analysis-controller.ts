@@ -199,12 +199,14 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
   }): Promise<Answered> {
     const { run, task, abort } = asked
     let metadata: Answered['metadata']
+    let source = ''
     const hidden: string[] = []
     const mask = (text: string) => maskOf(hidden)(text)
     try {
       const metric = metricOf(run, task.metric, asked.secrets)
       const provider = providerOf(metric)
       metadata = provider.metadata?.(metric)
+      source = sourceOf(provider, metric)
       const askedAt = clock.now()
       const deadlineMs = provider.deadlineMs?.(metric) ?? defaultDeadlineMs
       if (deadlineMs <= 0) abort.abort(new Error('context deadline exceeded'))
@@ -218,13 +220,21 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
       }).finally(() => options.onMeasured?.(provider.type, clock.now() - askedAt))
       return { measured, mask, ...(metadata ? { metadata } : {}) }
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error)
+      const cause = error instanceof Error ? error.message : String(error)
+      const isTold = source === '' || cause.includes(source)
+      const message = isTold ? cause : `${cause} (${source})`
       return {
         measured: { kind: 'done', phase: 'Error', message },
         mask,
         ...(metadata ? { metadata } : {}),
       }
     }
+  }
+
+  /** Scheme and host that a failure is about: upstream's texts often say only what went wrong. */
+  function sourceOf(provider: Provider, metric: Metric): string {
+    const url = URL.parse(provider.address?.(metric, options.env) ?? '')
+    return url?.host ? `${url.protocol}//${url.host}` : ''
   }
 
   /** A provider that ignores its signal must not hold up its run: the deadline counts, heeded or not. */
