@@ -644,3 +644,31 @@ test('ten thousand steps are taken one by one in one pass where nothing holds th
   const long = await world.until('long', isHealthy)
   expect(long.status?.currentStepIndex).toBe(10_000)
 })
+
+test('an object of 10 MB is updated as any other, and delays nobody', async () => {
+  await using world = await virtualCluster()
+  const env = [{ name: 'NOTES', value: 'x'.repeat(10 * 1024 * 1024) }]
+  const huge = (tag: string) => {
+    const one = app('huge') as StoredRollout
+    const template = {
+      ...one.spec.template,
+      spec: { containers: [{ name: 'app', image: `huge:${tag}`, env }] },
+    }
+    return { ...one, spec: { ...one.spec, template } } as KubeObject
+  }
+  await world.apply(huge('v1'), app('small'))
+  await world.until('small', isHealthy)
+  await world.until('huge', isHealthy)
+  await world.apply(huge('v2'))
+  await world.setImage('small', 'small:v2')
+  const began = world.clock.now()
+  for (const name of ['small', 'huge']) {
+    const { status } = await world.until(
+      name,
+      (one) => isHealthy(one) && one.status?.currentPodHash === one.status?.stableRS,
+    )
+    expect(status?.currentStepIndex).toBe(1)
+  }
+  expect(world.clock.now() - began).toBeLessThan(60_000)
+  expect(world.errors).toEqual([])
+})
