@@ -301,6 +301,35 @@ test('work that ends by itself releases the lease, and work that throws passes i
   expect(clock.nextTimerAt).toBeNull()
 })
 
+test('a renewal that arrives late, just before the release, does not keep the lease held', async () => {
+  const { clock, api, lease } = world()
+  let late = 0
+  const transport: Transport = async (request) => {
+    if (request.method === 'PUT' && late === 0) {
+      const body = await request.clone().json()
+      if (body.spec.holderIdentity === '') {
+        late++
+        const renewed = { ...body, spec: { ...body.spec, holderIdentity: 'a' } }
+        await api.transport(new Request(request, { body: JSON.stringify(renewed) }))
+      }
+    }
+    return api.transport(request)
+  }
+  await runWithLease(
+    {
+      client: httpClient(transport),
+      clock,
+      signal: new AbortController().signal,
+      namespace: 'argo-rollouts',
+      name: 'lock',
+      identity: 'a',
+    },
+    async () => {},
+  )
+  expect(late).toBe(1)
+  expect(lease()).toMatchObject({ holderIdentity: '' })
+})
+
 test('an API that does not answer does not hold up the exit for more than half the renew deadline', async () => {
   const { clock, candidate } = world()
   const a = candidate('a')

@@ -315,29 +315,38 @@ class Contest {
 
   /** Best effort and short: an API that does not answer must not hold up the exit. */
   async #release(): Promise<void> {
-    const { client, clock, identity, observe } = this.#options
+    const { clock, observe } = this.#options
     const deadline = clock.now() + this.#renewDeadlineMs / 2
     try {
       await this.#within(deadline, undefined, async (bounded) => {
-        // Read first: a renewal cut off by the end of the work may have reached the server.
-        const lease = await this.#read(bounded)
-        if (!lease || holderOf(lease) !== identity) return
-        const now = renderMicroTime(clock.now())
-        const released: LeaseObject = {
-          ...lease,
-          spec: {
-            ...lease.spec,
-            holderIdentity: '',
-            leaseDurationSeconds: 1,
-            acquireTime: now,
-            renewTime: now,
-          },
-        }
-        this.#see(await client.update(resources.leases, released, { signal: bounded }))
+        // A renewal that the end of the work cut off may reach the server at any time, even after the look.
+        while (!(await this.#releaseOnce(bounded))) bounded.throwIfAborted()
       })
       observe?.({ kind: 'released' })
     } catch (error) {
       observe?.({ kind: 'failed', error })
+    }
+  }
+
+  /** False: the lease changed in between. */
+  async #releaseOnce(signal: AbortSignal): Promise<boolean> {
+    const { client, clock, identity } = this.#options
+    const lease = await this.#read(signal)
+    if (!lease || holderOf(lease) !== identity) return true
+    const now = renderMicroTime(clock.now())
+    const spec = {
+      ...lease.spec,
+      holderIdentity: '',
+      leaseDurationSeconds: 1,
+      acquireTime: now,
+      renewTime: now,
+    }
+    try {
+      this.#see(await client.update(resources.leases, { ...lease, spec }, { signal }))
+      return true
+    } catch (error) {
+      if (isAny(error, 409)) return false
+      throw error
     }
   }
 
