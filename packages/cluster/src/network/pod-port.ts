@@ -18,7 +18,7 @@ export async function connectToPod(
         path: pathname + search,
         headers: Object.fromEntries(request.headers),
       })
-      return Response.json(answer.body, { status: answer.status, headers: { ...answer.headers } })
+      return new Response(answer.body, { status: answer.status, headers: { ...answer.headers } })
     },
     { overrideGlobalObjects: false },
   )

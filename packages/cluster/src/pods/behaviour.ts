@@ -6,6 +6,8 @@ import { durationMs, durationWish, imageTag, share, wishOf } from './wishes.ts'
 export interface PodBehaviour {
   /** Share of requests that fail at that instant (epoch milliseconds), 0 to 1. */
   errorRate(at: number): number
+  /** HTTP status of a request that does not fail. */
+  readonly status: number
   /** HTTP status of a failed request. */
   readonly errorStatus: number
   /** Milliseconds; the distribution between them is log-normal. */
@@ -33,6 +35,7 @@ export function behaviourOf(pod: Pod): PodBehaviour {
   const labels = pod.metadata.labels ?? {}
   return {
     errorRate: errorRateOf(pod, container, tag),
+    status: Number(wishOf(pod, container, 'answer-status') ?? 200) || 200,
     errorStatus: Number(wishOf(pod, container, 'error-status') ?? 500) || 500,
     latencyMs: latencyOf(pod, container, tag),
     version: labels['rollouts-pod-template-hash'] ?? labels['pod-template-hash'] ?? tag,

@@ -12,6 +12,7 @@ import {
 } from '@serinus/kube'
 import { behaviourOf, type PodBehaviour, servingContainer } from './behaviour.ts'
 import { ContainerLog } from './container-log.ts'
+import { playedAnswer } from './played-answer.ts'
 import { isFinished, type Pod } from './pod.ts'
 import { advance, beginRun, hasEnded, type Pace, type PodRun, stop, type Told } from './pod-run.ts'
 import { renderStatus } from './pod-status.ts'
@@ -25,7 +26,7 @@ export interface PodRequest {
 export interface PodAnswer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
-  readonly body: Readonly<Record<string, string | number | undefined>>
+  readonly body: string
   /** How long the answer takes, milliseconds; the caller waits. */
   readonly latencyMs: number
   /** True when no process listens: a real proxy sees a refused connection and makes a 502 or 503 of its own. */
@@ -144,9 +145,10 @@ export class Pods {
     const now = clock.now()
     const behaviour = this.behaviour(podKey)
     const entry = this.#entries.get(podKey)
-    if (!behaviour || !entry || !this.canServe(podKey, now)) return refusal
+    const object = this.#options.pods.get(podKey)
+    if (!behaviour || !entry || !object || !this.canServe(podKey, now)) return refusal
     const failed = random.next() < behaviour.errorRate(now)
-    const status = failed ? behaviour.errorStatus : 200
+    const status = failed ? behaviour.errorStatus : behaviour.status
     const latencyMs = this.#latency(behaviour)
     entry.requests++
     if (failed) entry.errors++
@@ -154,18 +156,20 @@ export class Pods {
     const pod = podKey.slice(podKey.indexOf('/') + 1)
     const { method, path } = request
     this.#print(entry, podKey, `"${method} ${path} HTTP/1.1" ${status} ${Math.round(latencyMs)}ms`)
+    const played = failed ? null : playedAnswer(object, path)
+    const own = { pod, version, image, ...(colour && { colour }), method, path, status }
     return {
       status,
       latencyMs,
       refused: false,
       headers: {
-        'content-type': 'application/json',
+        'content-type': played?.contentType ?? 'application/json',
         'x-pod': pod,
         'x-version': version,
         'x-image': image,
         ...(colour && { 'x-colour': colour }),
       },
-      body: { pod, version, image, ...(colour && { colour }), method, path, status },
+      body: played?.body ?? JSON.stringify(own),
     }
   }
 
@@ -384,7 +388,7 @@ export class Pods {
 const refusal: PodAnswer = {
   status: 503,
   headers: { 'content-type': 'application/json' },
-  body: { error: 'connection refused' },
+  body: JSON.stringify({ error: 'connection refused' }),
   latencyMs: 0,
   refused: true,
 }

@@ -17,6 +17,10 @@ type Wish =
   | 'memory'
   | 'stop-after'
   | 'ignore-sigterm'
+  | 'answer'
+  | 'answers'
+  | 'answer-status'
+  | 'answer-type'
 
 const prefix = 'sim.serinus.dev/'
 

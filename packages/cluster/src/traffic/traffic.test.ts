@@ -236,6 +236,24 @@ test('a request from inside the cluster reaches a pod of the Service', async () 
   expect(ask('nobody').status).toBe(503)
 })
 
+test('a pod that plays another API answers with the body, type and status of its manifest, and is counted by that status', async () => {
+  await using world = new TrafficWorld()
+  const annotations = {
+    'sim.serinus.dev/answer': '{"series":[]}',
+    'sim.serinus.dev/answer-type': 'application/vnd.vendor+json',
+    'sim.serinus.dev/answer-status': '202',
+  }
+  await world.put(...myApp({ canary: { annotations } }))
+  const request = new Request('http://my-app-canary/api/v1/query')
+  const answer = world.traffic.handleService('default', 'my-app-canary', request)
+  expect(answer.status).toBe(202)
+  expect(answer.headers.get('content-type')).toBe('application/vnd.vendor+json')
+  expect(answer.headers.get('x-pod')).toBe('canary-a')
+  expect(await answer.text()).toBe('{"series":[]}')
+  await world.pass(5)
+  expect(world.query('sum(http_requests_total{status="202"})')).toBe(1)
+})
+
 test('the same seed tells the same story, another seed another one', async () => {
   const story = async (seed: string) => {
     await using world = new TrafficWorld({ seed })

@@ -9,6 +9,7 @@ import {
 } from '@serinus/kube'
 import { SeriesStore } from '@serinus/promql'
 import { behaviourOf, type PodBehaviour, servingContainer } from '../pods/behaviour.ts'
+import { playedAnswer } from '../pods/played-answer.ts'
 import { isFinished, isReady, type Pod } from '../pods/pod.ts'
 import { type GroundTruth, type MinuteOfTruth, TruthBook } from './ground-truth.ts'
 import { loadOf } from './load.ts'
@@ -181,7 +182,7 @@ export function startTraffic(options: TrafficOptions): Traffic {
     }
     const { latencyMs, cpuSecondsPerRequest } = behaviour
     const each = { ...latencyMs, cpuSecondsPerRequest }
-    series.count({ ...flow, status: 200 }, { ...each, requests: requests - errors })
+    series.count({ ...flow, status: behaviour.status }, { ...each, requests: requests - errors })
     series.count({ ...flow, status: behaviour.errorStatus }, { ...each, requests: errors })
   }
 
@@ -223,13 +224,13 @@ export function startTraffic(options: TrafficOptions): Traffic {
       })
     const canary = canaryOf(route)
     if (!canary || targets(route.namespace, route.service).length === 0)
-      return answer(sideOf(route, null))
+      return answer(sideOf(route, null), url)
     const decision = decisionFor(canary, request.headers)
     const chosen = decision === 'weight' ? random.next() < canary.share : decision === 'canary'
-    return answer(sideOf(route, chosen ? canary : null))
+    return answer(sideOf(route, chosen ? canary : null), url)
   }
 
-  function answer(side: Side): Response {
+  function answer(side: Side, url: URL): Response {
     const names = targets(side.route.namespace, side.service)
     const pod = answering(side.route.namespace, names[random.int(names.length)])
     if (!pod) {
@@ -240,25 +241,26 @@ export function startTraffic(options: TrafficOptions): Traffic {
     const failed = random.next() < behaviour.errorRate(clock.now())
     record(side, { pod, behaviour, requests: 1, errors: failed ? 1 : 0 })
     const colour = behaviour.colour ? { color: behaviour.colour } : {}
-    return Response.json(
-      { pod: pod.metadata.name, version: behaviour.version, image: behaviour.image, ...colour },
-      {
-        status: failed ? behaviour.errorStatus : 200,
-        headers: {
-          'x-pod': pod.metadata.name,
-          'x-version': behaviour.version,
-          'x-image': behaviour.image,
-        },
+    const { version, image } = behaviour
+    const played = failed ? null : playedAnswer(pod, url.pathname)
+    const own = { pod: pod.metadata.name, version, image, ...colour }
+    return new Response(played?.body ?? JSON.stringify(own), {
+      status: failed ? behaviour.errorStatus : behaviour.status,
+      headers: {
+        'content-type': played?.contentType ?? 'application/json',
+        'x-pod': pod.metadata.name,
+        'x-version': version,
+        'x-image': image,
       },
-    )
+    })
   }
 
   return {
     store,
     handle,
-    handleService: (namespace, name) => {
+    handleService: (namespace, name, request) => {
       const route = { ...noIngress, namespace, service: name }
-      return answer(sideOf(route, null))
+      return answer(sideOf(route, null), new URL(request.url))
     },
     truth: (version) => truths.total(version),
     truthByMinute: (version) => truths.byMinute(version),

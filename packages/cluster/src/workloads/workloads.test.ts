@@ -412,6 +412,22 @@ test('kubectl logs answers what a pod printed, its tail, and what follows', asyn
   expect(await followed.text()).toBe('served 40 requests, 2 failed\n')
 })
 
+test('a forwarded port reaches the answer that a manifest gives its pod', async () => {
+  using cluster = await TestCluster.start()
+  const annotations = {
+    'sim.serinus.dev/answer': 'up',
+    'sim.serinus.dev/answer-type': 'text/plain',
+  }
+  await cluster.create(resources.pods, bare('web', podTemplate('web', { annotations })))
+  await cluster.pass(2)
+  const { pods } = cluster.workloads
+  expect(pods.answer('default/web', { method: 'GET', path: '/', headers: {} })).toMatchObject({
+    status: 200,
+    headers: { 'content-type': 'text/plain', 'x-pod': 'web' },
+    body: 'up',
+  })
+})
+
 test('a pod bound to a bad version fails the share of requests that its tag says', async () => {
   using cluster = await TestCluster.start()
   await cluster.create(resources.pods, bare('web', podTemplate('web', { image: 'web:bad-2' })))
