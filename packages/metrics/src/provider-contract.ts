@@ -7,9 +7,9 @@ import { defaultDeadlineMs } from './provider.ts'
 /** How the source of a provider is played, for one provider. Each entry makes the facts that a call gets. */
 export interface ProviderCase {
   readonly provider: Provider
-  /** Judged Successful for `value`; `secret` stands somewhere in its address or credentials. */
+  /** Judged Successful for `value`. */
   readonly metric: Metric
-  /** Occurs in the metric and must occur in no message. */
+  /** Occurs in the metric's address or credentials, or in a Secret that the provider reads; must occur in no message. */
   readonly secret: string
   readonly input: (metric: Metric, facts: Partial<MeasureInput>) => MeasureInput
   readonly sources: {
@@ -92,16 +92,19 @@ export function providerContract(title: string, make: () => ProviderCase): void 
 
     test('no message tells a secret of the credentials', async () => {
       const { provider, metric, input, sources, secret } = make()
-      expect(JSON.stringify(metric)).toContain(secret)
+      const hidden: string[] = []
+      const hide = (text: string) => hidden.push(text)
       for (const source of [sources.failing, sources.silent]) {
         const signal = AbortSignal.timeout(5)
-        const message = await provider.run(input(metric, { ...source, signal })).then(
+        const message = await provider.run(input(metric, { ...source, signal, hide })).then(
           () => '',
           (error: Error) => error.message,
         )
         expect(message).not.toBe('')
         expect(message).not.toContain(secret)
       }
+      // What the metric itself holds is known to the shell; what the provider read it must name.
+      expect(`${JSON.stringify(metric)} ${hidden.join(' ')}`).toContain(secret)
     })
   })
 }

@@ -1,11 +1,12 @@
 import type { Metric } from '@serinus/api'
+import { datadog } from './datadog.ts'
 import { job } from './job.ts'
 import { prometheus } from './prometheus.ts'
 import type { Provider } from './provider.ts'
 import { web } from './web.ts'
 
 /** One line per provider, keyed as `metrics[].provider` is. */
-const providers: Readonly<Record<string, Provider>> = { prometheus, job, web }
+const providers: Readonly<Record<string, Provider>> = { prometheus, job, web, datadog }
 
 /** The provider of a metric; throws where there is none, naming what was asked for. */
 export function providerOf(metric: Metric): Provider {

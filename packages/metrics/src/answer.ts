@@ -1,0 +1,61 @@
+import type { Reply } from './http.ts'
+
+/** Characters of a body that a message shows. */
+const mostOfABody = 1_000
+
+/**
+ * What `read` finds wrong with an answer is told with who gave it:
+ * `no values found (Graphite at http://graphite:9090/render)`.
+ */
+export function readAnswer<T>(
+  from: { readonly provider: string; readonly url: string },
+  read: () => T,
+): T {
+  try {
+    return read()
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error)
+    throw new Error(`${message.trimEnd()} (${sourceOf(from)})`, { cause: error })
+  }
+}
+
+/** `Graphite at http://graphite:9090/render`: no query, no credentials. */
+export function sourceOf(from: { readonly provider: string; readonly url: string }): string {
+  const { origin, pathname } = new URL(from.url)
+  return `${from.provider} at ${origin}${pathname}`
+}
+
+/** The beginning of a body, for a message. */
+export function excerpt(body: string): string {
+  return body.length <= mostOfABody ? body : `${body.slice(0, mostOfABody)}…`
+}
+
+/** @param problem what a message begins with where the body is no JSON: `Could not parse JSON body` */
+export function parseJsonBody(reply: Pick<Reply, 'text'>, problem: string): unknown {
+  try {
+    return JSON.parse(reply.text)
+  } catch (error) {
+    throw new Error(`${problem}: ${error instanceof Error ? error.message : error}`, {
+      cause: error,
+    })
+  }
+}
+
+/** @param what names it in the message: `data.attributes` */
+export function objectAt(value: unknown, what: string): Readonly<Record<string, unknown>> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    return value as Readonly<Record<string, unknown>>
+  throw new Error(`${what} of the answer is ${nameOf(value)}, not an object`)
+}
+
+/** @param what names it in the message: `series` */
+export function listAt(value: unknown, what: string): readonly unknown[] {
+  if (Array.isArray(value)) return value
+  throw new Error(`${what} of the answer is ${nameOf(value)}, not a list`)
+}
+
+function nameOf(value: unknown): string {
+  if (value === undefined) return 'missing'
+  if (value === null) return 'null'
+  return Array.isArray(value) ? 'a list' : `a ${typeof value}`
+}
