@@ -8,13 +8,14 @@ test('each provider is found by its key in the metric and named as upstream name
   expect(providerOf(metric({ prometheus: {} })).type).toBe('Prometheus')
   expect(providerOf(metric({ web: {} })).type).toBe('Web')
   expect(providerOf(metric({ datadog: {} })).type).toBe('Datadog')
+  expect(providerOf(metric({ newRelic: {} })).type).toBe('NewRelic')
   expect(providerOf(metric({ prometheus: null, job: {} })).type).toBe('Job')
 })
 
 test('a metric without provider, or with one that is not carried, is an error that says so', () => {
   expect(() => providerOf(metric({}))).toThrow("no valid provider in metric 'm'")
   expect(() => providerOf(metric({ datadoc: {} }))).toThrow(
-    "provider datadoc of metric 'm' is not carried by this version of Serinus; it has prometheus, job, web",
+    "provider datadoc of metric 'm' is not carried by this version of Serinus; it has prometheus, job, web,",
   )
   expect(() => providerOf(metric({ constructor: {} }))).toThrow('provider constructor')
 })

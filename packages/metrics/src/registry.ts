@@ -1,12 +1,13 @@
 import type { Metric } from '@serinus/api'
 import { datadog } from './datadog.ts'
 import { job } from './job.ts'
+import { newRelic } from './new-relic.ts'
 import { prometheus } from './prometheus.ts'
 import type { Provider } from './provider.ts'
 import { web } from './web.ts'
 
 /** One line per provider, keyed as `metrics[].provider` is. */
-const providers: Readonly<Record<string, Provider>> = { prometheus, job, web, datadog }
+const providers: Readonly<Record<string, Provider>> = { prometheus, job, web, datadog, newRelic }
 
 /** The provider of a metric; throws where there is none, naming what was asked for. */
 export function providerOf(metric: Metric): Provider {
