@@ -1,6 +1,9 @@
 /** How Go writes floats: strconv.FormatFloat for e, E, f, g, G, x, X and b. */
 
-/** `precision` -1 asks for the fewest digits that read back as the same number. */
+/**
+ * A float as Go's strconv.FormatFloat writes it: `formatFloat(0.125, 'f', 2)` is `0.12`. `precision` -1 asks for the fewest
+ * digits that read back as the same number.
+ */
 export function formatFloat(value: number, verb: string, precision: number): string {
   if (Number.isNaN(value)) return 'NaN'
   if (!Number.isFinite(value)) return value > 0 ? '+Inf' : '-Inf'

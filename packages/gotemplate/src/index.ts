@@ -1,3 +1,4 @@
+export { formatFloat } from './float.ts'
 export type { HostFunction } from './host.ts'
 export type { TemplateProblem } from './problem.ts'
 export type { Mode } from './run.ts'

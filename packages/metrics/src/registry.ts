@@ -4,10 +4,18 @@ import { job } from './job.ts'
 import { newRelic } from './new-relic.ts'
 import { prometheus } from './prometheus.ts'
 import type { Provider } from './provider.ts'
+import { wavefront } from './wavefront.ts'
 import { web } from './web.ts'
 
 /** One line per provider, keyed as `metrics[].provider` is. */
-const providers: Readonly<Record<string, Provider>> = { prometheus, job, web, datadog, newRelic }
+const providers: Readonly<Record<string, Provider>> = {
+  prometheus,
+  job,
+  web,
+  datadog,
+  newRelic,
+  wavefront,
+}
 
 /** The provider of a metric; throws where there is none, naming what was asked for. */
 export function providerOf(metric: Metric): Provider {
