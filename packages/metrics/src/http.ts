@@ -15,6 +15,18 @@ export interface Asked {
   readonly insecure?: boolean
   /** Words of Go's client when the deadline is that of the HTTP client, not of the caller. */
   readonly clientTimeout?: boolean
+  /** Changes nothing at the server although it is no GET: may be asked twice where a connection broke. */
+  readonly isRead?: boolean
+  /** Fields that depend on what is sent, such as a signature; they replace what is there. */
+  readonly sign?: (message: Unsigned) => Promise<HeaderFields>
+}
+
+/** One request as it is about to be sent, at each hop of a redirect. */
+export interface Unsigned {
+  readonly url: URL
+  readonly method: string
+  readonly headers: Headers
+  readonly body: string | undefined
 }
 
 export interface Reply {
@@ -22,23 +34,51 @@ export interface Reply {
   readonly statusText: string
   readonly text: string
   readonly contentType: string
+  readonly headers: Headers
 }
 
 /** One request; failures read as Go's client words them, so that people find them where they look (spec metric-providers 1.5). */
 export async function ask(input: MeasureInput, asked: Asked): Promise<Reply> {
   try {
-    if (input.signal.aborted) throw input.signal.reason
-    const response = await follow(input, asked)
-    const text = await readBounded(response)
-    return {
-      status: response.status,
-      statusText: response.statusText || (STATUS_CODES[response.status] ?? ''),
-      text,
-      contentType: response.headers.get('content-type') ?? '',
-    }
+    return await exchange(input, asked)
   } catch (error) {
-    throw failed(asked, causeText(error, input.signal, asked.clientTimeout === true), error)
+    if (!mayAskAgain(asked, error) || input.signal.aborted) throw told(input, asked, error)
   }
+  try {
+    return await exchange(input, asked)
+  } catch (error) {
+    throw told(input, asked, error)
+  }
+}
+
+async function exchange(input: MeasureInput, asked: Asked): Promise<Reply> {
+  if (input.signal.aborted) throw input.signal.reason
+  const response = await follow(input, asked)
+  return {
+    status: response.status,
+    statusText: response.statusText || (STATUS_CODES[response.status] ?? ''),
+    text: await readBounded(response),
+    contentType: response.headers.get('content-type') ?? '',
+    headers: response.headers,
+  }
+}
+
+/**
+ * A server that restarts, or that closes an idle connection just when it is used again, costs a measurement otherwise,
+ * and with it 10 s (spec metric-providers, upstream's row 36).
+ */
+function mayAskAgain(asked: Asked, error: unknown): boolean {
+  const reads = asked.isRead === true || ['GET', 'HEAD'].includes(asked.method.toUpperCase())
+  return reads && connectionBroke(rootOf(error))
+}
+
+function connectionBroke(root: unknown): boolean {
+  const { code } = root as { code?: unknown }
+  return code === 'ECONNRESET' || code === 'EPIPE' || code === 'UND_ERR_SOCKET'
+}
+
+function told(input: MeasureInput, asked: Asked, error: unknown): Error {
+  return failed(asked, causeText(error, input.signal, asked), error)
 }
 
 /** `Get "<url>": <cause>`; a password in the URL is not told. */
@@ -54,8 +94,17 @@ async function follow(input: MeasureInput, asked: Asked): Promise<Response> {
   const options = asked.insecure ? { insecure: true } : {}
   const first = new URL(asked.url)
   let { url, method, body } = { url: first, method: asked.method.toUpperCase(), body: asked.body }
+  // Once away from the host that was asked, credentials are not told again, even if the way leads back to it.
+  let isAway = false
   for (let redirects = 0; ; redirects++) {
-    const headers = headersFor(asked, { first, url, body })
+    isAway ||= url.hostname !== first.hostname && !url.hostname.endsWith(`.${first.hostname}`)
+    const headers = await headersFor(asked, {
+      url,
+      method,
+      body,
+      isAway,
+      isFirst: url.host === first.host,
+    })
     const response = await input.fetch(
       new Request(withoutCredentials(url), {
         method,
@@ -78,21 +127,32 @@ async function follow(input: MeasureInput, asked: Asked): Promise<Response> {
   }
 }
 
-function headersFor(
-  asked: Asked,
-  hop: { readonly first: URL; readonly url: URL; readonly body: string | undefined },
-): Headers {
-  const { first, url, body } = hop
+interface Hop {
+  readonly url: URL
+  readonly method: string
+  readonly body: string | undefined
+  /** No longer at the host that was asked or below it. */
+  readonly isAway: boolean
+  readonly isFirst: boolean
+}
+
+async function headersFor(asked: Asked, hop: Hop): Promise<Headers> {
+  const { url, method, body, isAway } = hop
   const headers = new Headers([['User-Agent', 'argo-rollouts/serinus']])
-  for (const [name, value] of asked.headers ?? []) headers.set(name, value)
+  const set = (fields: HeaderFields = []) => {
+    for (const [name, value] of fields) headers.set(name, value)
+  }
+  set(asked.headers)
   if (url.username && !headers.has('Authorization')) {
     const [username, password] = [url.username, url.password].map(decodeURIComponent)
     headers.set('Authorization', basicAuth(username ?? '', password ?? ''))
   }
   if (body === undefined && asked.body !== undefined) headers.delete('Content-Type')
-  // Credentials are for the host that was asked and those below it.
-  if (url.hostname !== first.hostname && !url.hostname.endsWith(`.${first.hostname}`)) {
+  if (!hop.isFirst) headers.delete('Host')
+  if (isAway) {
     for (const name of ['Authorization', 'Cookie', 'Www-Authenticate']) headers.delete(name)
+  } else {
+    set(await asked.sign?.({ url, method, headers, body }))
   }
   return headers
 }
@@ -117,22 +177,40 @@ async function readBounded(response: Response): Promise<string> {
   return Buffer.concat(chunks).toString('utf8')
 }
 
-function causeText(error: unknown, signal: AbortSignal, clientTimeout: boolean): string {
+function causeText(error: unknown, signal: AbortSignal, asked: Asked): string {
   if (signal.aborted) {
-    const detail = clientTimeout ? ' (Client.Timeout exceeded while awaiting headers)' : ''
+    const detail = asked.clientTimeout ? ' (Client.Timeout exceeded while awaiting headers)' : ''
     return `context deadline exceeded${detail}`
   }
   const root = rootOf(error)
   const facts = root as { hostname?: string; address?: string; port?: number; message?: string }
   const { code } = root as { code?: unknown }
-  if (code === 'ECONNREFUSED')
-    return `dial tcp ${facts.address}:${facts.port}: connect: connection refused`
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN')
-    return `dial tcp: lookup ${facts.hostname}: no such host`
-  if (code === 'ECONNRESET') return 'read: connection reset by peer'
+  const host = facts.address?.includes(':') ? `[${facts.address}]` : facts.address
+  const unreachable = typeof code === 'string' ? unreachableTexts[code] : undefined
+  if (unreachable && host) return `dial tcp ${host}:${facts.port}: connect: ${unreachable}`
+  switch (code) {
+    case 'UND_ERR_CONNECT_TIMEOUT':
+      return `dial tcp ${new URL(asked.url).host}: i/o timeout`
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `dial tcp: lookup ${facts.hostname}: no such host`
+    case 'ECONNRESET':
+      return 'read: connection reset by peer'
+    case 'UND_ERR_SOCKET':
+      return 'EOF'
+    case 'ERR_SSL_WRONG_VERSION_NUMBER':
+      return 'http: server gave HTTP response to HTTPS client'
+  }
   if (typeof code === 'string' && /CERT|SELF_SIGNED|UNABLE_TO/.test(code))
     return `tls: failed to verify certificate: ${facts.message}`
   return facts.message || String(code ?? root)
+}
+
+const unreachableTexts: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused',
+  ETIMEDOUT: 'connection timed out',
+  EHOSTUNREACH: 'no route to host',
+  ENETUNREACH: 'network is unreachable',
 }
 
 function rootOf(error: unknown): unknown {
@@ -144,6 +222,17 @@ function rootOf(error: unknown): unknown {
   }
 }
 
+/** `Authorization` of a user; null without one. Half of a user is an error. */
+export function basicAuthorization(
+  user: { readonly username?: string; readonly password?: string } = {},
+): string | null {
+  const { username, password } = user
+  if (!username && !password) return null
+  if (username && password) return basicAuth(username, password)
+  const missing = username ? 'password' : 'username'
+  throw new Error(`missing mandatory parameter in metric for basic auth setup: ${missing}`)
+}
+
 export function basicAuth(username: string, password: string): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
 }
@@ -152,4 +241,10 @@ export function basicAuth(username: string, password: string): string {
 export function formEncode(fields: Readonly<Record<string, string>>): string {
   const sorted = Object.entries(fields).sort(([a], [b]) => (a < b ? -1 : 1))
   return new URLSearchParams(sorted).toString().replaceAll('%7E', '~').replaceAll('*', '%2A')
+}
+
+/** What a server says of its failure, as far as people can read it: a page of HTML says nothing. */
+export function excerptOf(text: string): string {
+  const trimmed = text.trim()
+  return trimmed.startsWith('<') ? '' : trimmed.slice(0, 200)
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { ask, basicAuth, failed, formEncode, type HeaderFields, type Reply } from './http.ts'
 import type { MeasureInput } from './provider.ts'
 
@@ -20,26 +21,76 @@ interface TokenRequest {
 }
 
 /**
- * `Authorization` by client credentials, one token a measurement; null without `tokenUrl`. The client names itself in
- * the header first, then in the body, since servers differ (spec metric-providers 1.5).
+ * Asks with `Authorization` by client credentials; with null where there is no `tokenUrl`. A token is used until it
+ * expires, and one that names no end once. Where a kept one is no longer taken (401), a new one is fetched and the question
+ * asked again (spec metric-providers 1.5).
  */
-export async function oauth2Authorization(
+export async function askWithToken(
   input: MeasureInput,
   oauth2: OAuth2 | undefined,
-  request: TokenRequest,
-): Promise<string | null> {
+  request: TokenRequest & { readonly send: (authorization: string | null) => Promise<Reply> },
+): Promise<Reply> {
   const { tokenUrl, clientId, clientSecret } = oauth2 ?? {}
-  if (!tokenUrl) return null
+  if (!tokenUrl) return request.send(null)
   if (!clientId || !clientSecret)
     throw new Error('missing mandatory parameter in metric for OAuth2 setup')
+  const grant = { tokenUrl, clientId, clientSecret, scopes: oauth2?.scopes ?? [] }
+  const key = keyOf(grant, request)
+  const known = input.kept.tokens.get(key)
+  if (known !== undefined) {
+    hide(input, known)
+    const reply = await request.send(known)
+    if (reply.status !== 401) return reply
+    input.kept.tokens.delete(key)
+  }
+  const { header, expiresInMs } = await fetchToken(input, grant, request)
+  hide(input, header)
+  if (expiresInMs > 0) input.kept.tokens.set(key, header, input.clock.now() + expiresInMs)
+  return request.send(header)
+}
+
+/** A token that is about to expire could do so on the way. */
+const earlyMs = 10_000
+
+interface Grant {
+  readonly tokenUrl: string
+  readonly clientId: string
+  readonly clientSecret: string
+  readonly scopes: readonly string[]
+}
+
+/** All that the token server is told: two metrics share a token only where it would be the same. */
+function keyOf(grant: Grant, request: TokenRequest): string {
+  const { insecure, headers = [], fallbackAuthorization = null } = request
+  const facts = JSON.stringify([grant, insecure, headers, fallbackAuthorization])
+  return createHash('sha256').update(facts).digest('base64')
+}
+
+/** The token without its type. */
+function hide(input: MeasureInput, header: string): void {
+  input.hide(header.slice(header.indexOf(' ') + 1))
+}
+
+interface FetchedToken {
+  readonly header: string
+  /** How long it may be used; 0: this time only. */
+  readonly expiresInMs: number
+}
+
+/** The client names itself in the header first, then in the body, since servers differ. */
+async function fetchToken(
+  input: MeasureInput,
+  { tokenUrl, clientId, clientSecret, scopes }: Grant,
+  request: TokenRequest,
+): Promise<FetchedToken> {
   const grant = {
     grant_type: 'client_credentials',
-    ...(oauth2?.scopes?.length ? { scope: oauth2.scopes.join(' ') } : {}),
+    ...(scopes.length > 0 ? { scope: scopes.join(' ') } : {}),
   }
   const inHeader = basicAuth(goEscape(clientId), goEscape(clientSecret))
   const inBody = { ...grant, client_id: clientId, client_secret: clientSecret }
   const token = async (authorization: string | null, fields: Readonly<Record<string, string>>) =>
-    authorizationIn(
+    tokenIn(
       await ask(input, {
         url: tokenUrl,
         method: 'POST',
@@ -71,11 +122,13 @@ function goEscape(text: string): string {
 interface Token {
   readonly access_token?: string
   readonly token_type?: string
+  /** Seconds; some servers write it as text. */
+  readonly expires_in?: number | string
   readonly error?: string
   readonly error_description?: string
 }
 
-function authorizationIn(reply: Reply): string {
+function tokenIn(reply: Reply): FetchedToken {
   const token = parseToken(reply)
   if (token?.error) {
     const description = token.error_description
@@ -89,7 +142,12 @@ function authorizationIn(reply: Reply): string {
   if (!token) throw new Error('oauth2: cannot parse json: the token response is no object')
   if (!token.access_token) throw new Error('oauth2: server response missing access_token')
   const type = String(token.token_type ?? '')
-  return `${type === '' || type.toLowerCase() === 'bearer' ? 'Bearer' : type} ${token.access_token}`
+  const word = type === '' || type.toLowerCase() === 'bearer' ? 'Bearer' : type
+  const lifeMs = Number(token.expires_in ?? 0) * 1000
+  return {
+    header: `${word} ${token.access_token}`,
+    expiresInMs: Number.isFinite(lifeMs) ? lifeMs - earlyMs : 0,
+  }
 }
 
 function parseToken(reply: Reply): Token | null {

@@ -344,19 +344,6 @@ describe('credentials for Prometheus', () => {
     await prometheus.run(measureInput(metric, { fetch: played.fetch }))
     expect(played.requests[1]?.headers['authorization']).toBe('MAC f0rm')
   })
-
-  test('by Amazon’s signature are refused for Amazon and reported as ignored elsewhere [metric-providers 23]', async () => {
-    const authentication = { sigv4: { region: 'eu-west-1' } }
-    const address = 'https://aps-workspaces.eu-west-1.amazonaws.com/workspaces/ws-1'
-    expect(await failing(vectorOf('1'), { address, authentication })).toMatch(
-      /^authentication\.sigv4 is not carried/,
-    )
-    expect(await measure(vectorOf('1'), {}, { authentication })).toMatchObject({ value: '[1]' })
-    expect(prometheus.metadata?.(metricOf({ authentication }))).toEqual({
-      ResolvedPrometheusQuery: 'up',
-      IgnoredSetting: 'authentication.sigv4: requests are not signed by this version',
-    })
-  })
 })
 
 describe('the answer of Prometheus', () => {
@@ -519,7 +506,16 @@ describe('failures on the way to Prometheus', () => {
       { code: 'DEPTH_ZERO_SELF_SIGNED_CERT', message: 'self-signed certificate' },
       'tls: failed to verify certificate: self-signed certificate',
     ],
-    [{ code: 'UND_ERR_SOCKET', message: 'other side closed' }, 'other side closed'],
+    [{ code: 'UND_ERR_SOCKET', message: 'other side closed' }, 'EOF'],
+    [
+      { code: 'EHOSTUNREACH', address: 'fd00::7', port: 9090 },
+      'dial tcp [fd00::7]:9090: connect: no route to host',
+    ],
+    [{ code: 'UND_ERR_CONNECT_TIMEOUT', message: 'late' }, 'dial tcp p:9090: i/o timeout'],
+    [
+      { code: 'ERR_SSL_WRONG_VERSION_NUMBER', message: 'x' },
+      'http: server gave HTTP response to HTTPS client',
+    ],
   ])('%j reads as Go words it', async (facts, message) => {
     const answer = () => {
       throw new TypeError('fetch failed', {

@@ -1,9 +1,19 @@
 import { durationProblem, type Metric, parseDuration } from '@serinus/api'
 import { floats } from '@serinus/expr'
-import { ask, basicAuth, formEncode, type HeaderFields, type Reply } from './http.ts'
-import { oauth2Authorization } from './oauth2.ts'
+import type { AwsPlace } from './aws.ts'
+import {
+  type Asked,
+  ask,
+  basicAuthorization,
+  excerptOf,
+  formEncode,
+  type HeaderFields,
+  type Reply,
+} from './http.ts'
+import { askWithToken } from './oauth2.ts'
 import { defaultDeadlineMs, type Measured, type MeasureInput, type Provider } from './provider.ts'
 import { rangeInstant } from './range-instant.ts'
+import { sigv4Signer } from './sigv4.ts'
 import { formatFloat, verdictOn } from './verdict.ts'
 
 type Config = NonNullable<Metric['provider']['prometheus']>
@@ -21,17 +31,10 @@ export const prometheus: Provider = {
     if ((config.timeout ?? 0) < 0) throw new Error('prometheus timeout should not be negative')
     const url = urlOf(config, input.env)
     const parameters = parametersOf(input, config)
-    const headers = await headersOf(input, config, url)
-    return judged(input, await query(input, { url, headers, parameters, config }))
+    return judged(input, await query(input, { url, parameters, config }))
   },
   metadata({ provider: { prometheus: config } }) {
-    return {
-      ResolvedPrometheusQuery: config?.query ?? '',
-      // Upstream drops it in silence where the host is not Amazon's; here the run says so.
-      ...(hasSigv4(config)
-        ? { IgnoredSetting: 'authentication.sigv4: requests are not signed by this version' }
-        : {}),
-    }
+    return { ResolvedPrometheusQuery: config?.query ?? '' }
   },
 }
 
@@ -42,11 +45,6 @@ function addressOf(config: Config | undefined, env: MeasureInput['env']): string
 /** Base path of the address kept, its query string too. */
 function urlOf(config: Config, env: MeasureInput['env']): URL {
   const url = parseAddress(addressOf(config, env))
-  if (hasSigv4(config) && url.href.includes('aps-workspaces')) {
-    throw new Error(
-      'authentication.sigv4 is not carried by this version of Serinus; use basicAuth, oauth2 or headers',
-    )
-  }
   const path = config.rangeQuery ? 'api/v1/query_range' : 'api/v1/query'
   url.pathname = `${url.pathname}/${path}`.replace(/\/{2,}/g, '/')
   return url
@@ -57,34 +55,6 @@ function parseAddress(text: string | undefined): URL {
   const url = URL.parse(text)
   if (url?.host && /^https?:$/.test(url.protocol)) return url
   throw new Error('prometheus address is not is url format')
-}
-
-function hasSigv4(config: Config | undefined): boolean {
-  const { region, profile, roleArn } = config?.authentication?.sigv4 ?? {}
-  return Boolean(region || profile || roleArn)
-}
-
-/** Custom headers override all other authentication; OAuth2 wins over basic (2.1, layers). */
-async function headersOf(input: MeasureInput, config: Config, url: URL): Promise<HeaderFields> {
-  const custom = (config.headers ?? []).map(({ key, value }) => [key, value] as const)
-  const basic = basicAuthorization(config)
-  const token = await oauth2Authorization(input, config.authentication?.oauth2, {
-    for: { method: 'POST', url: url.href },
-    insecure: config.insecure === true,
-    headers: custom,
-    fallbackAuthorization: basic,
-  })
-  const authorization = token ?? basic
-  return [...(authorization ? [['Authorization', authorization] as const] : []), ...custom]
-}
-
-function basicAuthorization(config: Config): string | null {
-  const { username, password } = config.authentication?.basicAuth ?? {}
-  if (!username && !password) return null
-  const missing = !username ? 'username' : 'password'
-  if (!username || !password)
-    throw new Error(`missing mandatory parameter in metric for basic auth setup: ${missing}`)
-  return basicAuth(username, password)
 }
 
 function parametersOf(input: MeasureInput, config: Config): Readonly<Record<string, string>> {
@@ -106,30 +76,59 @@ function parametersOf(input: MeasureInput, config: Config): Readonly<Record<stri
   }
 }
 
+interface Query {
+  readonly url: URL
+  readonly parameters: Readonly<Record<string, string>>
+  readonly config: Config
+}
+
+/** Custom headers override all other authentication, a signature that of OAuth2, OAuth2 the basic one (2.1, layers). */
+async function query(input: MeasureInput, asked: Query): Promise<Reply> {
+  const { config } = asked
+  const { oauth2, sigv4 } = config.authentication ?? {}
+  const custom = (config.headers ?? []).map(({ key, value }) => [key, value] as const)
+  const basic = basicAuthorization(config.authentication?.basicAuth)
+  const signer = isSet(sigv4) ? await sigv4Signer(input, sigv4) : null
+  return askWithToken(input, oauth2, {
+    for: { method: 'POST', url: asked.url.href },
+    insecure: config.insecure === true,
+    headers: custom,
+    fallbackAuthorization: basic,
+    send(token) {
+      const authorization = token ?? basic
+      return postOrGet(input, asked, {
+        headers: [...(authorization ? [['Authorization', authorization] as const] : []), ...custom],
+        insecure: config.insecure === true,
+        // Changes nothing at the server although it is a POST.
+        isRead: true,
+        ...(signer ? { sign: async (message) => [...(await signer(message)), ...custom] } : {}),
+      })
+    },
+  })
+}
+
+function isSet(sigv4: AwsPlace | undefined): sigv4 is AwsPlace {
+  return Boolean(sigv4?.region || sigv4?.profile || sigv4?.roleArn)
+}
+
 /** POST first; servers that do not take it get a GET with the same parameters. */
-async function query(
+async function postOrGet(
   input: MeasureInput,
-  asked: {
-    readonly url: URL
-    readonly headers: HeaderFields
-    readonly parameters: Readonly<Record<string, string>>
-    readonly config: Config
-  },
+  asked: Query,
+  how: Omit<Asked, 'url' | 'method' | 'body'> & { readonly headers: HeaderFields },
 ): Promise<Reply> {
-  const { headers, config } = asked
-  const insecure = config.insecure === true
   const form = formEncode(asked.parameters)
   const reply = await ask(input, {
+    ...how,
     url: asked.url.href,
     method: 'POST',
-    headers: [['Content-Type', 'application/x-www-form-urlencoded'], ...headers],
+    headers: [['Content-Type', 'application/x-www-form-urlencoded'], ...how.headers],
     body: form,
-    insecure,
   })
   if (reply.status !== 403 && reply.status !== 405 && reply.status !== 501) return reply
   const url = new URL(asked.url)
   url.search = form
-  return ask(input, { url: url.href, method: 'GET', headers, insecure })
+  return ask(input, { ...how, url: url.href, method: 'GET' })
 }
 
 interface Answer {
@@ -210,12 +209,10 @@ function parseJson(reply: Reply): Answer | Error {
   }
 }
 
-/** What a gateway or server says of its failure; upstream leaves it out. A page of HTML says nothing. */
+/** What a gateway or server says of its failure; upstream leaves it out. */
 function detailOf(answer: Answer | Error, text: string): string {
-  if (!(answer instanceof Error))
-    return answer.error ? `${answer.errorType}: ${answer.error}`.slice(0, 200) : ''
-  const excerpt = text.trim()
-  return excerpt.startsWith('<') ? '' : excerpt.slice(0, 200)
+  if (answer instanceof Error) return excerptOf(text)
+  return answer.error ? `${answer.errorType}: ${answer.error}`.slice(0, 200) : ''
 }
 
 function parseSample(sample: Sample): number {

@@ -1,5 +1,6 @@
 import type { AnalysisRun, Measurement, Metric } from '@serinus/api'
 import type { Clock, KubeClient } from '@serinus/kube'
+import type { Kept } from './kept.ts'
 
 /** What a provider may use; nothing else reaches it (no environment, no clock of its own). */
 export interface MeasureInput {
@@ -22,6 +23,8 @@ export interface MeasureInput {
   }) => Promise<Readonly<Record<string, string>>>
   /** From now on this text is masked in everything that is stored or logged of this measurement. */
   readonly hide: (secret: string) => void
+  /** What outlives this measurement, for as long as the controller runs. */
+  readonly kept: Kept
   /** Settings of the process, such as `ARGO_ROLLOUTS_PROMETHEUS_ADDRESS`. */
   readonly env: Readonly<Record<string, string | undefined>>
   /** Aborts when the measurement's deadline is over or the controller stops. */
@@ -62,7 +65,7 @@ export interface Provider {
   /** Where it asks, as the user wrote it: told with a failure whose text does not say so itself. */
   address?(metric: Metric, env: MeasureInput['env']): string | undefined
   /** Kept with the metric's result from its first measurement on. */
-  metadata?(metric: Metric): Readonly<Record<string, string>>
+  metadata?(metric: Metric): Readonly<Record<string, string>> | undefined
 }
 
 /** Longest a provider may take for one measurement where the metric sets nothing, milliseconds. */

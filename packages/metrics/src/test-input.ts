@@ -1,5 +1,6 @@
 import type { AnalysisRun, Metric } from '@serinus/api'
 import { type KubeClient, VirtualClock } from '@serinus/kube'
+import { createKept } from './kept.ts'
 import type { MeasureInput } from './provider.ts'
 
 /** One request as the vendor saw it. */
@@ -83,11 +84,13 @@ export function measureInput(
   metric: Omit<Metric, 'name'> & { readonly name?: string },
   facts: Partial<MeasureInput> = {},
 ): MeasureInput {
+  const clock = facts.clock ?? new VirtualClock(testNow)
   return {
     run: testRun,
     metric: { name: 'm', ...metric },
     serial: 1,
-    clock: new VirtualClock(testNow),
+    clock,
+    kept: createKept(clock),
     fetch: vendor().fetch,
     client: noClient,
     controllerNamespace: 'argo-rollouts',

@@ -132,6 +132,26 @@ describe('the request of a web metric', () => {
     expect(played.requests[0]).toMatchObject({ method: 'PATCH', body: 'x' })
   })
 
+  test('carries user and password, unless a header of the metric says otherwise', async () => {
+    const played = vendor(json(1))
+    const authentication = { basicAuth: { username: 'myuser', password: 'mypassword' } }
+    const own = [{ key: 'authorization', value: 'Bearer own' }]
+    for (const headers of [[], own])
+      await web.run(measureInput(metricOf({ authentication, headers }), { fetch: played.fetch }))
+    expect(played.requests.map((request) => request.headers['authorization'])).toEqual([
+      'Basic bXl1c2VyOm15cGFzc3dvcmQ=',
+      'Bearer own',
+    ])
+  })
+
+  test('is not signed for Amazon, and the run says so', () => {
+    const authentication = { sigv4: { region: 'eu-west-1' } }
+    expect(web.metadata?.(metricOf({ authentication }))).toEqual({
+      IgnoredSetting: 'authentication.sigv4: requests of web metrics are not signed',
+    })
+    expect(web.metadata?.(metricOf({}))).toBeUndefined()
+  })
+
   test('carries the token that client credentials yield', async () => {
     const played = vendor(json({ access_token: 't0k' }), json(1))
     const oauth2 = { tokenUrl: 'https://id/token', clientId: 'id', clientSecret: 'hush' }
@@ -195,10 +215,12 @@ describe('the answer to a web metric', () => {
   })
 
   test('of any status but 2xx is an error [metric-providers 31]', async () => {
-    expect(await failing(json({ v: 1 }, { status: 500 }))).toBe(
-      'received non 2xx response code: 500',
+    const code = 'received non 2xx response code:'
+    expect(await failing(text('', { status: 500 }))).toBe(`${code} 500`)
+    expect(await failing(text('<html>sorry</html>', { status: 502 }))).toBe(`${code} 502`)
+    expect(await failing(json({ error: 'no such service' }, { status: 404 }))).toBe(
+      `${code} 404 ({"error":"no such service"})`,
     )
-    expect(await failing(text('', { status: 404 }))).toBe('received non 2xx response code: 404')
   })
 
   test.each([

@@ -102,7 +102,7 @@ test('a secret is used, but stands nowhere in the run, however it is spelled [an
   expect(JSON.stringify(stored)).not.toMatch(/s3cr3t/)
   const [refused, echo, mirror, prom] = stored?.metricResults ?? []
   expect(refused?.measurements?.[0]?.message).toBe(
-    'Get "http://checks/refused?token=*****": dial tcp ::1:80: connect: connection refused',
+    'Get "http://checks/refused?token=*****": dial tcp [::1]:80: connect: connection refused',
   )
   expect(echo?.measurements?.[0]?.value).toBe('{"got":"*****"}')
   expect(mirror?.measurements?.[0]?.value).toBe('?token=***** *****')

@@ -14,6 +14,7 @@ import {
   type WorkQueueEvent,
 } from '@serinus/kube'
 import {
+  createKept,
   defaultDeadlineMs,
   deleteJobsOf,
   type Measured,
@@ -75,6 +76,7 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
   const { client, clock, signal, caches } = options
   const memories = new Map<string, Memory>()
   const own = new OwnWrites()
+  const kept = createKept(clock)
   const queue = new WorkQueue({
     clock,
     workers: options.workers ?? 30,
@@ -272,6 +274,7 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
       controllerNamespace,
       readSecret: (reference) => readSecret(client, reference),
       env,
+      kept,
       signal,
       ...facts,
     }

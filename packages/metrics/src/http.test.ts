@@ -1,0 +1,68 @@
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { prometheus } from './prometheus.ts'
+import { measureInput } from './test-input.ts'
+import { socketFetch } from './test-server.ts'
+import { web } from './web.ts'
+
+type Incident = 'reset' | 'close' | 'cut off' | 'answer'
+
+/** A server to whose requests this happens, in turn. */
+async function serverWith(...incidents: readonly Incident[]) {
+  const methods: string[] = []
+  const server: Server = createServer((request, response) => {
+    methods.push(request.method ?? '')
+    const incident = incidents[Math.min(methods.length, incidents.length) - 1]
+    switch (incident) {
+      case 'reset':
+        return request.socket.resetAndDestroy()
+      case 'close':
+        return request.socket.destroy()
+      case 'cut off':
+        response.writeHead(200, { 'content-length': 100 })
+        return response.write('{', () => request.socket.destroy())
+      default:
+        return response.end(
+          JSON.stringify({ status: 'success', data: { resultType: 'scalar', result: [1, '1'] } }),
+        )
+    }
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, methods }
+}
+
+describe('a connection that breaks', () => {
+  test.each<Incident>(['reset', 'close', 'cut off'])(
+    '(%s) costs a reading metric one more request, not the measurement',
+    async (incident) => {
+      const { url, methods } = await serverWith(incident, 'answer', incident, 'answer')
+      const input = { fetch: socketFetch }
+      const query = { provider: { prometheus: { address: url, query: 'up' } } }
+      expect(await prometheus.run(measureInput(query, input))).toMatchObject({ value: '1' })
+      const get = { provider: { web: { url, jsonPath: '{$.status}' } } }
+      expect(await web.run(measureInput(get, input))).toMatchObject({ value: '"success"' })
+      expect(methods).toEqual(['POST', 'POST', 'GET', 'GET'])
+    },
+  )
+
+  test('twice in a row is an error that says how', async () => {
+    const { url, methods } = await serverWith('reset', 'close')
+    const metric = { provider: { web: { url } } }
+    const call = web.run(measureInput(metric, { fetch: socketFetch }))
+    await expect(call).rejects.toThrow(new Error(`Get "${url}": EOF`))
+    expect(methods).toEqual(['GET', 'GET'])
+  })
+
+  test('under a request that may change something is told at once: it is not sent twice', async () => {
+    const { url, methods } = await serverWith('reset', 'answer')
+    const metric = { provider: { web: { url, method: 'POST' as const, body: 'x' } } }
+    const call = web.run(measureInput(metric, { fetch: socketFetch }))
+    await expect(call).rejects.toThrow(new Error(`Post "${url}": read: connection reset by peer`))
+    expect(methods).toEqual(['POST'])
+  })
+})
