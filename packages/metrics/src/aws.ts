@@ -151,7 +151,8 @@ interface SdkResponse {
 function bodyOf(body: unknown): string {
   if (body === undefined || body === null) return ''
   if (typeof body === 'string') return body
-  if (body instanceof Uint8Array) return Buffer.from(body).toString('utf8')
+  // Not Buffer.from: the SDK's own kind of array complains on the console when that looks at it.
+  if (body instanceof Uint8Array) return new TextDecoder().decode(body)
   throw new TypeError(`the SDK sends a body of an unknown kind: ${typeof body}`)
 }
 
@@ -163,9 +164,9 @@ function urlOf({ protocol, hostname, port, path, query = {} }: SdkRequest): URL 
   return url
 }
 
-/** The region, or why requests to AWS cannot be made. */
-export async function neededRegion(input: MeasureInput, place: AwsPlace): Promise<string> {
-  const region = await awsRegion(input.env, place)
+/** The region of the process, or why requests to AWS cannot be made. */
+export async function neededRegion(input: MeasureInput): Promise<string> {
+  const region = await awsRegion(input.env, {})
   if (region) return region
   throw new Error(
     'region not configured: name it in AWS_REGION of the controller or in the profile of its AWS configuration',

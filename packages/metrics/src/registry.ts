@@ -1,4 +1,5 @@
 import type { Metric } from '@serinus/api'
+import { cloudWatch } from './cloud-watch.ts'
 import { datadog } from './datadog.ts'
 import { job } from './job.ts'
 import { newRelic } from './new-relic.ts'
@@ -15,6 +16,7 @@ const providers: Readonly<Record<string, Provider>> = {
   datadog,
   newRelic,
   wavefront,
+  cloudWatch,
 }
 
 /** The provider of a metric; throws where there is none, naming what was asked for. */

@@ -42,6 +42,18 @@ export function formatFloat(value: number): string {
   return `${sign}${all.slice(0, point)}.${all.slice(point)}`
 }
 
+/**
+ * As Go prints a float (`%v`): 100000 prints `100000`, a million `1e+06`, 0.00001 `1e-05`. The shortest digits that read
+ * back as the same number, with an exponent from a million on and below 0.0001.
+ */
+export function formatGoFloat(value: number): string {
+  if (!Number.isFinite(value) || value === 0) return formatFloat(value)
+  const [mantissa = '', exponent = ''] = value.toExponential().split('e')
+  if (Number(exponent) >= -4 && Number(exponent) < 6) return formatFloat(value)
+  const sign = exponent.startsWith('-') ? '-' : '+'
+  return `${mantissa}e${sign}${exponent.slice(1).padStart(2, '0')}`
+}
+
 /** JSON as Go's encoder prints it: sorted keys, HTML characters escaped. */
 export function goJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(goJson).join(',')}]`

@@ -1,0 +1,48 @@
+import type { MeasureInput } from './provider.ts'
+
+/** Error of the SDK, as far as it has one. */
+interface SdkError {
+  readonly name?: string
+  readonly message?: string
+  readonly $metadata?: { readonly httpStatusCode?: number; readonly requestId?: string }
+  readonly $response?: { readonly statusCode?: number }
+  readonly $fault?: string
+}
+
+/**
+ * The answer of a service of AWS within the measurement's deadline, which the SDK would sleep through between two tries.
+ * Failures read as upstream's SDK words them: `operation error CloudWatch: GetMetricData, …`.
+ */
+export async function awsCall<T>(
+  { signal }: Pick<MeasureInput, 'signal'>,
+  operation: string,
+  call: Promise<T>,
+): Promise<T> {
+  const over = new AbortController()
+  const late = new Promise<never>((_, reject) => {
+    // A request under way knows its address: it may speak first.
+    const onAbort = () => setImmediate(reject, new Error('context deadline exceeded'))
+    if (signal.aborted) onAbort()
+    else signal.addEventListener('abort', onAbort, { signal: over.signal })
+  })
+  try {
+    return await Promise.race([call, late])
+  } catch (cause) {
+    throw new Error(`operation error ${operation}, ${causeText(cause)}`, { cause })
+  } finally {
+    over.abort()
+  }
+}
+
+function causeText(cause: unknown): string {
+  const error = cause as SdkError
+  const { httpStatusCode, requestId = '' } = error.$metadata ?? {}
+  const status = httpStatusCode ?? error.$response?.statusCode
+  if (status === undefined) return error.message ?? String(cause)
+  // The SDK adds advice for programmers to what a parser said.
+  const [message] = (error.message ?? '').split('\n')
+  const what = error.$fault
+    ? `api error ${error.name}: ${message}`
+    : `deserialization failed, ${message}`
+  return `https response error StatusCode: ${status}, RequestID: ${requestId}, ${what}`
+}
