@@ -7,6 +7,7 @@ const floors: Readonly<Record<string, number>> = {
   expr: 0,
   gotemplate: 0,
   promql: 0,
+  statistics: 0,
   api: 1,
   kube: 1,
   engine: 2,
