@@ -21,7 +21,17 @@ export {
   type TypeWord,
   uint64,
 } from './host-values.ts'
-export { type Constancy, constancyOf, identifiersOf } from './lint.ts'
+export {
+  type Constancy,
+  callsOf,
+  comparisonsOf,
+  constancyOf,
+  type Division,
+  divisionOf,
+  identifiersOf,
+  type NumberComparison,
+  type NumberRange,
+} from './lint.ts'
 export { stringsNamespace, timeNamespace } from './namespaces.ts'
 export { describeProblem, type ExprProblem, type Position } from './problem.ts'
 export { checkPattern, matchesPattern } from './regexp.ts'
