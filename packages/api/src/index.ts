@@ -57,6 +57,8 @@ export {
   problemText,
 } from './problem.ts'
 export {
+  type AnalysisUse,
+  analysisUses,
   type ReferencedIngress,
   type ReferencedObjects,
   type ReferencedService,
@@ -64,7 +66,7 @@ export {
   validateReferences,
 } from './references.ts'
 export { type Kind, kinds } from './resources.ts'
-export { metadataField } from './rollout-field.ts'
+export { fieldOfRollout, metadataField } from './rollout-field.ts'
 export type {
   Container,
   ContainerPort,

@@ -251,7 +251,8 @@ function servesBackend(ingress: ReferencedIngress, service: string): boolean {
   )
 }
 
-interface AnalysisUse {
+/** An analysis that a Rollout asks for, wherever it stands in the strategy. */
+export interface AnalysisUse {
   /** Where problems with the templates are reported. */
   readonly path: string
   readonly argsPath: string
@@ -265,7 +266,8 @@ interface AnalysisUse {
   readonly experiment?: { readonly templates: readonly string[]; readonly hasDuration: boolean }
 }
 
-function analysisUses(rollout: Rollout): readonly AnalysisUse[] {
+/** Every analysis of a Rollout that names templates, those of experiment steps included. */
+export function analysisUses(rollout: Rollout): readonly AnalysisUse[] {
   const { canary, blueGreen } = rollout.spec.strategy ?? {}
   const uses: AnalysisUse[] = []
   const add = (

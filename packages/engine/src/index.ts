@@ -6,6 +6,8 @@ export {
   planAnalysisRun,
 } from './analysis/plan-analysis-run.ts'
 export { resolveMetrics } from './analysis/resolve-metrics.ts'
+export { examineRollout, examineTemplate, type KnownTemplates } from './doctor/doctor.ts'
+export type { DoctorFinding, Severity } from './doctor/finding.ts'
 export type { EffectFailure, Finding, Plan, Transition, Write } from './plan.ts'
 export { planRollout } from './plan-rollout.ts'
 export { ownTemplate } from './rollout/own-template.ts'

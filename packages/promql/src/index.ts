@@ -19,6 +19,7 @@ export type {
   ValueType,
   VectorSelector,
 } from './ast.ts'
+export { children } from './ast.ts'
 export { promqlHandler } from './http.ts'
 export type { Labels } from './labels.ts'
 export { createMatcher, type Matcher, type MatchOperator } from './matcher.ts'
@@ -31,4 +32,5 @@ export {
   queryInstant,
   queryRange,
 } from './query.ts'
+export { typeOf } from './signatures.ts'
 export { type FamilyMetadata, OutOfOrderSample, type SeriesRef, SeriesStore } from './store.ts'

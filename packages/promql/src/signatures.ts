@@ -115,6 +115,7 @@ export const notEnabled: ReadonlySet<string> = new Set([
   'start_timestamp',
 ])
 
+/** What an expression of a parsed query yields. */
 export function typeOf(expr: Expr): ValueType {
   switch (expr.kind) {
     case 'number':
