@@ -9,6 +9,8 @@ test('each provider is found by its key in the metric and named as upstream name
   expect(providerOf(metric({ web: {} })).type).toBe('Web')
   expect(providerOf(metric({ datadog: {} })).type).toBe('Datadog')
   expect(providerOf(metric({ wavefront: {} })).type).toBe('Wavefront')
+  expect(providerOf(metric({ graphite: {} })).type).toBe('Graphite')
+  expect(providerOf(metric({ skywalking: {} })).type).toBe('skywalking')
   expect(providerOf(metric({ newRelic: {} })).type).toBe('NewRelic')
   expect(providerOf(metric({ prometheus: null, job: {} })).type).toBe('Job')
 })

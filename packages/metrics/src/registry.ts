@@ -1,10 +1,12 @@
 import type { Metric } from '@serinus/api'
 import { cloudWatch } from './cloud-watch.ts'
 import { datadog } from './datadog.ts'
+import { graphite } from './graphite.ts'
 import { job } from './job.ts'
 import { newRelic } from './new-relic.ts'
 import { prometheus } from './prometheus.ts'
 import type { Provider } from './provider.ts'
+import { skywalking } from './skywalking.ts'
 import { wavefront } from './wavefront.ts'
 import { web } from './web.ts'
 
@@ -17,6 +19,8 @@ const providers: Readonly<Record<string, Provider>> = {
   newRelic,
   wavefront,
   cloudWatch,
+  graphite,
+  skywalking,
 }
 
 /** The provider of a metric; throws where there is none, naming what was asked for. */

@@ -1,0 +1,72 @@
+import { durationProblem, parseDuration } from '@serinus/api'
+import { fromJson } from '@serinus/expr'
+import { excerpt, objectAt, parseJsonBody, readAnswer, sourceOf } from './answer.ts'
+import { ask, type Reply } from './http.ts'
+import type { Provider } from './provider.ts'
+import { goJson, verdictOn } from './verdict.ts'
+
+/** Apache SkyWalking, by a GraphQL query over the last minutes (spec metric-providers 10). */
+export const skywalking: Provider = {
+  type: 'skywalking',
+  async run(input) {
+    const { address = '', query = '', interval = '' } = input.metric.provider.skywalking ?? {}
+    const now = input.clock.now()
+    const lookBackMs = parseDuration(interval)
+    if (lookBackMs === undefined) throw new Error(durationProblem(interval))
+    const url = urlOf(address)
+    const duration = { start: minute(now - lookBackMs), end: minute(now), step: 'MINUTE' }
+    const reply = await ask(input, {
+      url,
+      method: 'POST',
+      headers: [
+        ['Content-Type', 'application/json; charset=utf-8'],
+        ['Accept', 'application/json; charset=utf-8'],
+      ],
+      body: JSON.stringify({ query, variables: { duration } }),
+    })
+    const from = { provider: 'SkyWalking', url }
+    const data = readAnswer(from, () => dataIn(reply))
+    const verdict = verdictOn(input.metric, fromJson(data), {
+      now: () => input.clock.now(),
+      whyEmpty: sourceOf(from),
+    })
+    return { kind: 'done', value: goJson(data), ...verdict }
+  },
+}
+
+function urlOf(address: string): string {
+  const url = `${address}/graphql`
+  if (/^https?:$/.test(URL.parse(url)?.protocol ?? '')) return url
+  throw new Error(
+    `skywalking address ${JSON.stringify(address)} is not a URL; it looks like http://skywalking-oap:12800`,
+  )
+}
+
+/** `2026-08-17 1118`. In UTC: upstream writes the time of wherever its process runs. */
+function minute(at: number): string {
+  const text = new Date(at).toISOString()
+  return `${text.slice(0, 10)} ${text.slice(11, 16).replace(':', '')}`
+}
+
+function dataIn(reply: Reply): unknown {
+  const isOk = reply.status === 200
+  const problem = `graphql: server returned a non-200 status code: ${reply.status}`
+  if (!isOk && !isJson(reply)) throw new Error(`${problem} ${excerpt(reply.text)}`)
+  const answer = objectAt(parseJsonBody(reply, 'decoding response'), 'the body')
+  const { errors } = answer
+  const [first] = Array.isArray(errors) ? errors : []
+  if (first !== undefined) throw new Error(`graphql: ${objectAt(first, 'an error')['message']}`)
+  // Upstream judges what comes with any status.
+  if (!isOk) throw new Error(`${problem} ${excerpt(reply.text)}`)
+  if (answer['data'] == null) throw new Error('no results returned from SkyWalking query')
+  return answer['data']
+}
+
+function isJson({ text }: Reply): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}
