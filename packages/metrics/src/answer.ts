@@ -1,7 +1,21 @@
-import type { Reply } from './http.ts'
+import { type Asked, ask, type Reply } from './http.ts'
+import type { MeasureInput } from './provider.ts'
 
 /** Characters of a body that a message shows. */
 const mostOfABody = 1_000
+
+/** Asks; where no answer comes, the message names the vendor after the address and the cause: `Get "…": … (Datadog)`. */
+export async function askVendor(
+  input: MeasureInput,
+  provider: string,
+  asked: Asked,
+): Promise<Reply> {
+  try {
+    return await ask(input, asked)
+  } catch (error) {
+    throw new Error(`${messageOf(error)} (${provider})`, { cause: error })
+  }
+}
 
 /**
  * What `read` finds wrong with an answer is told with who gave it:
@@ -14,8 +28,7 @@ export function readAnswer<T>(
   try {
     return read()
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error)
-    throw new Error(`${message.trimEnd()} (${sourceOf(from)})`, { cause: error })
+    throw new Error(`${messageOf(error).trimEnd()} (${sourceOf(from)})`, { cause: error })
   }
 }
 
@@ -35,9 +48,7 @@ export function parseJsonBody(reply: Pick<Reply, 'text'>, problem: string): unkn
   try {
     return JSON.parse(reply.text)
   } catch (error) {
-    throw new Error(`${problem}: ${error instanceof Error ? error.message : error}`, {
-      cause: error,
-    })
+    throw new Error(`${problem}: ${messageOf(error)}`, { cause: error })
   }
 }
 
@@ -59,4 +70,8 @@ function nameOf(value: unknown): string {
   if (value === null) return 'null'
   if (Array.isArray(value)) return 'a list'
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

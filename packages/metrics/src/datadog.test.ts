@@ -95,8 +95,9 @@ providerContract('Datadog v1', () => ({
       message: `could not evaluate successCondition "result >= 0.95": ${noData} (${v1At}: the query returned no series)`,
     },
     failing:
-      'Get "https://api.datadoghq.com/api/v1/query?from=1786962971&query=avg%3Aerrors%7B%2A%7D&to=1786963271": dial tcp 10.0.0.7:9090: connect: connection refused',
-    silent: /context deadline exceeded \(Client\.Timeout exceeded while awaiting headers\)$/,
+      'Get "https://api.datadoghq.com/api/v1/query?from=1786962971&query=avg%3Aerrors%7B%2A%7D&to=1786963271": dial tcp 10.0.0.7:9090: connect: connection refused (Datadog)',
+    silent:
+      /context deadline exceeded \(Client\.Timeout exceeded while awaiting headers\) \(Datadog\)$/,
   },
 }))
 
@@ -118,8 +119,9 @@ providerContract('Datadog v2', () => ({
       message: `could not evaluate successCondition "result >= 0.95": ${noData} (${v2At}: the answer holds no number)`,
     },
     failing:
-      'Post "https://api.datadoghq.com/api/v2/query/scalar": dial tcp 10.0.0.7:9090: connect: connection refused',
-    silent: /context deadline exceeded \(Client\.Timeout exceeded while awaiting headers\)$/,
+      'Post "https://api.datadoghq.com/api/v2/query/scalar": dial tcp 10.0.0.7:9090: connect: connection refused (Datadog)',
+    silent:
+      /context deadline exceeded \(Client\.Timeout exceeded while awaiting headers\) \(Datadog\)$/,
   },
 }))
 
@@ -245,7 +247,7 @@ describe('the credentials for Datadog', () => {
   test('that are missing or incomplete are told with the place that was looked at', async () => {
     const lost = 'failed to find the credentials for datadog metrics provider'
     expect(await failing({ ...v1, secretRef: { name: 'mine' } })).toBe(
-      `${lost}: secret argo-rollouts/mine: secrets "mine" not found`,
+      `${lost}: secrets "mine" not found (in namespace argo-rollouts)`,
     )
     const half = secrets({ 'argo-rollouts/datadog': { 'api-key': 'k1', 'app-key': ' ' } })
     expect(await failing(v1, json({}), { readSecret: half })).toBe(
@@ -332,7 +334,7 @@ describe.each([
 
   test('a body without end', async () => {
     expect(await failing(config, text('x'.repeat(11 * 1024 * 1024)))).toMatch(
-      /api\.datadoghq\.com.*: the answer is larger than 10485760 bytes$/,
+      /api\.datadoghq\.com.*: the answer is larger than 10485760 bytes \(Datadog\)$/,
     )
   })
 })

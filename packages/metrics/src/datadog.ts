@@ -1,9 +1,9 @@
 import { durationProblem, type Metric, parseDuration } from '@serinus/api'
-import { excerpt, readAnswer, sourceOf } from './answer.ts'
+import { askVendor, excerpt, readAnswer, sourceOf } from './answer.ts'
 import { readCredentials } from './credentials.ts'
 import { datadogV1 } from './datadog-v1.ts'
 import { datadogV2 } from './datadog-v2.ts'
-import { ask, type Reply } from './http.ts'
+import type { Reply } from './http.ts'
 import type { MeasureInput, Provider } from './provider.ts'
 import { verdictOn } from './verdict.ts'
 
@@ -29,7 +29,7 @@ export const datadog: Provider = {
     const to = Math.floor(input.clock.now() / 1000)
     const { path, ...request } = api.request(config, { from: to - lookBackSeconds(config), to })
     const url = urlOf(credentials.address + path)
-    const reply = await ask(input, {
+    const reply = await askVendor(input, 'Datadog', {
       ...request,
       url,
       headers: [
@@ -87,7 +87,7 @@ async function inSecret(
   const where = `secret ${reference.namespace}/${reference.name}`
   const values = await readCredentials(input, reference, ['address']).catch((error: unknown) => {
     const cause = error instanceof Error ? error.message : String(error)
-    throw new Error(`${notFound}: ${where}: ${cause}`, { cause: error })
+    throw new Error(`${notFound}: ${cause}`, { cause: error })
   })
   const { 'api-key': apiKey, 'app-key': appKey, address } = values
   if (!apiKey || !appKey) {

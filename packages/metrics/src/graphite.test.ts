@@ -76,8 +76,9 @@ providerContract('Graphite', () => ({
     },
     notANumber: { kind: 'done', phase: 'Inconclusive', value: '[NaN]' },
     failing:
-      'Get "http://me:***@graphite:9090/render?format=json&from=-5min&target=a.b": dial tcp 10.0.0.7:9090: connect: connection refused',
-    silent: /context deadline exceeded \(Client\.Timeout exceeded while awaiting headers\)$/,
+      'Get "http://me:***@graphite:9090/render?format=json&from=-5min&target=a.b": dial tcp 10.0.0.7:9090: connect: connection refused (Graphite)',
+    silent:
+      /context deadline exceeded \(Client\.Timeout exceeded while awaiting headers\) \(Graphite\)$/,
   },
 }))
 
@@ -186,7 +187,7 @@ describe('the answer of Graphite', () => {
   test('that is garbage or without end is an error', async () => {
     expect(await failing(text('<html>'))).toMatch(/^Could not parse JSON body: .*\(Graphite at/)
     expect(await failing(text('x'.repeat(11 * 1024 * 1024)))).toMatch(
-      /the answer is larger than 10485760 bytes$/,
+      /the answer is larger than 10485760 bytes \(Graphite\)$/,
     )
   })
 

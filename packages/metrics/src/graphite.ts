@@ -1,7 +1,15 @@
 import { floats } from '@serinus/expr'
 import { formatFloat } from '@serinus/gotemplate'
-import { excerpt, listAt, objectAt, parseJsonBody, readAnswer, sourceOf } from './answer.ts'
-import { ask, formEncode, type Reply } from './http.ts'
+import {
+  askVendor,
+  excerpt,
+  listAt,
+  objectAt,
+  parseJsonBody,
+  readAnswer,
+  sourceOf,
+} from './answer.ts'
+import { formEncode, type Reply } from './http.ts'
 import type { Provider } from './provider.ts'
 import { verdictOn } from './verdict.ts'
 
@@ -12,7 +20,11 @@ export const graphite: Provider = {
   async run(input) {
     const { address = '', query = '' } = input.metric.provider.graphite ?? {}
     const url = urlOf(address, query)
-    const reply = await ask(input, { url: url.href, method: 'GET', clientTimeout: true })
+    const reply = await askVendor(input, 'Graphite', {
+      url: url.href,
+      method: 'GET',
+      clientTimeout: true,
+    })
     const from = { provider: 'Graphite', url: url.href }
     const { numbers, note } = readAnswer(from, () => {
       const targets = targetsIn(reply)

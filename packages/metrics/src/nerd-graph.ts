@@ -1,7 +1,9 @@
-import { excerpt, readAnswer } from './answer.ts'
-import { type Asked, ask, failed, type Reply } from './http.ts'
+import { askVendor, excerpt, readAnswer } from './answer.ts'
+import { type Asked, failed, type Reply } from './http.ts'
 import type { MeasureInput } from './provider.ts'
 import { withRetries } from './retries.ts'
+
+const provider = 'New Relic'
 
 export interface NerdGraphRequest {
   readonly url: string
@@ -29,7 +31,7 @@ export async function askNerdGraph(input: MeasureInput, request: NerdGraphReques
   }
   let last: Outcome | null = null
   const once = async () => {
-    last = await ask(input, asked).catch((error: Error) => error)
+    last = await askVendor(input, provider, asked).catch((error: Error) => error)
     return last
   }
   let outcome: Outcome
@@ -37,11 +39,12 @@ export async function askNerdGraph(input: MeasureInput, request: NerdGraphReques
     outcome = await withRetries(input, () => withRetries(input, once, isLikelyToPass), isTheirFault)
   } catch (error) {
     // The deadline fell into a wait: what was waited for is the cause.
-    throw failed(asked, `context deadline exceeded (before that: ${causeOf(last)})`, error)
+    const late = `context deadline exceeded (before that: ${causeOf(last)}) (${provider})`
+    throw failed(asked, late, error)
   }
   if (outcome instanceof Error) throw outcome
   const reply = outcome
-  readAnswer({ provider: 'New Relic', url }, () => {
+  readAnswer({ provider, url }, () => {
     if (isTheirFault(reply)) throw new Error(`maximum retries reached: ${told(reply)}`)
     if (reply.status === 404) throw new Error('resource not found')
     const isUnknownKey = reply.status === 401 || errorsOf(reply).some(isBadKey)
@@ -63,7 +66,7 @@ function isOk(reply: Reply): boolean {
 /** What their HTTP client repeats. A certificate, a loop of redirects, a body too large stay what they are. */
 function isLikelyToPass(outcome: Outcome): boolean {
   if (outcome instanceof Error)
-    return !/context deadline exceeded|tls: |redirects$|larger than/.test(outcome.message)
+    return !/context deadline exceeded|tls: |redirects|larger than/.test(outcome.message)
   const { status } = outcome
   if (status === 429 || status === 500 || status >= 502) return true
   return errorsOf(outcome).some((error) => classOf(error) === 'TOO_MANY_REQUESTS')

@@ -96,7 +96,8 @@ providerContract('New Relic', () => ({
   expected: {
     value: { kind: 'done', phase: 'Successful', value: '{"successRate":99.2}' },
     failing: `400 response returned: <html> (New Relic at ${us})`,
-    silent: /^Post "https:\/\/api\.newrelic\.com\/graphql": context deadline exceeded$/,
+    silent:
+      /^Post "https:\/\/api\.newrelic\.com\/graphql": context deadline exceeded \(New Relic\)$/,
   },
 }))
 
@@ -200,7 +201,7 @@ describe('the account at New Relic', () => {
       {},
       `base-url-nerdgraph "own" is not a URL; it looks like ${us}`,
     ],
-    [account, { profile: 'other' }, 'secrets "other" not found'],
+    [account, { profile: 'other' }, 'secrets "other" not found (in namespace argo-rollouts)'],
     [account, { timeout: -1 }, 'timeout value needs to be a positive value'],
   ])('that is wrong is told so: %j %j', async (values, config, message) => {
     expect(await told(values, config)).toBe(message)
@@ -309,7 +310,7 @@ describe('what is likely to pass is asked again', () => {
     expect(asked).toEqual([0, 1_000, 3_000, 7_000])
     const refusals = await measured([refused])
     expect(refusals.outcome).toBe(
-      `Post "${us}": dial tcp 10.0.0.7:9090: connect: connection refused`,
+      `Post "${us}": dial tcp 10.0.0.7:9090: connect: connection refused (New Relic)`,
     )
     expect(refusals.asked).toHaveLength(4)
     const timeouts = await measured([
@@ -328,7 +329,7 @@ describe('what is likely to pass is asked again', () => {
     await clock.advance(2_000)
     deadline.abort(new Error('late'))
     expect(await call).toBe(
-      `Post "${us}": context deadline exceeded (before that: 503 response returned: overloaded)`,
+      `Post "${us}": context deadline exceeded (before that: 503 response returned: overloaded) (New Relic)`,
     )
   })
 })

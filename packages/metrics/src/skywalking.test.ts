@@ -60,8 +60,9 @@ providerContract('SkyWalking', () => ({
         'could not evaluate successCondition "result.n >= 9900": invalid operation: <nil> >= int',
     },
     failing:
-      'Post "http://me:***@oap:12800/graphql": dial tcp 10.0.0.7:9090: connect: connection refused',
-    silent: /^Post "http:\/\/me:\*\*\*@oap:12800\/graphql": context deadline exceeded$/,
+      'Post "http://me:***@oap:12800/graphql": dial tcp 10.0.0.7:9090: connect: connection refused (SkyWalking)',
+    silent:
+      /^Post "http:\/\/me:\*\*\*@oap:12800\/graphql": context deadline exceeded \(SkyWalking\)$/,
   },
 }))
 
@@ -143,7 +144,7 @@ describe('the answer of SkyWalking', () => {
   test('that is garbage or without end is an error', async () => {
     expect(await failing(text('<html>'))).toMatch(/^decoding response: .*\(SkyWalking at/)
     expect(await failing(text('x'.repeat(11 * 1024 * 1024)))).toMatch(
-      /the answer is larger than 10485760 bytes$/,
+      /the answer is larger than 10485760 bytes \(SkyWalking\)$/,
     )
   })
 })

@@ -1,7 +1,7 @@
 import { durationProblem, parseDuration } from '@serinus/api'
 import { fromJson } from '@serinus/expr'
-import { excerpt, objectAt, parseJsonBody, readAnswer, sourceOf } from './answer.ts'
-import { ask, type Reply } from './http.ts'
+import { askVendor, excerpt, objectAt, parseJsonBody, readAnswer, sourceOf } from './answer.ts'
+import type { Reply } from './http.ts'
 import type { Provider } from './provider.ts'
 import { goJson, verdictOn } from './verdict.ts'
 
@@ -15,7 +15,7 @@ export const skywalking: Provider = {
     if (lookBackMs === undefined) throw new Error(durationProblem(interval))
     const url = urlOf(address)
     const duration = { start: minute(now - lookBackMs), end: minute(now), step: 'MINUTE' }
-    const reply = await ask(input, {
+    const reply = await askVendor(input, 'SkyWalking', {
       url,
       method: 'POST',
       headers: [

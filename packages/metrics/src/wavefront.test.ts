@@ -78,9 +78,10 @@ providerContract('Wavefront', () => ({
       message: `could not evaluate successCondition "result >= 0.95": ${noData} (${at}: no series has a point)`,
     },
     failing: expect.stringMatching(
-      /^Get "https:\/\/example\.wavefront\.com\/api\/v2\/chart\/api\?.*": dial tcp 10\.0\.0\.7:9090: connect: connection refused$/,
+      /^Get "https:\/\/example\.wavefront\.com\/api\/v2\/chart\/api\?.*": dial tcp 10\.0\.0\.7:9090: connect: connection refused \(Wavefront\)$/,
     ),
-    silent: /^Get "https:\/\/example\.wavefront\.com\/.*": context deadline exceeded$/,
+    silent:
+      /^Get "https:\/\/example\.wavefront\.com\/.*": context deadline exceeded \(Wavefront\)$/,
   },
 }))
 
@@ -132,7 +133,9 @@ describe('the token for Wavefront', () => {
     const readSecret = async () => {
       throw new Error('secrets "wavefront-api-tokens" not found')
     }
-    expect(await told(address, { readSecret })).toBe('secrets "wavefront-api-tokens" not found')
+    expect(await told(address, { readSecret })).toBe(
+      'secrets "wavefront-api-tokens" not found (in namespace argo-rollouts)',
+    )
   })
 })
 
@@ -216,7 +219,7 @@ describe('the answer of Wavefront', () => {
   test('that is garbage or without end is an error', async () => {
     expect(await failing(text('<html>'))).toMatch(/^Could not parse JSON body: .*\(Wavefront at/)
     expect(await failing(text('x'.repeat(11 * 1024 * 1024)))).toMatch(
-      /the answer is larger than 10485760 bytes$/,
+      /the answer is larger than 10485760 bytes \(Wavefront\)$/,
     )
   })
 })

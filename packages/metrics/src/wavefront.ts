@@ -1,8 +1,16 @@
 import { floats, type Value } from '@serinus/expr'
 import { formatFloat } from '@serinus/gotemplate'
-import { excerpt, listAt, objectAt, parseJsonBody, readAnswer, sourceOf } from './answer.ts'
+import {
+  askVendor,
+  excerpt,
+  listAt,
+  objectAt,
+  parseJsonBody,
+  readAnswer,
+  sourceOf,
+} from './answer.ts'
 import { readCredentials } from './credentials.ts'
-import { ask, formEncode, type Reply } from './http.ts'
+import { formEncode, type Reply } from './http.ts'
 import type { MeasureInput, Provider } from './provider.ts'
 import { verdictOn } from './verdict.ts'
 
@@ -14,7 +22,7 @@ export const wavefront: Provider = {
     const token = await tokenFor(input, address)
     const at = Math.floor(input.clock.now() / 1000)
     const url = `https://${address}/api/v2/chart/api?${formEncode(chartOf(query, at))}`
-    const reply = await ask(input, {
+    const reply = await askVendor(input, 'Wavefront', {
       url,
       method: 'GET',
       headers: [
