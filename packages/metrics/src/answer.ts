@@ -1,9 +1,6 @@
 import { type Asked, ask, type Reply } from './http.ts'
 import type { MeasureInput } from './provider.ts'
 
-/** Characters of a body that a message shows. */
-const mostOfABody = 1_000
-
 /** Asks; where no answer comes, the message names the vendor after the address and the cause: `Get "…": … (Datadog)`. */
 export async function askVendor(
   input: MeasureInput,
@@ -36,11 +33,6 @@ export function readAnswer<T>(
 export function sourceOf(from: { readonly provider: string; readonly url: string }): string {
   const { origin, pathname } = new URL(from.url)
   return `${from.provider} at ${origin}${pathname}`
-}
-
-/** The beginning of a body, for a message. */
-export function excerpt(body: string): string {
-  return body.length <= mostOfABody ? body : `${body.slice(0, mostOfABody)}…`
 }
 
 /** @param problem what a message begins with where the body is no JSON: `Could not parse JSON body` */

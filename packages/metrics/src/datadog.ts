@@ -1,9 +1,9 @@
 import { durationProblem, type Metric, parseDuration } from '@serinus/api'
-import { askVendor, excerpt, readAnswer, sourceOf } from './answer.ts'
+import { askVendor, readAnswer, sourceOf } from './answer.ts'
 import { readCredentials } from './credentials.ts'
 import { datadogV1 } from './datadog-v1.ts'
 import { datadogV2 } from './datadog-v2.ts'
-import type { Reply } from './http.ts'
+import { excerptOf, type Reply } from './http.ts'
 import type { MeasureInput, Provider } from './provider.ts'
 import { verdictOn } from './verdict.ts'
 
@@ -38,6 +38,7 @@ export const datadog: Provider = {
         ['DD-APPLICATION-KEY', credentials.appKey],
       ],
       clientTimeout: true,
+      isRead: true,
     })
     const from = { provider: 'Datadog', url }
     const { result, value, metadata, note } = readAnswer(from, () => api.read(okay(reply)))
@@ -142,7 +143,8 @@ function urlOf(text: string): string {
 function okay(reply: Reply): Reply {
   const { status, text } = reply
   if (status === 401 || status === 403)
-    throw new Error(`received authentication error response code: ${status} ${excerpt(text)}`)
-  if (status !== 200) throw new Error(`received non 2xx response code: ${status} ${excerpt(text)}`)
+    throw new Error(`received authentication error response code: ${status} ${excerptOf(text)}`)
+  if (status !== 200)
+    throw new Error(`received non 2xx response code: ${status} ${excerptOf(text)}`)
   return reply
 }

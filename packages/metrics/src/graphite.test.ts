@@ -178,7 +178,7 @@ describe('the answer of Graphite', () => {
     [text('bad target', { status: 400 }), 'error response: bad target'],
     [text('who?', { status: 401 }), 'error response: who?'],
     [text('slow down', { status: 429 }), 'error response: slow down'],
-    [text('', { status: 500 }), 'error response:'],
+    [text('<html>', { status: 500 }), 'error response: 500 Internal Server Error'],
     [json({ error: 'x' }), 'the body of the answer is an object, not a list'],
   ])('that holds no measurement is an error, with the address', async (answer, message) => {
     expect(await failing(answer)).toBe(`${message} (${at})`)

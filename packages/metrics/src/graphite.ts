@@ -1,15 +1,7 @@
 import { floats } from '@serinus/expr'
 import { formatFloat } from '@serinus/gotemplate'
-import {
-  askVendor,
-  excerpt,
-  listAt,
-  objectAt,
-  parseJsonBody,
-  readAnswer,
-  sourceOf,
-} from './answer.ts'
-import { formEncode, type Reply } from './http.ts'
+import { askVendor, listAt, objectAt, parseJsonBody, readAnswer, sourceOf } from './answer.ts'
+import { excerptOf, formEncode, type Reply } from './http.ts'
 import type { Provider } from './provider.ts'
 import { verdictOn } from './verdict.ts'
 
@@ -70,7 +62,10 @@ interface Target {
 }
 
 function targetsIn(reply: Reply): readonly Target[] {
-  if (reply.status >= 400) throw new Error(`error response: ${excerpt(reply.text)}`)
+  if (reply.status >= 400) {
+    const { status, statusText, text } = reply
+    throw new Error(`error response: ${excerptOf(text) || `${status} ${statusText}`}`)
+  }
   const answer = listAt(parseJsonBody(reply, 'Could not parse JSON body'), 'the body')
   return answer.map((one) => {
     const { target, datapoints } = objectAt(one, 'a target')

@@ -1,5 +1,5 @@
-import { askVendor, excerpt, readAnswer } from './answer.ts'
-import { type Asked, failed, type Reply } from './http.ts'
+import { askVendor, readAnswer } from './answer.ts'
+import { type Asked, excerptOf, failed, type Reply } from './http.ts'
 import type { MeasureInput } from './provider.ts'
 import { withRetries } from './retries.ts'
 
@@ -124,5 +124,5 @@ function causeOf(outcome: Outcome | null): string {
 }
 
 function told(reply: Reply): string {
-  return messagesOf({ errors: errorsOf(reply) }).join(', ') || excerpt(reply.text)
+  return messagesOf({ errors: errorsOf(reply) }).join(', ') || excerptOf(reply.text)
 }

@@ -90,12 +90,12 @@ providerContract('New Relic', () => ({
     value: { fetch: vendor(rows({ successRate: 99.2 })).fetch },
     empty: { skip: 'an answer without rows is an error of its own' },
     notANumber: { skip: 'JSON has no NaN' },
-    failing: { fetch: vendor(text('<html>', { status: 400 })).fetch },
+    failing: { fetch: vendor(text('no query', { status: 400 })).fetch },
     silent: { fetch: vendor(silent).fetch },
   },
   expected: {
     value: { kind: 'done', phase: 'Successful', value: '{"successRate":99.2}' },
-    failing: `400 response returned: <html> (New Relic at ${us})`,
+    failing: `400 response returned: no query (New Relic at ${us})`,
     silent:
       /^Post "https:\/\/api\.newrelic\.com\/graphql": context deadline exceeded \(New Relic\)$/,
   },

@@ -1,7 +1,7 @@
 import { durationProblem, parseDuration } from '@serinus/api'
 import { fromJson } from '@serinus/expr'
-import { askVendor, excerpt, objectAt, parseJsonBody, readAnswer, sourceOf } from './answer.ts'
-import type { Reply } from './http.ts'
+import { askVendor, objectAt, parseJsonBody, readAnswer, sourceOf } from './answer.ts'
+import { excerptOf, type Reply } from './http.ts'
 import type { Provider } from './provider.ts'
 import { goJson, verdictOn } from './verdict.ts'
 
@@ -23,6 +23,7 @@ export const skywalking: Provider = {
         ['Accept', 'application/json; charset=utf-8'],
       ],
       body: JSON.stringify({ query, variables: { duration } }),
+      isRead: true,
     })
     const from = { provider: 'SkyWalking', url }
     const data = readAnswer(from, () => dataIn(reply))
@@ -51,13 +52,13 @@ function minute(at: number): string {
 function dataIn(reply: Reply): unknown {
   const isOk = reply.status === 200
   const problem = `graphql: server returned a non-200 status code: ${reply.status}`
-  if (!isOk && !isJson(reply)) throw new Error(`${problem} ${excerpt(reply.text)}`)
+  if (!isOk && !isJson(reply)) throw new Error(`${problem} ${excerptOf(reply.text)}`)
   const answer = objectAt(parseJsonBody(reply, 'decoding response'), 'the body')
   const { errors } = answer
   const [first] = Array.isArray(errors) ? errors : []
   if (first !== undefined) throw new Error(`graphql: ${objectAt(first, 'an error')['message']}`)
   // Upstream judges what comes with any status.
-  if (!isOk) throw new Error(`${problem} ${excerpt(reply.text)}`)
+  if (!isOk) throw new Error(`${problem} ${excerptOf(reply.text)}`)
   if (answer['data'] == null) throw new Error('no results returned from SkyWalking query')
   return answer['data']
 }

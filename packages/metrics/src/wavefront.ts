@@ -1,16 +1,8 @@
 import { floats, type Value } from '@serinus/expr'
 import { formatFloat } from '@serinus/gotemplate'
-import {
-  askVendor,
-  excerpt,
-  listAt,
-  objectAt,
-  parseJsonBody,
-  readAnswer,
-  sourceOf,
-} from './answer.ts'
+import { askVendor, listAt, objectAt, parseJsonBody, readAnswer, sourceOf } from './answer.ts'
 import { readCredentials } from './credentials.ts'
-import { formEncode, type Reply } from './http.ts'
+import { excerptOf, formEncode, type Reply } from './http.ts'
 import type { MeasureInput, Provider } from './provider.ts'
 import { verdictOn } from './verdict.ts'
 
@@ -88,7 +80,9 @@ interface Point {
 
 function resultIn(reply: Reply, at: number): Result {
   if (reply.status !== 200)
-    throw new Error(`server returned ${reply.status} ${reply.statusText}\n${excerpt(reply.text)}\n`)
+    throw new Error(
+      `server returned ${reply.status} ${reply.statusText}\n${excerptOf(reply.text)}\n`,
+    )
   const answer = objectAt(parseJsonBody(reply, 'Could not parse JSON body'), 'the body')
   const { errorType, errorMessage, warnings, timeseries } = answer
   if (errorType || errorMessage)
