@@ -43,7 +43,7 @@ export async function realCluster(): Promise<RealCluster> {
     insecureHttp: false,
     useInbox: true,
     withController: true,
-    outside: fetch,
+    outside: (request) => fetch(request),
     onError: (where, error) => {
       const message = error instanceof Error ? error.message : String(error)
       if (!signal.aborted) process.stderr.write(`    ${where}: ${message}\n`)

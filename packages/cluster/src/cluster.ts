@@ -4,7 +4,7 @@ import type { Journal } from './apiserver/journal.ts'
 import { ApiServer } from './apiserver/server.ts'
 import { SqliteJournal } from './apiserver/sqlite-journal.ts'
 import { Inbox } from './inbox/inbox.ts'
-import { clusterFetch, type Handler } from './network/cluster-fetch.ts'
+import { clusterFetch, type Handler, type NetworkFetch } from './network/cluster-fetch.ts'
 import { connectToPod } from './network/pod-port.ts'
 import { serve } from './network/serve.ts'
 import { startTraffic, type Traffic } from './traffic/traffic.ts'
@@ -16,7 +16,7 @@ export interface SurroundingsOptions {
   /** Namespace that short names resolve in. */
   readonly home: string
   /** Absent: the outside world is out of reach. */
-  readonly outside?: Handler
+  readonly outside?: NetworkFetch
   /** Slack and PagerDuty are played by the cluster's inbox instead of being called. */
   readonly useInbox: boolean
   /** How long the data plane takes to learn a change; absent: no time. */
@@ -40,7 +40,7 @@ export interface Surroundings {
   /** The Prometheus HTTP API over what the cluster measured. */
   readonly prometheus: Handler
   /** `fetch` as a pod of the cluster has it. */
-  readonly fetch: Handler
+  readonly fetch: NetworkFetch
 }
 
 /** A Kubernetes in this process (spec embedded-cluster). */
@@ -102,7 +102,7 @@ export function startSurroundings(
   })
   const inbox = new Inbox(clock)
   const prometheus = promqlHandler(traffic.store, clock)
-  const outside: Handler =
+  const outside: NetworkFetch =
     options.outside ??
     (() =>
       Promise.reject(

@@ -51,7 +51,7 @@ export async function runController(
     signal,
     identity: `${hostname()}_${randomUUID()}`,
     log,
-    fetch: outsideFetch,
+    fetch: outsideFetch(env),
     env,
   })
   collectDefaultMetrics({ register: replica.metrics.registry })

@@ -14,6 +14,7 @@ import {
   type Transport,
   VirtualClock,
 } from '@serinus/kube'
+import type { OutsideFetch } from './outside-fetch.ts'
 import { type Service, startService } from './service.ts'
 
 /** Namespace of the controller and of the central notification configuration, as upstream's manifests have it. */
@@ -32,7 +33,7 @@ export interface LocalOptions {
   readonly useInbox: boolean
   readonly withController: boolean
   /** Absent: the outside world is out of reach. */
-  readonly outside?: (request: Request) => Promise<Response>
+  readonly outside?: OutsideFetch
   readonly onStored?: (rollout: Rollout) => void
   readonly onError: (where: string, error: unknown) => void
 }
@@ -71,7 +72,7 @@ export async function startLocalCluster(options: LocalOptions): Promise<LocalClu
       client,
       clock,
       signal,
-      fetch: (request) => cluster.fetch(request),
+      fetch: (request, how) => cluster.fetch(request, how),
       env: process.env,
       controllerNamespace,
       random: new SeededRandom('notifications'),

@@ -48,7 +48,7 @@ export async function up(options: UpOptions, { out, err, env, signal }: Process)
     insecureHttp: options.insecureHttp,
     useInbox: options.inbox,
     withController: options.controller,
-    outside: outsideFetch,
+    outside: outsideFetch(env),
     onError: (where, error) =>
       err(`${where}: ${error instanceof Error ? error.message : String(error)}\n`),
   })

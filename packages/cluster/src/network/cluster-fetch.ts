@@ -3,6 +3,12 @@ import { serviceName } from './names.ts'
 
 export type Handler = (request: Request) => Promise<Response>
 
+/** As `fetch`; `insecure` leaves certificates of the outside world unchecked. */
+export type NetworkFetch = (
+  request: Request,
+  options?: { readonly insecure?: boolean },
+) => Promise<Response>
+
 export interface ClusterFetchOptions {
   /** Answers for every Service named `prometheus`, `prometheus-server`, ..., in any namespace. */
   readonly prometheus: Handler
@@ -13,7 +19,7 @@ export interface ClusterFetchOptions {
   /** Namespace of the caller, for names without one. */
   readonly home: string
   /** Calls the outside world. */
-  readonly outside: Handler
+  readonly outside: NetworkFetch
 }
 
 const prometheusNames: ReadonlySet<string> = new Set([
@@ -27,19 +33,19 @@ const prometheusNames: ReadonlySet<string> = new Set([
  * `fetch` as it works from inside the cluster: names of Services reach their pods, never the host's DNS
  * (spec embedded-cluster 6).
  */
-export function clusterFetch(options: ClusterFetchOptions): Handler {
-  return async (request) => {
+export function clusterFetch(options: ClusterFetchOptions): NetworkFetch {
+  return async (request, how) => {
     const taken = await options.inbox?.handle(request.clone() as Request)
     if (taken) return taken
     const { hostname } = new URL(request.url)
     const name = serviceName(hostname, options.home)
-    if (!name) return options.outside(request)
+    if (!name) return options.outside(request, how)
     // The pods of a Prometheus that somebody applied are simulated and know no query.
     if (prometheusNames.has(name.name)) return options.prometheus(request)
     const answer = await options.service(name.name, name.namespace, request)
     if (answer) return answer
     // `example.com` may be a Service of a namespace `com`: a resolver asks the cluster first and the world then.
-    if (name.mayBeOutside) return options.outside(request)
+    if (name.mayBeOutside) return options.outside(request, how)
     const unknown = new Error(`getaddrinfo ENOTFOUND ${hostname}`)
     throw new TypeError('fetch failed', {
       cause: Object.assign(unknown, { code: 'ENOTFOUND', hostname }),
