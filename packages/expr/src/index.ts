@@ -35,4 +35,13 @@ export {
 export { stringsNamespace, timeNamespace } from './namespaces.ts'
 export { describeProblem, type ExprProblem, type Position } from './problem.ts'
 export { checkPattern, matchesPattern } from './regexp.ts'
-export { fromJson, isNil, Panic, Time, typeName, type Value, type ValueMap } from './value.ts'
+export {
+  duration,
+  fromJson,
+  isNil,
+  Panic,
+  Time,
+  typeName,
+  type Value,
+  type ValueMap,
+} from './value.ts'

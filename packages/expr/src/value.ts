@@ -199,7 +199,7 @@ export function fromJson(data: unknown, options: { integers?: 'float64' | 'int64
   return map
 }
 
-/** A duration, in nanoseconds. */
+/** Go's `time.Duration`, in nanoseconds. */
 export function duration(nanos: bigint): Int {
   return new Int(DURATION, nanos)
 }

@@ -2,6 +2,7 @@ import type { Metric } from '@serinus/api'
 import { cloudWatch } from './cloud-watch.ts'
 import { datadog } from './datadog.ts'
 import { graphite } from './graphite.ts'
+import { influxdb } from './influxdb.ts'
 import { job } from './job.ts'
 import { newRelic } from './new-relic.ts'
 import { prometheus } from './prometheus.ts'
@@ -18,9 +19,10 @@ const providers: Readonly<Record<string, Provider>> = {
   datadog,
   newRelic,
   wavefront,
-  cloudWatch,
   graphite,
   skywalking,
+  cloudWatch,
+  influxdb,
 }
 
 /** The provider of a metric; throws where there is none, naming what was asked for. */
