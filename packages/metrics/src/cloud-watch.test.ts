@@ -122,7 +122,7 @@ providerContract('CloudWatch', () => ({
         {
           id: 'rate',
           metricStat: {
-            metric: { namespace: 'app', dimensions: [{ name: 'token', value: 'hunter2' }] },
+            metric: { namespace: 'app', metricName: 'rate' },
             period: 60,
             stat: 'Average',
           },
@@ -134,7 +134,7 @@ providerContract('CloudWatch', () => ({
       failureCondition: 'result[0].Values[0] < 0.95',
     },
   ),
-  secret: 'hunter2',
+  secret: testKeys.AWS_SECRET_ACCESS_KEY,
   input: (metric, facts) => measureInput(metric, { env, ...facts }),
   sources: {
     value: { fetch: vendor(json(page([{ Values: [0.97] }]))).fetch },

@@ -52,11 +52,11 @@ const source = `(InfluxDB at ${endpoint})`
 
 providerContract('InfluxDB', () => ({
   provider: influxdb,
-  metric: metricOf(
-    { successCondition: 'result[0] >= 0.95', failureCondition: 'result[0] < 0.95' },
-    'hunter2',
-  ),
-  secret: 'hunter2',
+  metric: metricOf({
+    successCondition: 'result[0] >= 0.95',
+    failureCondition: 'result[0] < 0.95',
+  }),
+  secret: secret.authToken,
   input: (metric, facts) => measureInput(metric, { ...reading(), ...facts }),
   sources: {
     value: { fetch: vendor(csv(table('double', '0.97'))).fetch },

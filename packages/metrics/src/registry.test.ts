@@ -12,6 +12,9 @@ test('each provider is found by its key in the metric and named as upstream name
   expect(providerOf(metric({ graphite: {} })).type).toBe('Graphite')
   expect(providerOf(metric({ skywalking: {} })).type).toBe('skywalking')
   expect(providerOf(metric({ newRelic: {} })).type).toBe('NewRelic')
+  expect(providerOf(metric({ cloudWatch: {} })).type).toBe('CloudWatch')
+  expect(providerOf(metric({ influxdb: {} })).type).toBe('Influxdb')
+  expect(providerOf(metric({ kayenta: {} })).type).toBe('Kayenta')
   expect(providerOf(metric({ prometheus: null, job: {} })).type).toBe('Job')
 })
 

@@ -4,6 +4,7 @@ import { datadog } from './datadog.ts'
 import { graphite } from './graphite.ts'
 import { influxdb } from './influxdb.ts'
 import { job } from './job.ts'
+import { kayenta } from './kayenta.ts'
 import { newRelic } from './new-relic.ts'
 import { prometheus } from './prometheus.ts'
 import type { Provider } from './provider.ts'
@@ -23,6 +24,7 @@ const providers: Readonly<Record<string, Provider>> = {
   skywalking,
   cloudWatch,
   influxdb,
+  kayenta,
 }
 
 /** The provider of a metric; throws where there is none, naming what was asked for. */
