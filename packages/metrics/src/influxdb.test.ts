@@ -118,7 +118,7 @@ describe('the request to InfluxDB', () => {
 
   test('takes its Secret from the namespace of the controller, where it is called influxdb unless the metric says otherwise', async () => {
     await expect(influxdb.run(measureInput(metricOf()))).rejects.toThrow(
-      new Error('secrets "influxdb" not found'),
+      new Error('secrets "influxdb" not found (in namespace argo-rollouts)'),
     )
   })
 

@@ -1,9 +1,9 @@
 import type { Metric } from '@serinus/api'
 import { formatText } from '@serinus/expr'
-import { excerpt, readAnswer, sourceOf } from './answer.ts'
+import { readAnswer, sourceOf } from './answer.ts'
 import { readCredentials } from './credentials.ts'
 import { fluxValues } from './flux-values.ts'
-import { ask, type Reply } from './http.ts'
+import { ask, excerptOf, type Reply } from './http.ts'
 import type { MeasureInput, Provider } from './provider.ts'
 import { verdictOn } from './verdict.ts'
 
@@ -72,7 +72,7 @@ function okay({ status, statusText, text }: Reply): string {
     if (status === 429) throw new Error('too many requests: exceeded rate limit')
     if (status === 503) throw new Error('unavailable: service temporarily unavailable')
   }
-  throw new Error(`${status} ${statusText}: ${excerpt(text)}`)
+  throw new Error(`${status} ${statusText}: ${excerptOf(text)}`)
 }
 
 function failureIn(text: string): { readonly code?: string; readonly message?: string } {

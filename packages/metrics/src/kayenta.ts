@@ -1,6 +1,6 @@
 import type { Measurement, Metric } from '@serinus/api'
-import { excerpt, listAt, objectAt, parseJsonBody, readAnswer } from './answer.ts'
-import { ask, type Reply } from './http.ts'
+import { listAt, objectAt, parseJsonBody, readAnswer } from './answer.ts'
+import { ask, excerptOf, type Reply } from './http.ts'
 import { type KayentaScopes, kayentaScopes } from './kayenta-scopes.ts'
 import type { MeasureInput, Provider } from './provider.ts'
 
@@ -163,7 +163,7 @@ function urlOf(
 
 function okay(reply: Reply): Reply {
   if (reply.status === 200) return reply
-  const said = excerpt(reply.text.trim())
+  const said = excerptOf(reply.text.trim())
   throw new Error(`Invalid Response: HTTP ${reply.status}${said ? `: ${said}` : ''}`)
 }
 
