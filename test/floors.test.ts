@@ -11,6 +11,7 @@ const floors: Readonly<Record<string, number>> = {
   api: 1,
   kube: 1,
   engine: 2,
+  plugins: 2,
   traffic: 3,
   metrics: 3,
   notifications: 3,

@@ -1,0 +1,126 @@
+import { createHash } from 'node:crypto'
+import { createReadStream, createWriteStream } from 'node:fs'
+import { chmod, mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises'
+import { STATUS_CODES } from 'node:http'
+import { dirname, join, resolve } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { Declaration, Location } from './declarations.ts'
+import { causeOf, type PluginKind } from './plugin-process.ts'
+import { moduleEnding } from './protocols.ts'
+
+/** How the file of a plugin is got. */
+export interface FileOptions {
+  /** `plugin-bin` is made in it. */
+  readonly folder: string
+  readonly fetch: (request: Request) => Promise<Response>
+  /** Sent with a download. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly signal: AbortSignal
+}
+
+/** Kinds do not share a folder: two plugins of one name would overwrite each other, as they do upstream. */
+const folders: Readonly<Record<PluginKind, string>> = {
+  metric: 'metric-providers',
+  router: 'traffic-routers',
+  step: 'steps',
+}
+
+/** Most that is downloaded, bytes. */
+const largestFile = 512 * 2 ** 20
+
+/**
+ * Puts the file of a plugin where it is run from and returns its path. What is not what the checksum promises never gets
+ * there; a running plugin is not disturbed, since the new file takes the place of the old one whole. A file that is
+ * there already and has the promised checksum is taken as it is.
+ */
+export async function obtainFile(declaration: Declaration, options: FileOptions): Promise<string> {
+  const { kind, name, sha256 } = declaration
+  const location = declaration.location as Location & { kind: 'file' | 'download' }
+
+  // Node.js takes a module for what its ending says.
+  const ending = moduleEnding(
+    location.kind === 'file' ? location.path : new URL(location.url).pathname,
+  )
+  const target = join(resolve(options.folder), 'plugin-bin', folders[kind], `${name}${ending}`)
+  if (sha256 && (await checksumOf(target)) === sha256) return target
+  await mkdir(dirname(target), { recursive: true, mode: 0o700 })
+  // Beside its place, so that the last move is one step.
+  const unfinished = await mkdtemp(join(dirname(target), '.new-'))
+  try {
+    const file = join(unfinished, 'plugin')
+    const found = await copyTo(file, location, options)
+    if (sha256 && found !== sha256)
+      throw new Error(
+        `sha256 hash of downloaded plugin (${location.text}) does not match expected hash`,
+      )
+    await chmod(file, 0o700)
+    await rename(file, target)
+    return target
+  } finally {
+    await rm(unfinished, { recursive: true, force: true })
+  }
+}
+
+/** Copies the source and returns its checksum. */
+async function copyTo(
+  file: string,
+  location: Location & { kind: 'file' | 'download' },
+  options: FileOptions,
+): Promise<string> {
+  const source =
+    location.kind === 'file' ? await opened(location) : await download(location, options)
+  const hash = createHash('sha256')
+  let length = 0
+  await pipeline(
+    source,
+    async function* (parts: AsyncIterable<Uint8Array>) {
+      for await (const part of parts) {
+        length += part.length
+        if (length > largestFile)
+          throw new Error(`${location.text} is larger than ${largestFile} bytes`)
+        hash.update(part)
+        yield part
+      }
+    },
+    createWriteStream(file, { mode: 0o600, flags: 'wx' }),
+    { signal: options.signal },
+  )
+  return hash.digest('hex')
+}
+
+async function opened({ path, text }: Location & { kind: 'file' }): Promise<Readable> {
+  const facts = await stat(path).catch((cause: unknown) => {
+    throw new Error(`failed to find filebased plugin at location: ${text}`, { cause })
+  })
+  if (!facts.isFile()) throw new Error(`${path} is not a regular file`)
+  return createReadStream(path)
+}
+
+async function download(
+  { url }: Location & { kind: 'download' },
+  { fetch, headers, signal }: FileOptions,
+): Promise<Readable> {
+  const response = await fetch(new Request(url, { headers, signal })).catch((cause: unknown) => {
+    signal.throwIfAborted()
+    throw new Error(`failed to download file from ${url}: ${causeOf(cause)}`, { cause })
+  })
+  if (response.ok && response.body) return Readable.fromWeb(response.body as WebStream)
+  await response.body?.cancel()
+  throw new Error(
+    `failed to download file from ${url}: response code ${response.status} ${STATUS_CODES[response.status] ?? ''}`.trimEnd(),
+  )
+}
+
+type WebStream = Parameters<typeof Readable.fromWeb>[0]
+
+/** Undefined where there is no file. */
+async function checksumOf(file: string): Promise<string | undefined> {
+  const hash = createHash('sha256')
+  try {
+    for await (const part of createReadStream(file)) hash.update(part as Uint8Array)
+    return hash.digest('hex')
+  } catch {
+    return undefined // it is not there yet, or cannot be read: it is got anew
+  }
+}

@@ -1,0 +1,5 @@
+export type { PluginLog, PluginLogEntry } from './log.ts'
+export type { MetricPluginClient } from './metric-client.ts'
+export type { MeasurementQuestion } from './plugin-process.ts'
+export { type Plugins, type PluginsOptions, startPlugins } from './plugins.ts'
+export type { StepPluginClient, StepPluginReply } from './step-client.ts'

@@ -1,0 +1,141 @@
+import type { AnalysisRun, Measurement, Metric } from '@serinus/api'
+import type { Keeper } from './keeper.ts'
+import {
+  type MeasurementQuestion,
+  PluginError,
+  PluginLacksMethod,
+  textOf,
+} from './plugin-process.ts'
+
+/**
+ * A metric plugin. Measurements come as the plugin gave them; one that it refused is in phase Error with its words.
+ * Every method rejects with upstream's message where the plugin could not be asked: `Run rpc call error: <why>`.
+ */
+export interface MetricPluginClient {
+  run(
+    question: { readonly run: AnalysisRun; readonly metric: Metric },
+    signal: AbortSignal,
+  ): Promise<Measurement>
+  resume(question: MeasurementQuestion, signal: AbortSignal): Promise<Measurement>
+  /** A plugin that cannot terminate leaves an Inconclusive measurement. */
+  terminate(question: MeasurementQuestion, signal: AbortSignal): Promise<Measurement>
+  garbageCollect(
+    question: { readonly run: AnalysisRun; readonly metric: Metric; readonly limit: number },
+    signal: AbortSignal,
+  ): Promise<void>
+  /** What the plugin has to say of the metric itself. */
+  metadata(metric: Metric, signal: AbortSignal): Promise<Readonly<Record<string, string>>>
+}
+
+export function metricClient(keeper: Pick<Keeper, 'ask'>): MetricPluginClient {
+  return {
+    run: (question, signal) => measured('Run', () => keeper.ask('metric/run', question, signal)),
+    resume: (question, signal) =>
+      measured('Resume', () => keeper.ask('metric/resume', question, signal)),
+    async terminate(question, signal) {
+      try {
+        return await measured('Terminate', () => keeper.ask('metric/terminate', question, signal))
+      } catch (error) {
+        if (!lacksMethod(error)) throw error
+        return { ...question.measurement, phase: 'Inconclusive' }
+      }
+    },
+    async garbageCollect(question, signal) {
+      try {
+        await keeper.ask('metric/garbageCollect', question, signal)
+      } catch (error) {
+        if (error instanceof PluginError) throw error
+        if (!(error instanceof PluginLacksMethod)) throw callError('GarbageCollect', error)
+      }
+    },
+    async metadata(metric, signal) {
+      try {
+        return parseMetadata(await keeper.ask('metric/metadata', { metric }, signal))
+      } catch (error) {
+        if (error instanceof PluginLacksMethod) return {}
+        if (error instanceof PluginError) return { error: error.message }
+        throw callError('GetMetadata', error)
+      }
+    },
+  }
+}
+
+async function measured(method: string, ask: () => Promise<unknown>): Promise<Measurement> {
+  try {
+    return parseMeasurement(await ask())
+  } catch (error) {
+    if (error instanceof PluginError) return { phase: 'Error', message: error.message }
+    throw callError(method, error)
+  }
+}
+
+function callError(method: string, error: unknown): Error {
+  return new Error(`${method} rpc call error: ${textOf(error)}`, { cause: error })
+}
+
+function lacksMethod(error: unknown): boolean {
+  return error instanceof Error && error.cause instanceof PluginLacksMethod
+}
+
+const phases: ReadonlySet<unknown> = new Set<Measurement['phase']>([
+  'Pending',
+  'Running',
+  'Successful',
+  'Failed',
+  'Error',
+  'Inconclusive',
+])
+
+/** A plugin may answer anything: what cannot be stored is an error that says what was wrong. */
+function parseMeasurement(answer: unknown): Measurement {
+  if (!isRecord(answer)) throw new Error(`the answer is no measurement: ${shown(answer)}`)
+  if (!phases.has(answer['phase']))
+    throw new Error(
+      `the answer has the phase ${shown(answer['phase'])}, which is none of ${[...phases].join(', ')}`,
+    )
+  const texts = ['message', 'value'].flatMap((field) => textField(answer, field))
+  const instants = ['startedAt', 'finishedAt', 'resumeAt'].flatMap((field) =>
+    instantField(answer, field),
+  )
+  const metadata = answer['metadata']
+  return {
+    phase: answer['phase'] as Measurement['phase'],
+    ...Object.fromEntries([...texts, ...instants]),
+    ...(metadata === undefined || metadata === null ? {} : { metadata: parseMetadata(metadata) }),
+  }
+}
+
+function textField(answer: Readonly<Record<string, unknown>>, field: string): [string, string][] {
+  const value = answer[field]
+  if (value === undefined || value === null || value === '') return []
+  if (typeof value === 'string') return [[field, value]]
+  // `value: 12` is what a JavaScript author writes first.
+  if (typeof value === 'number' || typeof value === 'boolean') return [[field, String(value)]]
+  throw new Error(`the answer has the ${field} ${shown(value)}, which is no text`)
+}
+
+function instantField(
+  answer: Readonly<Record<string, unknown>>,
+  field: string,
+): [string, string][] {
+  const value = answer[field]
+  if (value === undefined || value === null) return []
+  const at = typeof value === 'string' ? Date.parse(value) : Number.NaN
+  if (Number.isNaN(at))
+    throw new Error(`the answer has the ${field} ${shown(value)}, which is no instant of RFC 3339`)
+  return [[field, `${new Date(at).toISOString().slice(0, 19)}Z`]]
+}
+
+function parseMetadata(answer: unknown): Readonly<Record<string, string>> {
+  if (answer === null || answer === undefined) return {}
+  if (!isRecord(answer)) throw new Error(`the answer's metadata is no map: ${shown(answer)}`)
+  return Object.fromEntries(Object.entries(answer).map(([key, value]) => [key, String(value)]))
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function shown(value: unknown): string {
+  return (JSON.stringify(value) ?? 'nothing').slice(0, 100)
+}

@@ -1,0 +1,217 @@
+import { connect, type Socket } from 'node:net'
+import { sleep } from '@serinus/kube'
+import { type Child, startChild } from '../child.ts'
+import { lineSplitter } from '../lines.ts'
+import {
+  type PluginMethod,
+  type PluginProcess,
+  type PluginQuestions,
+  type PluginStart,
+  StartFailure,
+  type StartStage,
+} from '../plugin-process.ts'
+import { GobNamed, gobBool, gobInterface, gobString } from './gob-types.ts'
+import { type GoAddress, handshakeVariables, identities, parseHandshake } from './handshake.ts'
+import { NetRpcClient } from './net-rpc.ts'
+import { exchanges, throwRpcError } from './payloads.ts'
+import { YamuxSession } from './yamux.ts'
+
+/** After it was asked to end, what upstream's host grants a plugin before it kills it. */
+const quitGraceMs = 2_000
+
+/** Runs a binary that was built for Argo Rollouts: go-plugin's handshake, yamux, net/rpc and gob. */
+export async function startGoPlugin(start: PluginStart): Promise<PluginProcess> {
+  const listening = Promise.withResolvers<string>()
+  let lines = 0
+  const child = await startChild(start, {
+    env: handshakeVariables(start.kind),
+    onLine(line) {
+      // The first line is for us; plugins should print no other, and do.
+      if (lines++ === 0) listening.resolve(line)
+      else start.log(line)
+    },
+  }).catch((error: unknown) => {
+    throw new StartFailure('get plugin client', error)
+  })
+  const stage = { name: 'get plugin client' as StartStage }
+  try {
+    const died = child.ended.then(({ message }) => {
+      throw new Error(
+        stage.name === 'get plugin client'
+          ? `plugin exited before we could connect: ${message}`
+          : message,
+      )
+    })
+    died.catch(() => {})
+    const work = async (): Promise<PluginProcess> => {
+      const socket = await connected(parseHandshake(await listening.promise))
+      const conversation = new GoConversation(start, socket)
+      stage.name = 'dispense plugin'
+      await conversation.dispense()
+      stage.name = 'initialize plugin via rpc'
+      await conversation.initialize()
+      return conversation.process(child)
+    }
+    return await Promise.race([work(), died, aborted(start.signal)])
+  } catch (error) {
+    child.kill()
+    throw error instanceof StartFailure ? error : new StartFailure(stage.name, error)
+  }
+}
+
+/** The streams of one plugin: control, its output, and the one on which it is asked. */
+export class GoConversation {
+  readonly #start: PluginStart
+  readonly #socket: Pick<Socket, 'write' | 'destroy'>
+  readonly #session: YamuxSession
+  readonly #control: NetRpcClient
+  #plugin: NetRpcClient | null = null
+  #type = ''
+  /** The connection is of no use any more. */
+  readonly #over = Promise.withResolvers<void>()
+
+  constructor(start: PluginStart, socket: Socket) {
+    this.#start = start
+    this.#socket = socket
+    this.#session = new YamuxSession((bytes) => void socket.write(bytes))
+    socket.on('data', (bytes: Buffer) => this.#guarded(() => this.#session.receive(bytes)))
+    socket.on('error', () => {}) // its close follows
+    socket.on('close', () => this.#over.resolve())
+    this.#control = this.#rpc()
+    this.#output()
+    this.#output()
+  }
+
+  /** Asks for the plugin's own interface, which then has a stream of its own. */
+  async dispense(): Promise<void> {
+    const name = { type: gobString, value: identities[this.#start.kind].dispensed }
+    const id = Number(await this.#control.call('Dispenser.Dispense', name, this.#start.signal))
+    const accepted = Promise.withResolvers<NetRpcClient>()
+    const greeting = new Uint8Array(4)
+    new DataView(greeting.buffer).setUint32(0, id, true)
+    let client: NetRpcClient | null = null
+    let heard: Uint8Array = new Uint8Array(0)
+    const stream = this.#session.open({
+      onData: (bytes) =>
+        this.#guarded(() => {
+          if (client) return client.receive(bytes)
+          heard = Buffer.concat([heard, bytes])
+          if (heard.length < greeting.length) return
+          if (Buffer.compare(heard.subarray(0, greeting.length), greeting) !== 0)
+            throw new Error(`the plugin did not accept stream ${id}`)
+          client = new NetRpcClient((part) => stream.write(part))
+          accepted.resolve(client)
+          client.receive(heard.subarray(greeting.length))
+        }),
+      onEnd: (reason) => {
+        accepted.reject(reason)
+        client?.end(reason)
+      },
+    })
+    stream.write(greeting)
+    this.#plugin = await accepted.promise
+  }
+
+  /** Once in the life of a process: what fails here must never be asked again. */
+  async initialize(): Promise<void> {
+    const { signal } = this.#start
+    const nil = { type: gobInterface, value: null }
+    throwRpcError(await this.#asked().call('Plugin.InitPlugin', nil, signal))
+    this.#type = String(await this.#asked().call('Plugin.Type', nil, signal))
+  }
+
+  process(child: Child): PluginProcess {
+    const { clock } = this.#start
+    const kill = () => {
+      child.kill()
+      this.#socket.destroy()
+    }
+    // Without its connection a process is of no use, and the other way round. Calls end with the process, whose end
+    // says more than that of the connection.
+    void this.#over.promise.then(kill)
+    void child.ended.then((reason) => this.#end(reason))
+    return {
+      type: this.#type,
+      call: (method, question, signal) => this.#call(method, question, signal),
+      ping: async (signal) =>
+        void (await this.#control.call('Control.Ping', { type: gobBool, value: true }, signal)),
+      quit: () => {
+        const over = new AbortController()
+        void child.ended.then(() => over.abort())
+        this.#control
+          .call('Control.Quit', { type: gobBool, value: true }, over.signal)
+          .catch(() => {}) // it may end before it answers
+        sleep(clock, quitGraceMs, over.signal).then(kill, () => {})
+      },
+      kill,
+      ended: child.ended,
+    }
+  }
+
+  async #call<M extends PluginMethod>(
+    method: M,
+    question: PluginQuestions[M],
+    signal: AbortSignal,
+  ): Promise<unknown> {
+    const exchange = exchanges[method]
+    const value = new GobNamed(
+      exchange.argumentName,
+      exchange.argumentType,
+      exchange.argument(question),
+    )
+    const name = `Plugin.${exchange.method}`
+    return exchange.answer(await this.#asked().call(name, { type: gobInterface, value }, signal))
+  }
+
+  #asked(): NetRpcClient {
+    if (!this.#plugin) throw new Error('the plugin has not been dispensed')
+    return this.#plugin
+  }
+
+  #rpc(): NetRpcClient {
+    const stream = this.#session.open({
+      onData: (bytes) => this.#guarded(() => client.receive(bytes)),
+      onEnd: (reason) => client.end(reason),
+    })
+    const client = new NetRpcClient((bytes) => stream.write(bytes))
+    return client
+  }
+
+  /** What the plugin prints once it serves. */
+  #output(): void {
+    const lines = lineSplitter(this.#start.log)
+    this.#session.open({ onData: (bytes) => lines.push(bytes), onEnd: () => lines.end() })
+  }
+
+  /** A plugin that does not speak the protocol is no partner any more. */
+  #guarded(take: () => void): void {
+    try {
+      take()
+    } catch (error) {
+      this.#end(error instanceof Error ? error : new Error(String(error)))
+    }
+  }
+
+  #end(reason: Error): void {
+    this.#session.end(reason)
+    this.#over.resolve()
+  }
+}
+
+function connected(address: GoAddress): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect('path' in address ? { path: address.path } : address)
+    socket.once('error', reject)
+    socket.once('connect', () => {
+      socket.removeListener('error', reject)
+      resolve(socket)
+    })
+  })
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason)
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
+}
