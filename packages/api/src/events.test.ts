@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { analysisRunEvents, experimentEvents, rolloutEvents, triggerOf } from './events.ts'
 
 const scaling = { replicaSet: 'rs', revision: 2, from: 1, to: 3 }
+const plugin = { index: 1, name: 'org/gate' } as const
 const run = { kind: 'Step', run: 'r', phase: 'Running' } as const
 
 test.each([
@@ -42,6 +43,14 @@ test.each([
     rolloutEvents.switchService({ service: 's', from: 'a', to: 'b' }),
     "Switched selector for service 's' from 'a' to 'b'",
   ],
+  [
+    rolloutEvents.stepPluginTransition({ ...plugin, operation: 'Run', phase: 'Running' }),
+    'Step plugin org/gate (step 2) transitioned to Running',
+  ],
+  [
+    rolloutEvents.stepPluginTransition({ ...plugin, operation: 'Abort', phase: 'Successful' }),
+    'Step plugin org/gate (step 2) aborted (Successful)',
+  ],
 ])('%j is Normal', (event, message) => {
   expect(event).toMatchObject({ type: 'Normal', message })
 })
@@ -55,6 +64,15 @@ test.each([
     rolloutEvents.analysisRun({ ...run, phase: 'Failed', previous: 'Running' }),
     "Step Analysis Run 'r' Status New: 'Failed' Previous: 'Running'",
   ],
+  [
+    rolloutEvents.stepPluginTransition({ ...plugin, operation: 'Terminate', phase: 'Error' }),
+    'Step plugin org/gate (step 2) terminated (Error)',
+  ],
+  [
+    rolloutEvents.stepPluginTransition({ ...plugin, operation: 'Run', phase: 'Failed' }),
+    'Step plugin org/gate (step 2) transitioned to Failed',
+  ],
+  [rolloutEvents.reconciliationError('e'), 'Reconciliation failed with error: e'],
 ])('%j is a Warning', (event, message) => {
   expect(event).toMatchObject({ type: 'Warning', message })
 })

@@ -111,6 +111,28 @@ export const rolloutEvents = {
   weightVerifyError(error: string): EventFacts {
     return warning('WeightVerifyError', `Failed to verify weight: ${error}`)
   },
+  /** `index` counts from 0, the message from 1. */
+  stepPluginTransition(change: {
+    readonly index: number
+    readonly name: string
+    readonly operation: 'Run' | 'Terminate' | 'Abort'
+    readonly phase: string
+  }): EventFacts {
+    const { index, name, operation, phase } = change
+    const became = {
+      Run: `transitioned to ${phase}`,
+      Terminate: `terminated (${phase})`,
+      Abort: `aborted (${phase})`,
+    }[operation]
+    return {
+      type: bad.has(phase) ? 'Warning' : 'Normal',
+      reason: 'StepPluginTransition',
+      message: `Step plugin ${name} (step ${index + 1}) ${became}`,
+    }
+  },
+  reconciliationError(error: string): EventFacts {
+    return warning('ReconciliationError', `Reconciliation failed with error: ${error}`)
+  },
 } as const
 
 const badForExperiments: ReadonlySet<string> = new Set([...bad, 'Inconclusive'])

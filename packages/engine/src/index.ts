@@ -27,4 +27,12 @@ export type {
   ServiceEndpoints,
   Workload,
 } from './snapshot.ts'
+export type {
+  ObservedStepPlugins,
+  StepPluginAnswer,
+  StepPluginCall,
+  StepPluginCallId,
+  StepPluginMethod,
+  StepPluginState,
+} from './step-plugins/observed.ts'
 export { type Wait, whoCanAct } from './wait.ts'

@@ -30,6 +30,7 @@ const nothing: Plan = {
   checkAt: null,
   statusDeferred: false,
   needsPods: false,
+  pluginCalls: null,
   warnings: [],
 }
 

@@ -1,5 +1,6 @@
 import type { ObjectKey, PatchKind, Resource } from '@serinus/kube'
 import type { DesiredRoutes } from './routes.ts'
+import type { StepPluginCall } from './step-plugins/observed.ts'
 import type { Wait } from './wait.ts'
 
 /**
@@ -20,6 +21,8 @@ export interface Plan {
   readonly statusDeferred: boolean
   /** The pods decide what else is to be done: the next snapshot must have them. */
   readonly needsPods: boolean
+  /** Step plugins to call; null: the pass did not look at them, and their answers are kept for the next. */
+  readonly pluginCalls: readonly StepPluginCall[] | null
   /** Mistakes that change nothing but must be said (api.md 15): at most one Warning Event per generation each. */
   readonly warnings: readonly Finding[]
 }

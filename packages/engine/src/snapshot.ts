@@ -11,6 +11,7 @@ import type {
 import type { KubeObject } from '@serinus/kube'
 import type { EffectFailure } from './plan.ts'
 import type { ObservedRouter } from './routes.ts'
+import type { ObservedStepPlugins } from './step-plugins/observed.ts'
 
 /** The part of apps/v1 ReplicaSet that planning reads. */
 export interface ReplicaSet extends KubeObject {
@@ -162,5 +163,7 @@ export interface RolloutSnapshot {
   readonly takenNames: readonly string[]
   /** Since when changed counters wait to be stored, epoch milliseconds; null: none do. */
   readonly statusDeferredSince: number | null
+  /** Absent: nobody runs step plugins. */
+  readonly stepPlugins?: ObservedStepPlugins
   readonly options: EngineOptions
 }

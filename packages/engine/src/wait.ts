@@ -19,6 +19,23 @@ export type Wait =
     }
   | { readonly kind: 'routes'; readonly weight: number; readonly effective: number | null }
   | { readonly kind: 'analysis'; readonly run: string; readonly step: number | null }
+  /** A step plugin is at work, or is called again at `until`; null: its answer, or another one's, comes first. */
+  | {
+      readonly kind: 'plugin'
+      readonly step: number
+      readonly name: string
+      readonly operation: 'Run' | 'Terminate' | 'Abort'
+      /** What it last said. */
+      readonly message: string | null
+      readonly until: number | null
+    }
+  /** A step plugin that is needed cannot be called until somebody mends that. */
+  | {
+      readonly kind: 'plugin-unavailable'
+      readonly step: number
+      readonly name: string
+      readonly message: string
+    }
   | { readonly kind: 'inconclusive'; readonly run: string; readonly since: number }
   | { readonly kind: 'scale-down-delay'; readonly replicaSet: string; readonly until: number }
   /** Pods are kept although fewer are wanted, since requests may still reach them \`by\` that way. */
@@ -61,6 +78,7 @@ export function whoCanAct(wait: Wait): 'user' | 'clock' | 'cluster' | 'provider'
     case 'stable-lost':
     case 'invalid-spec':
     case 'not-carried':
+    case 'plugin-unavailable':
       return 'user'
     case 'timer':
     case 'scale-down-delay':
@@ -73,6 +91,7 @@ export function whoCanAct(wait: Wait): 'user' | 'clock' | 'cluster' | 'provider'
     case 'effect':
       return 'cluster'
     case 'analysis':
+    case 'plugin':
       return 'provider'
     default:
       throw new TypeError(`unknown wait: ${JSON.stringify(wait satisfies never)}`)

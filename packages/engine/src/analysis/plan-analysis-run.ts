@@ -74,6 +74,7 @@ const nothing: AnalysisRunPlan = {
   checkAt: null,
   statusDeferred: false,
   needsPods: false,
+  pluginCalls: null,
   warnings: [],
   measure: [],
   retain: [],

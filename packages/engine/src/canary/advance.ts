@@ -4,6 +4,7 @@ import { checkAt, type Draft } from '../rollout/draft.ts'
 import { isStableLost, type Position, positionOf } from '../rollout/facts.ts'
 import { addPause, hasPause, pauseOf, pauseReasons, removePause } from '../rollout/pauses.ts'
 import { recordedRun, recordRun, runNamed } from '../rollout/runs.ts'
+import { stepPluginIsComplete } from '../step-plugins/run-step.ts'
 import { atDesired, isWithoutPods } from './counts.ts'
 import { type CanaryFacts, carriesTraffic } from './facts.ts'
 
@@ -60,13 +61,13 @@ function stepIsComplete(facts: CanaryFacts, draft: Draft, position: Position): b
     draft.waits.push({ kind: 'analysis', run: name ?? '', step: position.index })
     return false
   }
-  if (step.experiment || step.plugin) {
-    const what = step.experiment ? 'experiment' : 'plugin'
-    draft.waits.push({ kind: 'not-carried', step: position.index, what })
+  if (step.experiment) {
+    draft.waits.push({ kind: 'not-carried', step: position.index, what: 'experiment' })
     return false
   }
   // Routes are decided and recorded elsewhere and complete at once.
-  return step.setHeaderRoute !== undefined || step.setMirrorRoute !== undefined
+  if (step.setHeaderRoute !== undefined || step.setMirrorRoute !== undefined) return true
+  return stepPluginIsComplete(facts, draft, position.index)
 }
 
 function waitForCanary(facts: CanaryFacts, draft: Draft): false {

@@ -22,6 +22,8 @@ import {
 import { planOf, sayWhatStops } from '../rollout/waiting.ts'
 import { scaleWorkload } from '../rollout/workload-scale.ts'
 import type { RolloutSnapshot } from '../snapshot.ts'
+import { endStepPlugins } from '../step-plugins/end-steps.ts'
+import { judgeStepPlugin, takeStepPluginAnswers } from '../step-plugins/take-answers.ts'
 import { advance, isUnwatched } from './advance.ts'
 import { arrangeCanaryRuns } from './analysis.ts'
 import { atDesired, canaryReached } from './counts.ts'
@@ -44,7 +46,11 @@ export function planCanary(
   countPods(facts, draft)
   draft.status.blueGreen = undefined
   if (restartOnChange(facts, draft)) skipSteps(facts, draft)
-  judge(facts, draft, () => judgeRuns(facts, draft))
+  takeStepPluginAnswers(facts, draft)
+  judge(facts, draft, () => {
+    const bad = judgeRuns(facts, draft)
+    return judgeStepPlugin(draft) ?? bad
+  })
   // Effects follow what every later pass would judge again. A step or a promotion is acted on once it is stored:
   // a process that died between the act and the record would take the act back, and do it again.
   const position = positionOf(facts, draft.status)
@@ -76,11 +82,13 @@ export function planCanary(
   if (!isAborting) scale(facts, draft, { position, routes })
   restartPods(facts, draft)
   arrangeCanaryRuns(facts, draft, position)
+  const ends = endStepPlugins(facts, draft)
   lookWhenSettled(facts, draft)
   cleanHistory(facts, draft)
   conclude(facts, draft, { isHealthy, isAvailable: isAvailable(facts, draft), isTimedOut })
   scaleWorkload(facts, draft)
   sayWhatStops(facts, draft, routes && { wanted: routes.weight, effective: facts.effectiveWeight })
+  draft.waits.push(...ends)
   return planOf(draft, { routes: isAborting ? null : routes, warnings })
 }
 

@@ -1,5 +1,6 @@
 import type { Rollout, RolloutStatus } from '@serinus/api'
 import type { Finding, Transition, Write } from '../plan.ts'
+import type { StepPluginCall } from '../step-plugins/observed.ts'
 import type { Wait } from '../wait.ts'
 
 /** A status in which a field may also be present without a value: it will be absent when written. */
@@ -20,6 +21,7 @@ export interface Draft {
   createdReplicaSet: boolean
   statusDeferred: boolean
   needsPods: boolean
+  pluginCalls: StepPluginCall[]
 }
 
 export function startDraft(rollout: Rollout): Draft {
@@ -35,6 +37,7 @@ export function startDraft(rollout: Rollout): Draft {
     createdReplicaSet: false,
     statusDeferred: false,
     needsPods: false,
+    pluginCalls: [],
   }
 }
 

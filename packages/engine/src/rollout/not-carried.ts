@@ -28,13 +28,11 @@ export function notCarried(
     })
   const canary = strategy?.canary
   for (const [index, step] of (canary?.steps ?? []).entries()) {
-    for (const key of ['experiment', 'plugin'] as const) {
-      if (step[key]) {
-        tell(
-          `spec.strategy.canary.steps[${index}].${key}`,
-          'the update waits at this step until somebody promotes it',
-        )
-      }
+    if (step.experiment) {
+      tell(
+        `spec.strategy.canary.steps[${index}].experiment`,
+        'the update waits at this step until somebody promotes it',
+      )
     }
   }
   return { problems, findings }

@@ -62,6 +62,16 @@ export function planOf(
   draft: Draft,
   { routes, warnings }: Pick<Plan, 'routes' | 'warnings'>,
 ): Plan {
-  const { writes, transitions, waits, checkAt, statusDeferred, needsPods } = draft
-  return { writes, routes, transitions, waits, checkAt, statusDeferred, needsPods, warnings }
+  const { writes, transitions, waits, checkAt, statusDeferred, needsPods, pluginCalls } = draft
+  return {
+    writes,
+    routes,
+    transitions,
+    waits,
+    checkAt,
+    statusDeferred,
+    needsPods,
+    pluginCalls,
+    warnings,
+  }
 }

@@ -9,6 +9,7 @@ import type { EffectFailure, Plan, Transition, Write } from '../plan.ts'
 import { planRollout } from '../plan-rollout.ts'
 import type { DesiredRoutes } from '../routes.ts'
 import type { EngineOptions, Ingress, ReplicaSet, RolloutSnapshot, Service } from '../snapshot.ts'
+import type { PluginHost } from './plugin-host.ts'
 
 /** One pass: what was known, when, and what was planned. */
 export interface Pass {
@@ -57,6 +58,8 @@ export class World {
   diesAfter: (effect: number) => boolean = () => false
   /** Sees every pass before its effects. */
   observe: (pass: Pass) => void = () => {}
+  /** Who runs step plugins, with what it remembers; null: nobody does. */
+  plugins: PluginHost | null = null
   readonly writes: Write[] = []
   readonly transitions: Transition[] = []
   readonly plans: Plan[] = []
@@ -142,6 +145,7 @@ export class World {
       failures: this.#failures,
       takenNames: this.takenNames,
       statusDeferredSince: this.#statusDeferredSince,
+      ...(this.plugins ? { stepPlugins: this.plugins.observed(this.now) } : {}),
       options: this.options,
     }
   }
@@ -194,6 +198,7 @@ export class World {
         this.weight === this.weightInEffect
           ? Number.POSITIVE_INFINITY
           : this.#askedAt + this.routerLagMs,
+        this.plugins?.nextAnswerAt(this.now) ?? Number.POSITIVE_INFINITY,
         this.#checkAt ?? Number.POSITIVE_INFINITY,
       )
       if (next > until) break
@@ -325,11 +330,18 @@ export class World {
         succeed(effect.id)
       }
     }
+    if (!died) this.plugins?.settle(plan, done.has('status'))
+    for (const call of plan.pluginCalls ?? []) {
+      if (died) break
+      this.plugins?.call(call, this.now)
+      succeed(`plugin/${call.method}/${call.index}`)
+    }
     this.transitions.push(...plan.transitions.filter(({ after }) => !after || done.has(after)))
     if (died) {
       this.#routesSince = this.weight === null ? null : this.now
       this.#failures = []
       this.#statusDeferredSince = null
+      this.plugins?.die()
       return true
     }
     const told = JSON.stringify(failures) !== JSON.stringify(this.#failures)
