@@ -1,5 +1,6 @@
 import { crd, kinds, type Rollout } from '@serinus/api'
 import { type Cluster, startCluster } from '@serinus/cluster'
+import type { StepPlugins } from '@serinus/controller'
 import type { Plan } from '@serinus/engine'
 import {
   countRequests,
@@ -75,6 +76,8 @@ export interface VirtualClusterOptions {
   readonly limits?: { readonly qps: number; readonly burst: number }
   /** What another controller left in the cluster: there, just as it was, from the start; time begins at its moment. */
   readonly recording?: Recording
+  /** Outlives the controller; absent: nobody runs step plugins. */
+  readonly stepPlugins?: StepPlugins
   /** The controller dies right after its write with this number, and another one takes its place. */
   readonly crashAtWrite?: number
 }
@@ -148,6 +151,7 @@ export async function virtualCluster(options: VirtualClusterOptions = {}): Promi
         return fault ?? cluster.fetch(request)
       },
       ...(options.instanceId === undefined ? {} : { instanceId: options.instanceId }),
+      ...(options.stepPlugins ? { stepPlugins: options.stepPlugins } : {}),
       onError: (key, error) => report(key)(error),
       onPlan: (_, plan) => plans.push(plan),
     })

@@ -19,6 +19,7 @@ import {
   type RolloutControllerOptions,
   startRolloutController,
 } from './rollout/rollout-controller.ts'
+import type { StepPlugins } from './rollout/step-plugins.ts'
 
 export interface ControllerOptions {
   readonly client: KubeClient
@@ -38,6 +39,8 @@ export interface ControllerOptions {
   readonly rolloutThreads?: number
   /** How many AnalysisRuns are looked at at the same time. Absent: 30. */
   readonly analysisThreads?: number
+  /** Who runs step plugins. Absent: steps that name one wait. */
+  readonly stepPlugins?: StepPlugins
   /** Where the Jobs of metrics run. Absent: `client`. */
   readonly jobClient?: KubeClient
   /** Since when this process leads with filled caches, epoch ms. Absent: the start. */
@@ -90,6 +93,7 @@ export function startController(options: ControllerOptions): Controller {
       options.onStored?.(rollout)
     },
     ...(options.notificationProblems ? { notificationProblems: options.notificationProblems } : {}),
+    ...(options.stepPlugins ? { stepPlugins: options.stepPlugins } : {}),
     ...(options.onPlan ? { onPlan: options.onPlan } : {}),
   })
   const analysis = startRuns(options, rollouts.caches, recorder)

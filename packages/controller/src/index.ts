@@ -7,3 +7,9 @@ export {
 } from './controller.ts'
 export { ControllerMetrics, type NotificationFacts } from './metrics/controller-metrics.ts'
 export { type Readings, startReadings } from './process/readings.ts'
+export type {
+  StepPlugin,
+  StepPluginInput,
+  StepPluginReply,
+  StepPlugins,
+} from './rollout/step-plugins.ts'

@@ -26,6 +26,7 @@ import { applyWrites, errorOf, type Outcome, trueTransitions } from './apply.ts'
 import { byOwner, type Caches, OwnWrites, startCaches } from './caches.ts'
 import { Pods } from './pods.ts'
 import { endpointsOf } from './service-endpoints.ts'
+import { StepPluginCalls, type StepPlugins } from './step-plugins.ts'
 import { urgencyOf } from './urgency.ts'
 import { isOurs, wake } from './wake.ts'
 import { Workloads } from './workloads.ts'
@@ -41,6 +42,8 @@ export interface RolloutControllerOptions {
   /** Only objects with this instance id; absent: only objects without one (api.md 12). */
   readonly instanceId?: string
   readonly workers?: number
+  /** Absent: steps that name a plugin wait. */
+  readonly stepPlugins?: StepPlugins
   /** Absent: caches of its own, which end with the signal. */
   readonly caches?: Caches
   /** Since when this process leads with filled caches, epoch ms: deadlines do not count the time before. Absent: the start. */
@@ -110,6 +113,12 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
   }
   const pods = new Pods(lazily)
   const workloads = new Workloads(lazily)
+  const stepPlugins = new StepPluginCalls({
+    plugins: options.stepPlugins,
+    clock,
+    signal,
+    enqueue: (key) => queue.add(key),
+  })
   const gone = new Map<string, Rollout>()
   wake(options, { caches, own, queue, gone, forget })
 
@@ -117,6 +126,7 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
     memories.delete(key)
     shares.delete(key)
     pods.need(key, null)
+    stepPlugins.forget(key)
   }
 
   function urgency(key: string): number {
@@ -158,6 +168,8 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
       routeFailures: routed.flatMap((part) => (part.ok ? [] : [part])),
     })
     pods.learn(key, outcomes)
+    const { rollout, stepPlugins: observed } = snapshot
+    stepPlugins.follow(key, { rollout, observed, plan, outcomes })
     tell(snapshot.rollout, [
       ...trueTransitions(
         { transitions: routed.flatMap((part) => (part.ok ? part.transitions : [])) },
@@ -221,6 +233,7 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
     const names = servicesInUse(rollout)
     const used = services.filter(({ metadata }) => names.has(metadata.name))
     const routers = observeRouters(rollout, { ingresses: withOwn })
+    const plugins = stepPlugins.observe(key, rollout)
     return {
       rollout,
       parseProblems: parsed.problems,
@@ -250,6 +263,7 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
       failures: memory?.failures ?? [],
       takenNames: memory?.takenNames ?? [],
       statusDeferredSince: memory?.statusDeferredSince ?? null,
+      ...(plugins ? { stepPlugins: plugins } : {}),
       options: options.engine,
     }
   }

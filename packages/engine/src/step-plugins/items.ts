@@ -6,7 +6,6 @@ import type { StepPluginState } from './observed.ts'
 const none: readonly StepPluginStatus[] = []
 
 export type Operation = StepPluginStatus['operation']
-export type EndOperation = Exclude<Operation, 'Run'>
 
 /** What the status keeps of step plugins: one item for each step and operation (spec metric-providers 14.4). */
 export function itemsOf(status: LooseStatus): readonly StepPluginStatus[] {
@@ -61,7 +60,7 @@ export function isOwed({ operation, phase }: StepPluginStatus): boolean {
 /** A Terminate or Abort that is to be made, and the Run that it ends. */
 export interface End {
   readonly run: StepPluginStatus
-  readonly operation: EndOperation
+  readonly operation: Exclude<Operation, 'Run'>
 }
 
 /** What is left to be ended: of an aborted update what ran or may have run, of a promoted one what still runs. */
@@ -92,7 +91,7 @@ export function stateOf(
   return (
     snapshot.stepPlugins?.states[name] ?? {
       kind: 'unavailable',
-      message: `step plugin ${name} cannot be called: this controller has no host for step plugins`,
+      message: `step plugin ${name} cannot be called: this controller runs no step plugins`,
     }
   )
 }

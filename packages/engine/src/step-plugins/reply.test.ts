@@ -106,6 +106,23 @@ test.each<[string, StepPluginStatus, Outcome, Partial<StepPluginStatus>]>([
       status: { job: 7 },
     },
   ],
+  [
+    'more than can be stored is an error, so that the verdict can be',
+    running,
+    reply('Successful', { status: 'x'.repeat(262_143) }),
+    {
+      phase: 'Error',
+      backoff: '30s',
+      message: "the plugin's status has 262145 bytes, which is more than the 262144 that are kept",
+      status: { job: 7 },
+    },
+  ],
+  [
+    'a message without end is cut',
+    running,
+    reply('Successful', { message: 'x'.repeat(10_000), ...state }),
+    { phase: 'Successful', finishedAt: at, message: 'x'.repeat(4_096), ...state },
+  ],
 ])('the item of a Run after %s [metric-providers 61]', (_, before, outcome, expected) => {
   const { index, name, operation, startedAt } = running
   const same = { index, name, operation, startedAt, executions: 2, updatedAt: at }

@@ -5,6 +5,9 @@ import type { StepPluginAnswer } from './observed.ts'
 
 /** How long a plugin is left alone where it does not ask for longer (spec metric-providers 14.4). */
 export const backoffMs = 30_000
+/** What a plugin may have kept for it. The status of a Rollout that holds more could not be stored, nor its verdict. */
+const mostStatusBytes = 256 * 1024
+const mostMessageChars = 4_096
 /** What a plugin that asks for so little, or less, does not get. */
 const leastBackoffMs = 10_000
 
@@ -59,9 +62,15 @@ export function afterEnd({ run, operation }: End, answer: StepPluginAnswer): Ste
 }
 
 /** The answer with a phase that exists; null: it says none. */
-function understood({ outcome }: StepPluginAnswer) {
+function understood({ outcome: full }: StepPluginAnswer) {
+  const outcome = { ...full, message: full.message.slice(0, mostMessageChars) }
   if (outcome.kind === 'error') return outcome
-  const { phase } = outcome
+  const { phase, status } = outcome
+  const size = status === undefined ? 0 : new TextEncoder().encode(JSON.stringify(status)).length
+  if (size > mostStatusBytes) {
+    const message = `the plugin's status has ${size} bytes, which is more than the ${mostStatusBytes} that are kept`
+    return { kind: 'error' as const, message }
+  }
   if (phase === '') return { ...outcome, phase: null }
   if (phases.has(phase)) return { ...outcome, phase: phase as Phase }
   const message = `could not validate rpc phase: phase '${phase}' is not valid`

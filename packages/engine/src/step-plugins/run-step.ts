@@ -25,7 +25,8 @@ const slackMs = 5_000
  */
 export function stepPluginIsComplete(facts: RolloutFacts, draft: Draft, index: number): boolean {
   const plugin = facts.steps[index]?.plugin
-  if (!plugin) return false
+  // The first version goes through no steps.
+  if (!plugin || !draft.status.stableRS) return false
   const { name } = plugin
   const items = itemsOf(draft.status)
   const item = itemOf(items, { index, name }, 'Run')

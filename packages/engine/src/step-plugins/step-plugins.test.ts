@@ -95,6 +95,13 @@ test('the status says that a plugin runs before it is called for the first time'
   expect(step(world)).toBe(1)
 })
 
+test('the first deployment calls no plugin', () => {
+  const world = new World(canaryRollout({ steps: [gate()] }, { replicas: 2 }))
+  world.plugins = new PluginHost({ 'org/gate': good })
+  world.pass(600_000)
+  expect([world.status.phase, items(world), calls(world)]).toEqual(['Healthy', [], []])
+})
+
 test('a disabled plugin is passed over and its item says so [metric-providers 62]', () => {
   const world = updating([gate(), { pause: {} }], { 'org/gate': 'disabled' })
   expect(items(world)).toEqual([{ index: 0, name: 'org/gate', operation: 'Run', disabled: true }])
@@ -287,8 +294,7 @@ test('without a host for plugins the step waits and says so', () => {
   expect(waits(world)).toMatchObject([
     {
       kind: 'plugin-unavailable',
-      message:
-        'step plugin org/gate cannot be called: this controller has no host for step plugins',
+      message: 'step plugin org/gate cannot be called: this controller runs no step plugins',
     },
   ])
 })
