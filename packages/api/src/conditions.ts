@@ -52,6 +52,25 @@ export const conditionFacts = {
   },
 } as const
 
+/** The conditions of an Experiment (spec api 13.4). */
+export const experimentConditionFacts = {
+  invalidSpec(problems: string): ConditionFacts {
+    return { type: 'InvalidSpec', status: 'True', reason: 'InvalidSpec', message: problems }
+  },
+  completed(experiment: string): ConditionFacts {
+    const message = `Experiment "${experiment}" has successfully ran and completed.`
+    return { type: 'Progressing', status: 'False', reason: 'ExperimentCompleted', message }
+  },
+  progressing(experiment: string): ConditionFacts {
+    const message = `Experiment "${experiment}" is progressing.`
+    return { type: 'Progressing', status: 'True', reason: 'ReplicaSetUpdated', message }
+  },
+  running(experiment: string): ConditionFacts {
+    const message = `Experiment "${experiment}" is running.`
+    return { type: 'Progressing', status: 'True', reason: 'NewReplicaSetAvailable', message }
+  },
+} as const
+
 /** Why the condition Progressing is as it is (spec api 13.2). */
 export type ProgressCause =
   | { readonly reason: 'NewReplicaSetCreated'; readonly replicaSet: string }

@@ -87,10 +87,15 @@ const upstreamFiles = {
   analysisRuns: 'analysis-run-crd.yaml',
   experiments: 'experiment-crd.yaml',
 } as const
+const stepPath = '.spec.strategy.canary.steps[].experiment'
 /** Fields that only Serinus has; upstream's users have none of them. */
 const ours: Readonly<Partial<Record<keyof typeof upstreamFiles, readonly string[]>>> = {
   analysisRuns: ['.spec.templates', '.spec required', '.spec x-kubernetes-validations'],
-  rollouts: ['.spec.strategy.canary.analysis.waitForCanaryReady'],
+  rollouts: [
+    '.spec.strategy.canary.analysis.waitForCanaryReady',
+    `${stepPath}.progressDeadlineSeconds`,
+    `${stepPath}.measurementRetention`,
+  ],
 }
 
 /** One line per fact of a schema, so that a difference names its place. */

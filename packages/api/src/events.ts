@@ -154,6 +154,48 @@ export const experimentEvents = {
       message: `Experiment transitioned from ${change.from} -> ${change.to}`,
     }
   },
+  template({ name, from, to, message }: PhaseChange): EventFacts {
+    const text = `Template '${name}' transitioned from ${from} -> ${to}`
+    return {
+      type: bad.has(to) ? 'Warning' : 'Normal',
+      reason: `Template${to}`,
+      message: message ? `${text}: ${message}` : text,
+    }
+  },
+  newReplicaSetCreated(replicaSet: string, size: number): EventFacts {
+    const message = `Created new replica set "${replicaSet}" with size ${size}`
+    return normal('NewReplicaSetCreated', message)
+  },
+  /** Normal upstream, although a failure. */
+  replicaSetCreateError(replicaSet: string, error: string): EventFacts {
+    const message = `Failed to create new replica set "${replicaSet}": ${error}`
+    return warning('ReplicaSetCreateError', message)
+  },
+  replicaSetUpdateError(replicaSet: string, direction: 'up' | 'down', error: string): EventFacts {
+    const message = `Failed to scale ${replicaSet} ${direction}: ${error}`
+    return warning('ReplicaSetUpdateError', message)
+  },
+  scalingReplicaSet(change: {
+    readonly replicaSet: string
+    readonly from: number
+    readonly to: number
+  }): EventFacts {
+    const { replicaSet, from, to } = change
+    const direction = to > from ? 'up' : 'down'
+    const message = `Scaled ${direction} ReplicaSet ${replicaSet} from ${from} to ${to}`
+    return normal('ScalingReplicaSet', message)
+  },
+  analysisRunTerminating(analysis: string, run: string): EventFacts {
+    return normal('AnalysisRunTerminating', `Terminating ${analysis} (${run})`)
+  },
+  invalidSpec(problems: string): EventFacts {
+    return warning('InvalidSpec', problems)
+  },
+  /** Ours: requests of users may reach the pods of an Experiment. */
+  podsSelected(template: string, service: string): EventFacts {
+    const message = `Service '${service}' selects the pods of template '${template}', which get its requests; give the template labels that the selector does not match, or the Service a narrower selector`
+    return warning('ExperimentPodsSelected', message)
+  },
   /** The Rollout that owns the Experiment is told the same. */
   analysisRun({ name, from, to, message }: PhaseChange): EventFacts {
     const text = `AnalysisRun '${name}' transitioned from ${from} -> ${to}`

@@ -31,6 +31,11 @@ export function podTemplateHash(
   return encode(fnv1a(new Uint8Array(salt.buffer), fnv1a(bytes)))
 }
 
+/** A short hash of any text, at most ten characters, that may stand in names and labels. */
+export function textHash(text: string): string {
+  return encode(fnv1a(new TextEncoder().encode(text)))
+}
+
 /** How a hash of steps is made. */
 export interface StepsHashOptions {
   /** True: the form of releases up to 1.8, which printed `"analysisRunMetadata":{}` in every analysis. */

@@ -2,6 +2,7 @@ export {
   type ConditionFacts,
   conditionFacts,
   conditionOf,
+  experimentConditionFacts,
   type ProgressCause,
   setCondition,
   withoutCondition,

@@ -12,6 +12,8 @@ export const labelKeys = {
   stepIndex: 'step-index',
   /** On a Job and its pods: UID of the run. */
   analysisRunUid: 'analysisrun.argoproj.io/uid',
+  /** On the pods of an Experiment: which of its templates they belong to, so that no other pods are like them. Ours. */
+  experimentTemplate: 'serinus.dev/experiment-template',
   /** On a Secret with the kubeconfig of the Istio primary cluster: `true`. */
   istioPrimaryCluster: 'istio.argoproj.io/primary-cluster',
 } as const

@@ -1,3 +1,5 @@
+import { textHash } from './hash.ts'
+
 /** Names of the objects that a Rollout, Experiment or AnalysisRun brings into being (spec api 8.3). */
 export const names = {
   /** `my-app-7fd9d6f5cf` */
@@ -35,6 +37,15 @@ export const names = {
   /** `<experiment>-<template>`, also the name of its Service unless the template names one. */
   experimentReplicaSet(experiment: string, template: string): string {
     return `${experiment}-${template}`
+  },
+
+  /**
+   * The value of the label that tells the pods of an Experiment's template from all others: the name of their
+   * ReplicaSet, cut to 63 characters and made unique by a hash where it is longer.
+   */
+  experimentTemplateLabel(experiment: string, template: string): string {
+    const name = names.experimentReplicaSet(experiment, template)
+    return name.length <= 63 ? name : `${name.slice(0, 52)}-${textHash(name)}`
   },
 
   /** `<experiment>-<analysis>`; a repeated run (`attempt` from 1) gets `.1`. */

@@ -303,6 +303,7 @@ export function analysisUses(rollout: Rollout): readonly AnalysisUse[] {
         refs: [{ templateName, ...(clusterScope !== undefined && { clusterScope }) }],
         args,
         dryRun: step.experiment?.dryRun,
+        measurementRetention: step.experiment?.measurementRetention,
         openEnded: true,
         experiment: {
           templates: (step.experiment?.templates ?? []).map((template) => template.name),
@@ -331,7 +332,6 @@ function checkAnalysis(
     path: use.path,
     args: placeholdersFor(rollout, use.args),
     dryRun: use.dryRun,
-    // Experiments hand their rules to each of several runs, so none need match in every one.
     measurementRetention: use.measurementRetention,
   })
   if (!run.ok) return { problems: [...tagProblems, ...run.problems], warnings }
@@ -369,6 +369,7 @@ function checkAnalysis(
   if ((run.value.metrics ?? []).length === 0) {
     problems.push(invalid(use.path, namesOf(resolved), 'no metrics specified'))
   }
+  // Experiments hand their rules to each of several runs, so none need match in every one.
   if (!use.experiment) {
     for (const problem of validateMetricRules(run.value)) {
       problems.push(invalid(use.path, problem.value, `${problem.path}: ${problem.detail}`))

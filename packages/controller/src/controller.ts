@@ -9,8 +9,9 @@ import {
 } from '@serinus/kube'
 import type { MeasureInput } from '@serinus/metrics'
 import { startAnalysisController } from './analysis/analysis-controller.ts'
+import { startExperimentController } from './experiment/experiment-controller.ts'
 import type { ControllerMetrics } from './metrics/controller-metrics.ts'
-import { rolloutObstacle, runObstacle } from './process/obstacles.ts'
+import { experimentObstacle, rolloutObstacle, runObstacle } from './process/obstacles.ts'
 import type { Readings } from './process/readings.ts'
 import { untilAborted } from './process/until-aborted.ts'
 import type { AnalysisCaches, Caches } from './rollout/caches.ts'
@@ -41,6 +42,8 @@ export interface ControllerOptions {
   readonly analysisThreads?: number
   /** Who runs step plugins. Absent: steps that name one wait. */
   readonly stepPlugins?: StepPlugins
+  /** How many Experiments are looked at at the same time. Absent: 10. */
+  readonly experimentThreads?: number
   /** Where the Jobs of metrics run. Absent: `client`. */
   readonly jobClient?: KubeClient
   /** Since when this process leads with filled caches, epoch ms. Absent: the start. */
@@ -96,12 +99,24 @@ export function startController(options: ControllerOptions): Controller {
     ...(options.stepPlugins ? { stepPlugins: options.stepPlugins } : {}),
     ...(options.onPlan ? { onPlan: options.onPlan } : {}),
   })
+  const experiments = startExperimentController({
+    ...common,
+    caches: rollouts.caches,
+    // Given caches are the caller's business: one that may not be read holds back only what uses it.
+    ready: given ? Promise.resolve() : rollouts.caches.synced,
+    ...(readings
+      ? { holdBack: (experiment) => experimentObstacle(experiment, readings.problems()) }
+      : {}),
+    ...(options.experimentThreads ? { workers: options.experimentThreads } : {}),
+    ...(options.activeSince === undefined ? {} : { activeSince: options.activeSince }),
+    ...(metrics ? { observe: metrics.beginExperiments() } : {}),
+  })
   const analysis = startRuns(options, rollouts.caches, recorder)
   return {
     caches: rollouts.caches,
     recorder,
     synced: readings?.ready ?? rollouts.caches.synced,
-    stopped: Promise.all([rollouts.stopped, analysis.stopped]).then(() => {}),
+    stopped: Promise.all([rollouts.stopped, experiments.stopped, analysis.stopped]).then(() => {}),
     snapshot: rollouts.snapshot,
     enqueue: rollouts.enqueue,
   }

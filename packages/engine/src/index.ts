@@ -8,6 +8,8 @@ export {
 export { resolveMetrics } from './analysis/resolve-metrics.ts'
 export { examineRollout, examineTemplate, type KnownTemplates } from './doctor/doctor.ts'
 export type { DoctorFinding, Severity } from './doctor/finding.ts'
+export { planExperiment } from './experiment/plan-experiment.ts'
+export type { ExperimentPlan, ExperimentSnapshot } from './experiment/snapshot.ts'
 export type { EffectFailure, Finding, Plan, Transition, Write } from './plan.ts'
 export { planRollout } from './plan-rollout.ts'
 export { ownTemplate } from './rollout/own-template.ts'

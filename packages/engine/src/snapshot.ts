@@ -39,7 +39,12 @@ export interface ReplicaSet extends KubeObject {
 export interface Service extends KubeObject {
   readonly spec?: {
     readonly selector?: Readonly<Record<string, string>>
-    readonly ports?: readonly { readonly name?: string; readonly port: number }[]
+    readonly ports?: readonly {
+      readonly name?: string
+      readonly port: number
+      readonly targetPort?: number | string
+      readonly protocol?: string
+    }[]
   }
 }
 

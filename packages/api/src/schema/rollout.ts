@@ -97,6 +97,12 @@ export const experimentStep = object({
   dryRun: optional(dryRun, 'Metrics that are measured but decide nothing.'),
   analysisRunMetadata: optional(podMetadata, 'Labels and annotations of the runs.'),
   scaleDownDelaySeconds: optional(int32, 'Seconds the pods stay after the end.'),
+  // Ours: last, so that steps without them keep their hash.
+  progressDeadlineSeconds: optional(
+    int32,
+    'Seconds to become available. Absent: those of the Rollout.',
+  ),
+  measurementRetention: optional(measurementRetention, 'How many measurements to keep.'),
 })
 
 /** Field order is Go's declaration order; the step hash is made from it (spec api 8.6). */

@@ -238,6 +238,7 @@ function experimentExtras(
     problems.push(invalid(`${path}.duration`, duration, detail))
   }
   problems.push(...atLeast(0, step.scaleDownDelaySeconds, `${path}.scaleDownDelaySeconds`))
+  problems.push(...atLeast(0, step.progressDeadlineSeconds, `${path}.progressDeadlineSeconds`))
   const analyses = new Set<string>()
   ;(step.analyses ?? []).forEach((analysis, index) => {
     const place = `${path}.analyses[${index}]`

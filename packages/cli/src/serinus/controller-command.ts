@@ -8,7 +8,6 @@ import type { Process } from './up.ts'
 const withoutEffect: readonly (readonly [flag: string, why: string])[] = [
   ['--rollout-resync <seconds>', 'caches here follow every change and need no resync'],
   ['--kloglevel <n>', 'there is no client library with a log of its own'],
-  ['--experiment-threads <n>', 'experiments are not carried yet'],
   ['--service-threads <n>', 'Services are looked after with their Rollout'],
   ['--ingress-threads <n>', 'Ingresses are looked after with their Rollout'],
   ['--ephemeral-metadata-threads <n>', 'not carried yet'],
@@ -73,6 +72,7 @@ export function controllerOptions(): Command {
   command.optionsGroup('Work:')
   number('--rollout-threads <n>', 'Rollouts looked at at the same time', '10')
   number('--analysis-threads <n>', 'AnalysisRuns looked at at the same time', '30')
+  number('--experiment-threads <n>', 'Experiments looked at at the same time', '10')
   number(
     '--qps <n>',
     'requests per second, each for argoproj.io, Events and everything else; 0 for no limit',

@@ -34,6 +34,7 @@ test('without flags everything is as with Argo Rollouts', () => {
     retryPeriodMs: 2_000,
     rolloutThreads: 10,
     analysisThreads: 30,
+    experimentThreads: 10,
     qps: 40,
     burst: 80,
     healthzPort: 8080,
@@ -50,6 +51,7 @@ test('without flags everything is as with Argo Rollouts', () => {
 test.each([
   [['--qps=120.5', '--burst', '200'], { qps: 120.5, burst: 200 }],
   [['--rollout-threads=3', '--analysis-threads=4'], { rolloutThreads: 3, analysisThreads: 4 }],
+  [['--experiment-threads=5'], { experimentThreads: 5 }],
   [['--leader-elect=false'], { leaderElect: false }],
   [['--leader-elect'], { leaderElect: true }],
   [

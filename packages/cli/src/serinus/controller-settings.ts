@@ -36,6 +36,7 @@ export interface ControllerFlags extends Connection {
   readonly leaderElectionRetryPeriod: string
   readonly rolloutThreads: string
   readonly analysisThreads: string
+  readonly experimentThreads: string
   readonly qps: string
   readonly burst: string
   readonly healthzPort: string
@@ -66,6 +67,7 @@ export interface ControllerSettings {
   readonly retryPeriodMs: number
   readonly rolloutThreads: number
   readonly analysisThreads: number
+  readonly experimentThreads: number
   /** Requests per second, per bucket; 0: no limit. */
   readonly qps: number
   readonly burst: number
@@ -124,6 +126,7 @@ export function controllerSettings(
     ...leaseTimes(flags),
     rolloutThreads: count('rollout-threads', flags.rolloutThreads),
     analysisThreads: count('analysis-threads', flags.analysisThreads),
+    experimentThreads: count('experiment-threads', flags.experimentThreads),
     qps: numberOf('qps', flags.qps),
     burst: count('burst', flags.burst),
     healthzPort: port('healthzPort', flags.healthzPort),

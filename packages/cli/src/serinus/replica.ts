@@ -107,7 +107,7 @@ export function startReplica(options: ReplicaOptions): Replica {
       log.warn(`reading ${kind} failed, trying again`, { kind, error }),
     ),
   })
-  metrics.follow({ caches: readings.all ?? readings.analysis, experiments: readings.experiments })
+  metrics.follow({ caches: readings.all ?? readings.analysis })
   const onError = dampened(clock, (key, error) => {
     // Said once, by the lease; and what was cut off then is done again by who leads next.
     if (isFenced(error) || over.signal.aborted) return
@@ -141,6 +141,7 @@ export function startReplica(options: ReplicaOptions): Replica {
         ...(options.jobClient ? { jobClient: options.jobClient } : {}),
         rolloutThreads: settings.rolloutThreads,
         analysisThreads: settings.analysisThreads,
+        experimentThreads: settings.experimentThreads,
         activeSince: clock.now(),
         onError,
       }

@@ -1,9 +1,8 @@
-import { type Experiment, kinds, type Rollout } from '@serinus/api'
+import { kinds, type Rollout } from '@serinus/api'
 import {
   type Change,
   type Clock,
   type EventFacts,
-  type Informer,
   type KubeObject,
   keyOf,
   type RequestFacts,
@@ -26,9 +25,8 @@ export interface ControllerMetricsOptions {
 
 /** The objects that have series. */
 export interface MeasuredObjects {
-  /** Rollouts only where they are followed. */
-  readonly caches: AnalysisCaches & Partial<Pick<Caches, 'rollouts'>>
-  readonly experiments?: Informer<Experiment & KubeObject> | null
+  /** Rollouts and Experiments only where they are followed. */
+  readonly caches: AnalysisCaches & Partial<Pick<Caches, 'rollouts' | 'experiments'>>
 }
 
 /** What a sent notification is counted by. */
@@ -74,7 +72,7 @@ export class ControllerMetrics {
     this.#durations = new UpdateDurations(registry)
     const isRollout = (key: string) => this.#objects?.caches.rollouts?.get(key) !== undefined
     const isRun = (key: string) => this.#objects?.caches.analysisRuns.get(key) !== undefined
-    const isExperiment = (key: string) => this.#objects?.experiments?.get(key) !== undefined
+    const isExperiment = (key: string) => this.#objects?.caches.experiments?.get(key) !== undefined
     this.#rollouts = new ReconcileSeries('rollout', { clock, exists: isRollout })
     this.#runs = new ReconcileSeries('analysis_run', { clock, exists: isRun })
     this.#experiments = new ReconcileSeries('experiment', { clock, exists: isExperiment })
@@ -139,12 +137,12 @@ export class ControllerMetrics {
   /** From now on these objects have series; call once. */
   follow(objects: MeasuredObjects): void {
     this.#objects = objects
-    const { caches, experiments } = objects
+    const { caches } = objects
     caches.rollouts?.subscribe((change) => this.#rolloutChanged(change))
     caches.analysisRuns.subscribe((change) => {
       if (change.type === 'deleted') this.#runs.deleted(keyOf(change.object))
     })
-    experiments?.subscribe((change) => {
+    caches.experiments?.subscribe((change) => {
       if (change.type === 'deleted') this.#experiments.deleted(keyOf(change.object))
     })
   }
@@ -157,6 +155,11 @@ export class ControllerMetrics {
   /** A queue of AnalysisRuns begins; its events go to the result. */
   beginAnalysisRuns(): (event: WorkQueueEvent) => void {
     return this.#begin('AnalysisRuns', this.#runs)
+  }
+
+  /** A queue of Experiments begins; its events go to the result. */
+  beginExperiments(): (event: WorkQueueEvent) => void {
+    return this.#begin('Experiments', this.#experiments)
   }
 
   onStored(rollout: Rollout): void {
@@ -194,7 +197,7 @@ export class ControllerMetrics {
     return `${text}${await this.registry.metrics()}`
   }
 
-  #printObjects(text: SeriesText, { caches, experiments }: MeasuredObjects): void {
+  #printObjects(text: SeriesText, { caches }: MeasuredObjects): void {
     if (caches.rollouts) {
       printRollouts(text, caches.rollouts.list(), this.#clock.now())
       this.#printSteps(text)
@@ -204,7 +207,7 @@ export class ControllerMetrics {
       ...caches.analysisTemplates.list(),
       ...caches.clusterAnalysisTemplates.list(),
     ])
-    printExperiments(text, experiments?.list() ?? [])
+    printExperiments(text, caches.experiments?.list() ?? [])
   }
 
   #begin(name: string, series: ReconcileSeries): (event: WorkQueueEvent) => void {

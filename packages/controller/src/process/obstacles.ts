@@ -1,4 +1,4 @@
-import type { AnalysisRun, Rollout } from '@serinus/api'
+import type { AnalysisRun, Experiment, Rollout } from '@serinus/api'
 
 type Problems = ReadonlyMap<string, string>
 
@@ -16,6 +16,7 @@ export function rolloutObstacle(rollout: Rollout, problems: Problems): string | 
   return first(problems, [
     ...(hasServices ? ['services'] : []),
     ...(routing?.nginx || routing?.alb ? ['ingresses'] : []),
+    ...(names(canary?.steps, 'experiment') ? ['experiments'] : []),
     ...(hasAnalysis ? ['analysistemplates', 'clusteranalysistemplates'] : []),
   ])
 }
@@ -25,6 +26,20 @@ export function runObstacle(run: AnalysisRun, problems: Problems): string | null
   if (problems.size === 0) return null
   const usesTemplates = names(run.spec, 'templateName')
   return first(problems, usesTemplates ? ['analysistemplates', 'clusteranalysistemplates'] : [])
+}
+
+/** As `rolloutObstacle`, for an Experiment. */
+export function experimentObstacle({ spec }: Experiment, problems: Problems): string | null {
+  if (problems.size === 0) return null
+  const hasServices =
+    names(spec?.templates, 'service') ||
+    JSON.stringify(spec?.analyses ?? []).includes('.service.name')
+  return first(problems, [
+    ...(hasServices ? ['services'] : []),
+    ...(names(spec?.analyses, 'templateName')
+      ? ['analysistemplates', 'clusteranalysistemplates']
+      : []),
+  ])
 }
 
 function first(problems: Problems, used: readonly string[]): string | null {

@@ -1,11 +1,9 @@
-import { type Experiment, kinds } from '@serinus/api'
 import {
   ApiError,
   type Clock,
   type Informer,
   type KubeClient,
   type KubeObject,
-  startInformer,
 } from '@serinus/kube'
 import { type Job, startJobs } from '../analysis/analysis-controller.ts'
 import {
@@ -37,7 +35,6 @@ export interface Readings {
   readonly all: Caches | null
   readonly analysis: AnalysisCaches
   readonly jobs: Informer<Job>
-  readonly experiments: Informer<Experiment & KubeObject> | null
   /** Kinds that cannot be read, with the reason and what to do. */
   problems(): ReadonlyMap<string, string>
   /** The problems of kinds without which something stands still. */
@@ -54,7 +51,7 @@ export interface Readings {
 const essential: ReadonlySet<string> = new Set(['rollouts', 'replicasets', 'analysisruns'])
 
 /** What these tell is of use, and everything goes on without them. */
-const optional: ReadonlySet<string> = new Set(['endpointslices', 'experiments'])
+const optional: ReadonlySet<string> = new Set(['endpointslices'])
 
 /**
  * Follows every kind that the controller reads. One that may not be read is named and holds up nothing but the
@@ -100,18 +97,8 @@ export function startReadings(options: ReadingsOptions): Readings {
     ...(options.jobClient ? { jobClient: options.jobClient } : {}),
     onError: (plural, error) => onError(error, plural),
   })
-  const experiments = options.analysisOnly
-    ? null
-    : startInformer<Experiment & KubeObject>({
-        client,
-        clock,
-        signal,
-        ...scope,
-        resource: kinds.experiments,
-        onError: (error) => onError(error, kinds.experiments.plural),
-      })
   const { synced: _, ...perKind } = { synced: null, ...analysis, ...all }
-  const followed = { ...perKind, jobs, ...(experiments ? { experiments } : {}) }
+  const followed = { ...perKind, jobs }
   for (const [name, informer] of Object.entries(followed)) {
     const plural = name.toLowerCase()
     informers.set(plural, informer as Informer<KubeObject>)
@@ -142,7 +129,6 @@ export function startReadings(options: ReadingsOptions): Readings {
     all,
     analysis,
     jobs,
-    experiments,
     problems: () => problems,
     grave: () =>
       [...problems].flatMap(([plural, problem]) => (optional.has(plural) ? [] : [problem])),

@@ -1,4 +1,10 @@
-import type { AnalysisRun, AnalysisTemplate, ClusterAnalysisTemplate, Rollout } from '@serinus/api'
+import type {
+  AnalysisRun,
+  AnalysisTemplate,
+  ClusterAnalysisTemplate,
+  Experiment,
+  Rollout,
+} from '@serinus/api'
 import { hashLabel, kinds } from '@serinus/api'
 import type { Ingress, ReplicaSet, Service } from '@serinus/engine'
 import {
@@ -15,11 +21,12 @@ import {
 import { planningPartOf, withoutManagedFields } from './kept-parts.ts'
 import { byService, podsOfSlice, type SlicePods, serviceOfSlice } from './service-endpoints.ts'
 
-/** What the Rollout controller follows of the API. Every object is read from here, never by a request. */
+/** What the controllers of Rollouts and Experiments follow of the API. Every object is read from here, never by a request. */
 export interface Caches {
   readonly rollouts: Informer<Rollout & KubeObject>
   readonly replicaSets: Informer<ReplicaSet>
   readonly analysisRuns: Informer<AnalysisRun & KubeObject>
+  readonly experiments: Informer<Experiment & KubeObject>
   readonly services: Informer<Service>
   readonly ingresses: Informer<Ingress>
   readonly endpointSlices: Informer<SlicePods>
@@ -83,6 +90,7 @@ export function startCaches(options: CacheOptions): Caches {
   }
   const caches = {
     rollouts: start<Rollout & KubeObject>(kinds.rollouts, { indexes: { [byMention]: mentions } }),
+    experiments: start<Experiment & KubeObject>(kinds.experiments, { indexes }),
     replicaSets: start<ReplicaSet>(resources.replicaSets, { labelSelector: hashLabel, indexes }),
     services: start<Service>(resources.services, { transform: planningPartOf }),
     ingresses: start<Ingress>(resources.ingresses),

@@ -18,7 +18,7 @@ export function withoutManagedFields<T extends KubeObject>(object: T): T {
  */
 export function planningPartOf(service: Service): Service {
   const { apiVersion, kind, metadata, spec } = service
-  const { name, namespace, uid, resourceVersion, annotations } = metadata
+  const { name, namespace, uid, resourceVersion, annotations, ownerReferences } = metadata
   const kept = Object.entries(annotations ?? {}).filter(([key]) => key !== lastApplied)
   return {
     apiVersion,
@@ -29,6 +29,7 @@ export function planningPartOf(service: Service): Service {
       ...(uid === undefined ? {} : { uid }),
       ...(resourceVersion === undefined ? {} : { resourceVersion }),
       ...(kept.length === 0 ? {} : { annotations: Object.fromEntries(kept) }),
+      ...(ownerReferences === undefined ? {} : { ownerReferences }),
     },
     ...(spec === undefined
       ? {}

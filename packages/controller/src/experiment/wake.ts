@@ -1,0 +1,66 @@
+import { type AnalysisRun, finalPhases, kinds } from '@serinus/api'
+import { type Change, type KubeObject, keyOf, resources, type WorkQueue } from '@serinus/kube'
+import type { Caches, OwnWrites } from '../rollout/caches.ts'
+import { isOurs } from '../rollout/wake.ts'
+
+/** What a change touches. */
+interface Woken {
+  readonly caches: Caches
+  readonly own: OwnWrites
+  readonly queue: WorkQueue
+  /** Drops what this process remembers of an Experiment that is gone. */
+  readonly forget: (key: string) => void
+}
+
+/** Every object that a pass reads leads back to the Experiments that read it. */
+export function wakeExperiments(
+  { instanceId }: { readonly instanceId?: string },
+  { caches, own, queue, forget }: Woken,
+): void {
+  const owners = new Map<string, string>()
+  caches.experiments.subscribe((change) => {
+    const key = keyOf(change.object)
+    const { uid = '' } = change.object.metadata
+    own.settle(kinds.experiments.plural, change.object, change.type === 'deleted')
+    if (change.type === 'deleted') {
+      forget(key)
+      owners.delete(uid)
+    } else if (isOurs(change.object, instanceId)) {
+      owners.set(uid, key)
+      queue.add(key)
+    }
+  })
+  const ofOwner =
+    <T extends KubeObject>(plural: string, matters: (change: Change<T>) => boolean = () => true) =>
+    (change: Change<T>) => {
+      own.settle(plural, change.object, change.type === 'deleted')
+      for (const reference of change.object.metadata.ownerReferences ?? []) {
+        const key = reference.controller ? owners.get(reference.uid) : undefined
+        if (key !== undefined && matters(change)) queue.add(key)
+      }
+    }
+  caches.replicaSets.subscribe(ofOwner(resources.replicaSets.plural))
+  caches.services.subscribe(ofOwner(resources.services.plural))
+  caches.analysisRuns.subscribe(ofOwner(kinds.analysisRuns.plural, hasTurned))
+  // Templates are reached through others, too; they change seldom.
+  const templateChanged = ({ object }: Change<KubeObject>) => {
+    for (const experiment of caches.experiments.list(object.metadata.namespace)) {
+      const isAsking =
+        (experiment.spec?.analyses ?? []).length > 0 &&
+        !finalPhases.has(experiment.status?.phase ?? '')
+      if (isAsking && isOurs(experiment, instanceId)) queue.add(keyOf(experiment))
+    }
+  }
+  caches.analysisTemplates.subscribe(templateChanged)
+  caches.clusterAnalysisTemplates.subscribe(templateChanged)
+}
+
+/** A measurement alone tells an Experiment nothing. */
+function hasTurned(change: Change<AnalysisRun & KubeObject>): boolean {
+  if (change.type !== 'modified') return true
+  const { object, previous } = change
+  return (
+    object.status?.phase !== previous.status?.phase ||
+    object.status?.message !== previous.status?.message
+  )
+}

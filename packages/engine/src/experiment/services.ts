@@ -1,0 +1,132 @@
+import { type ContainerPort, hashLabel } from '@serinus/api'
+import { resources } from '@serinus/kube'
+import type { ReplicaSet, Service } from '../snapshot.ts'
+import {
+  type ExperimentDraft,
+  isTaken,
+  keyIn,
+  namespaceOf,
+  ownerReferencesOf,
+  refusalOf,
+} from './draft.ts'
+import type { Part } from './parts.ts'
+import { markOf, newReplicaSet } from './replica-sets.ts'
+
+type Ports = NonNullable<NonNullable<Service['spec']>['ports']>
+
+/** What became of a template's Service: ids that its pods must wait for, or why there can be none. */
+export type ServiceOutcome =
+  | { readonly ok: true; readonly requires: readonly string[] }
+  | { readonly ok: false; readonly message: string }
+
+/**
+ * Creates the Service of a template before its pods, and deletes it after them (spec analysis-and-experiments 5.3).
+ * Upstream makes none, silently, for pods without ports; a template that asks for one gets those of the Rollout's
+ * stable Service, or says what is missing (falls short 34).
+ */
+export function arrangeService(draft: ExperimentDraft, part: Part): ServiceOutcome {
+  const { service, desired, wantsService } = part
+  const nothing: ServiceOutcome = { ok: true, requires: [] }
+  if (service) {
+    const isLeft = desired === 0 && (part.set?.status?.availableReplicas ?? 0) === 0
+    if (!wantsService || isLeft) dropService(draft, service)
+    return nothing
+  }
+  if (!wantsService || desired === 0) return nothing
+  const set = part.set ?? newReplicaSet(draft, part)
+  const ports = portsOf(draft, set)
+  // Taken over as it runs: that it has no Service is what the former controller made of it.
+  if (ports.length === 0 && part.set) return nothing
+  const id = `service/${part.serviceName}`
+  const why =
+    ports.length === 0 ? noPorts(part) : (foreign(draft, part, id) ?? refusalOf(draft, id))
+  if (why !== null) {
+    const message = `Failed to create Service ${part.serviceName} for template '${part.template.name}': ${why}`
+    return { ok: false, message }
+  }
+  draft.writes.push({
+    kind: 'create',
+    id,
+    resource: resources.services,
+    object: serviceOf(draft, part, { set, ports }),
+  })
+  return { ok: true, requires: [id] }
+}
+
+export function dropService(draft: ExperimentDraft, { metadata }: Service): void {
+  draft.writes.push({
+    kind: 'delete',
+    id: `service/${metadata.name}`,
+    resource: resources.services,
+    key: keyIn(draft, metadata.name),
+    ...(metadata.uid ? { uid: metadata.uid } : {}),
+  })
+}
+
+function noPorts({ template }: Part): string {
+  return `the pods of template '${template.name}' declare no port; add spec.template.spec.containers[].ports`
+}
+
+function foreign(draft: ExperimentDraft, part: Part, id: string): string | null {
+  const { services } = draft.snapshot
+  const isThere = services.some(({ metadata }) => metadata.name === part.serviceName)
+  if (!isThere && !isTaken(draft, id)) return null
+  return `service ${part.serviceName} already exists and is not owned by experiment template ${part.template.name}`
+}
+
+function serviceOf(
+  draft: ExperimentDraft,
+  part: Part,
+  { set, ports }: { readonly set: ReplicaSet; readonly ports: Ports },
+): Service {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: {
+      name: part.serviceName,
+      namespace: namespaceOf(draft),
+      annotations: markOf(draft, part),
+      ownerReferences: ownerReferencesOf(draft),
+    },
+    spec: { selector: set.spec.selector.matchLabels ?? {}, ports },
+  }
+}
+
+/** One port per container port, else those of the stable Service of the Rollout that it belongs to. */
+function portsOf({ snapshot }: ExperimentDraft, set: ReplicaSet): Ports {
+  const containers = set.spec.template.spec?.containers ?? []
+  const own = distinct(containers.flatMap((container) => container.ports ?? []))
+  if (own.length > 0) return own
+  const stable = snapshot.rollout?.spec.strategy?.canary?.stableService
+  const service = snapshot.services.find(({ metadata }) => metadata.name === stable)
+  return (service?.spec?.ports ?? []).map(({ name, port, targetPort, protocol }) => ({
+    ...(name ? { name } : {}),
+    port,
+    ...(targetPort === undefined ? {} : { targetPort }),
+    ...(protocol ? { protocol } : {}),
+  }))
+}
+
+/** The API wants each port once and, of several, each with a name of its own. */
+function distinct(ports: readonly ContainerPort[]): Ports {
+  const found = new Map<string, Ports[number]>()
+  const used = new Set<string>()
+  for (const { name, containerPort: port, protocol = 'TCP' } of ports) {
+    const key = `${protocol.toLowerCase()}-${port}`
+    if (found.has(key)) continue
+    const own = name !== undefined && name !== '' && !used.has(name) ? name : key
+    used.add(own)
+    found.set(key, { name: own, port, targetPort: port, protocol })
+  }
+  const list = [...found.values()]
+  const [only] = list
+  const isNamed = ports.some(({ name }) => name)
+  if (list.length !== 1 || !only || isNamed) return list
+  const { name: _, ...unnamed } = only
+  return [unnamed]
+}
+
+/** The revision of a template's pods. */
+export function hashOf(set: ReplicaSet | null): string | undefined {
+  return set?.metadata.labels?.[hashLabel]
+}

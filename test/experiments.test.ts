@@ -1,0 +1,469 @@
+import { type AnalysisRun, type Experiment, hashLabel, kinds } from '@serinus/api'
+import { type KubeObject, type Resource, resources } from '@serinus/kube'
+import { expect, test } from 'vitest'
+import { type VirtualCluster, virtualCluster } from './virtual-cluster.ts'
+
+type StoredExperiment = Experiment & KubeObject
+type StoredRun = AnalysisRun & KubeObject
+interface StoredService extends KubeObject {
+  readonly spec: {
+    readonly selector: Readonly<Record<string, string>>
+    readonly ports: readonly object[]
+  }
+}
+interface StoredSet extends KubeObject {
+  readonly spec: { readonly replicas: number }
+  readonly status?: { readonly availableReplicas?: number }
+}
+
+const start = Date.parse('2026-01-01T00:00:00Z')
+
+/** Seconds since the start of the test; null: never. */
+function secondsOf(instant: string | undefined): number | null {
+  return instant === undefined ? null : (Date.parse(instant) - start) / 1000
+}
+
+interface TemplateFacts {
+  readonly readyAfter?: string
+  readonly ready?: false
+  readonly image?: string
+  readonly service?: { readonly name?: string }
+  readonly ports?: readonly object[]
+}
+
+function template(name: string, facts: TemplateFacts = {}) {
+  const { readyAfter, ready, image = 'web:v1', service, ports = [{ containerPort: 8080 }] } = facts
+  const labels = { app: 'web', template: name }
+  return {
+    name,
+    ...(service ? { service } : {}),
+    selector: { matchLabels: labels },
+    template: {
+      metadata: {
+        labels,
+        annotations: {
+          ...(readyAfter ? { 'sim.serinus.dev/ready-after': readyAfter } : {}),
+          ...(ready === false ? { 'sim.serinus.dev/ready': 'false' } : {}),
+        },
+      },
+      spec: { containers: [{ name: 'web', image, ports }] },
+    },
+  }
+}
+
+function experiment(spec: object): KubeObject {
+  return {
+    apiVersion: 'argoproj.io/v1alpha1',
+    kind: 'Experiment',
+    metadata: { name: 'exp', namespace: 'default' },
+    spec,
+  } as KubeObject
+}
+
+/** An analysis that a Job decides: it works for so long and then exits so. */
+function judgedByJob(
+  name: string,
+  facts: { readonly lasts: string; readonly exits?: number },
+): KubeObject {
+  return {
+    apiVersion: 'argoproj.io/v1alpha1',
+    kind: 'AnalysisTemplate',
+    metadata: { name, namespace: 'default' },
+    spec: {
+      args: [{ name: 'about', value: 'nothing' }],
+      metrics: [
+        {
+          name: 'job',
+          provider: {
+            job: {
+              spec: {
+                backoffLimit: 0,
+                template: {
+                  metadata: {
+                    annotations: {
+                      'sim.serinus.dev/duration': facts.lasts,
+                      'sim.serinus.dev/exit-code': String(facts.exits ?? 0),
+                    },
+                  },
+                  spec: {
+                    restartPolicy: 'Never',
+                    containers: [{ name: 'judge', image: 'judge:v1', command: ['judge'] }],
+                  },
+                },
+              },
+            },
+          },
+        },
+      ],
+    },
+  } as KubeObject
+}
+
+const key = { namespace: 'default', name: 'exp' }
+const get = (world: VirtualCluster) => world.client.get<StoredExperiment>(kinds.experiments, key)
+const list = async <T extends KubeObject>(world: VirtualCluster, resource: Resource) =>
+  (await world.client.list<T>(resource, { namespace: 'default' })).items
+const sets = (world: VirtualCluster) => list<StoredSet>(world, resources.replicaSets)
+const sizes = async (world: VirtualCluster) =>
+  (await sets(world)).map((set) => `${set.metadata.name} ${set.spec.replicas}`).sort()
+const runs = (world: VirtualCluster) => list<StoredRun>(world, kinds.analysisRuns)
+
+/** Lets a second pass at a time until it is so; the seconds that have passed since the start. */
+async function until(
+  world: VirtualCluster,
+  holds: (experiment: StoredExperiment) => boolean | Promise<boolean>,
+): Promise<number> {
+  for (let second = 0; second < 3600; second++) {
+    const current = await get(world)
+    if (await holds(current)) return (world.clock.now() - start) / 1000
+    await world.pass(1_000)
+  }
+  throw new Error(`it does not come: ${JSON.stringify((await get(world)).status)} ${world.errors}`)
+}
+
+const hasPhase = (phase: string) => (one: StoredExperiment) => one.status?.phase === phase
+
+test('the time of an experiment begins when all of its templates are available, and its pods stay for their delay [analysis-and-experiments 49]', async () => {
+  await using world = await virtualCluster()
+  await world.apply(
+    judgedByJob('check', { lasts: '5s' }),
+    experiment({
+      duration: '60s',
+      templates: [template('a', { readyAfter: '4s' }), template('b', { readyAfter: '29s' })],
+      analyses: [{ name: 'check', templateName: 'check' }],
+    }),
+  )
+  const runningAt = await until(world, hasPhase('Running'))
+  const availableAt = secondsOf((await get(world)).status?.availableAt) ?? 0
+  expect(availableAt).toBeGreaterThanOrEqual(29)
+  expect(runningAt - availableAt).toBeLessThanOrEqual(1)
+  const [run] = await runs(world)
+  expect(run?.metadata.name).toBe('exp-check')
+  expect(secondsOf(run?.metadata.creationTimestamp)).toBeGreaterThanOrEqual(availableAt)
+  const endedAt = await until(world, hasPhase('Successful'))
+  expect(endedAt - availableAt).toBeGreaterThanOrEqual(60)
+  expect(endedAt - availableAt).toBeLessThanOrEqual(61.1)
+  await world.pass(28_000)
+  expect(await sizes(world)).toEqual(['exp-a 1', 'exp-b 1'])
+  await world.pass(4_000)
+  expect(await sizes(world)).toEqual(['exp-a 0', 'exp-b 0'])
+  expect(world.errors).toEqual([])
+})
+
+test('pods that do not become available in time fail the experiment by name [analysis-and-experiments 50]', async () => {
+  await using world = await virtualCluster()
+  await world.apply(
+    experiment({
+      progressDeadlineSeconds: 30,
+      scaleDownDelaySeconds: 0,
+      templates: [template('a', { ready: false }), template('b')],
+    }),
+  )
+  const failedAt = await until(world, hasPhase('Failed'))
+  expect(failedAt).toBeGreaterThanOrEqual(30)
+  expect(failedAt).toBeLessThanOrEqual(33)
+  const { status } = await get(world)
+  expect(status?.message).toBe("Template 'a' exceeded its progressDeadlineSeconds (30)")
+  expect(status?.templateStatuses?.[0]?.status).toBe('Failed')
+  await world.pass(2_000)
+  expect(await sizes(world)).toEqual(['exp-a 0', 'exp-b 0'])
+  const reasons = (await world.events()).map(({ reason, type }) => `${type} ${reason}`)
+  expect(reasons).toContain('Warning TemplateFailed')
+  expect(reasons).toContain('Warning ExperimentFailed')
+  expect(world.errors).toEqual([])
+})
+
+test('a failed analysis fails the experiment, ends the other analyses and lets the pods go after their delay [analysis-and-experiments 51]', async () => {
+  await using world = await virtualCluster()
+  await world.apply(
+    judgedByJob('bad', { lasts: '10s', exits: 1 }),
+    judgedByJob('slow', { lasts: '1h' }),
+    experiment({
+      templates: [template('a')],
+      analyses: [
+        { name: 'bad', templateName: 'bad' },
+        { name: 'slow', templateName: 'slow' },
+      ],
+    }),
+  )
+  const failedAt = await until(world, hasPhase('Failed'))
+  const { status } = await get(world)
+  const [bad, slow] = await runs(world)
+  expect(status?.message).toBe(bad?.status?.message)
+  expect(status?.message).toContain('assessed Failed due to failed (1) > failureLimit (0)')
+  expect(slow?.spec.terminate).toBe(true)
+  const drainedAt = await until(world, async () => (await sizes(world)).join() === 'exp-a 0')
+  expect(drainedAt - failedAt).toBeGreaterThanOrEqual(29)
+  expect(drainedAt - failedAt).toBeLessThanOrEqual(33)
+  const [event] = await world.events('AnalysisRunTerminating')
+  expect(event?.message).toBe('Terminating slow (exp-slow)')
+  expect(world.errors).toEqual([])
+})
+
+test('a required analysis that outlasts the duration decides, while the pods go on time [analysis-and-experiments 52]', async () => {
+  for (const exits of [0, 1]) {
+    await using world = await virtualCluster()
+    await world.apply(
+      judgedByJob('long', { lasts: '60s', exits }),
+      experiment({
+        duration: '10s',
+        templates: [template('a')],
+        analyses: [{ name: 'long', templateName: 'long', requiredForCompletion: true }],
+      }),
+    )
+    await until(world, (one) => one.status?.availableAt !== undefined)
+    const availableAt = secondsOf((await get(world)).status?.availableAt) ?? 0
+    const drainedAt = await until(world, async () => (await sizes(world)).join() === 'exp-a 0')
+    expect(drainedAt - availableAt).toBeGreaterThanOrEqual(40)
+    expect(drainedAt - availableAt).toBeLessThanOrEqual(43)
+    expect((await get(world)).status?.phase).toBe('Running')
+    const endedAt = await until(world, (one) => one.status?.phase !== 'Running')
+    expect(endedAt - availableAt).toBeGreaterThanOrEqual(60)
+    expect((await get(world)).status?.phase).toBe(exits === 0 ? 'Successful' : 'Failed')
+    expect(world.errors).toEqual([])
+  }
+})
+
+test('an analysis that nobody requires does not hold up the end [analysis-and-experiments 53]', async () => {
+  await using world = await virtualCluster()
+  await world.apply(
+    judgedByJob('short', { lasts: '10s' }),
+    judgedByJob('endless', { lasts: '1h' }),
+    experiment({
+      templates: [template('a')],
+      analyses: [
+        { name: 'endless', templateName: 'endless' },
+        { name: 'short', templateName: 'short', requiredForCompletion: true },
+      ],
+    }),
+  )
+  expect(await until(world, hasPhase('Successful'))).toBeLessThan(30)
+  expect((await get(world)).status?.message).toBe('Required AnalysisRuns completed')
+  await world.pass(5_000)
+  const [endless] = await runs(world)
+  expect(endless?.spec.terminate).toBe(true)
+  expect((await get(world)).status?.analysisRuns?.[0]?.phase).toBe(endless?.status?.phase)
+  expect(world.errors).toEqual([])
+})
+
+test('a duration that cannot be read is an invalid spec without a busy loop, and mending it starts the experiment [api 54]', async () => {
+  await using world = await virtualCluster()
+  await world.apply(experiment({ duration: '5x', templates: [template('a')] }))
+  world.requests.reset()
+  await world.pass(10_000)
+  expect(world.requests.counts().writes).toBeLessThan(5)
+  const { status } = await get(world)
+  expect(status?.phase).toBe('Error')
+  const condition = status?.conditions?.find((one) => one.type === 'InvalidSpec')
+  expect(condition).toMatchObject({ status: 'True', reason: 'InvalidSpec' })
+  expect(condition?.message).toContain('spec.duration: Invalid value: "5x": not a duration')
+  expect(await sets(world)).toEqual([])
+  await world.client.patch(kinds.experiments, key, {
+    kind: 'merge',
+    body: { spec: { duration: '5s' } },
+  })
+  await world.pass(1_000)
+  expect((await get(world)).status?.conditions?.map((one) => one.type)).toEqual(['Progressing'])
+  await until(world, hasPhase('Successful'))
+  expect(world.errors).toEqual([])
+})
+
+test('a spec that becomes invalid while it runs lets pods and analyses go, and starts again when it is mended', async () => {
+  await using world = await virtualCluster()
+  const edit = (duration: string) =>
+    world.client.patch(kinds.experiments, key, { kind: 'merge', body: { spec: { duration } } })
+  await world.apply(
+    judgedByJob('check', { lasts: '10m' }),
+    experiment({
+      duration: '20m',
+      scaleDownDelaySeconds: 5,
+      templates: [template('a')],
+      analyses: [{ name: 'check', templateName: 'check', requiredForCompletion: true }],
+    }),
+  )
+  await until(world, (one) => one.status?.analysisRuns?.[0]?.phase === 'Running')
+  await edit('5x')
+  await until(world, hasPhase('Error'))
+  await until(world, async () => (await sizes(world)).join() === 'exp-a 0')
+  expect((await runs(world)).map((run) => run.spec.terminate)).toEqual([true])
+  await edit('20m')
+  await until(world, hasPhase('Running'))
+  await until(world, hasPhase('Successful'))
+  expect((await runs(world)).map((run) => run.metadata.name)).toEqual(['exp-check', 'exp-check.1'])
+  expect(world.errors).toEqual([])
+})
+
+test('a ReplicaSet or Service of somebody else in the place of its own ends the experiment with a clear message', async () => {
+  await using world = await virtualCluster()
+  const foreign = { app: 'foreign', [hashLabel]: 'x' }
+  await world.apply(
+    {
+      apiVersion: 'apps/v1',
+      kind: 'ReplicaSet',
+      metadata: { name: 'exp-a', namespace: 'default', labels: foreign },
+      spec: {
+        replicas: 0,
+        selector: { matchLabels: foreign },
+        template: {
+          metadata: { labels: foreign },
+          spec: { containers: [{ name: 'web', image: 'web:v1' }] },
+        },
+      },
+    } as KubeObject,
+    experiment({ templates: [template('a')] }),
+  )
+  await until(world, hasPhase('Error'))
+  expect((await get(world)).status?.message).toMatch(
+    /^Failed to create ReplicaSet for template 'a': replicasets.apps "exp-a" already exists and is not controlled by this Experiment/,
+  )
+  world.requests.reset()
+  await world.pass(3_600_000)
+  expect(world.requests.counts().writes).toBe(0)
+  await world.client.delete(kinds.experiments, key)
+  await world.apply(
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'mine', namespace: 'default' },
+      spec: { selector: { app: 'other' }, ports: [{ port: 80 }] },
+    } as KubeObject,
+    experiment({ templates: [template('b', { service: { name: 'mine' } })] }),
+  )
+  await until(world, hasPhase('Error'))
+  expect((await get(world)).status?.message).toBe(
+    "Failed to create Service mine for template 'b': service mine already exists and is not owned by experiment template b",
+  )
+})
+
+test('a template with a Service whose pods have no port says so, and several ports without names get some', async () => {
+  await using world = await virtualCluster()
+  await world.apply(experiment({ templates: [template('a', { service: {}, ports: [] })] }))
+  await until(world, hasPhase('Error'))
+  expect((await get(world)).status?.message).toBe(
+    "Failed to create Service exp-a for template 'a': the pods of template 'a' declare no port; add spec.template.spec.containers[].ports",
+  )
+  await world.client.delete(kinds.experiments, key)
+  const ports = [{ containerPort: 8080 }, { containerPort: 9090, name: 'metrics' }]
+  await world.apply(experiment({ templates: [template('b', { service: {}, ports })] }))
+  await until(world, hasPhase('Running'))
+  const service = await world.client.get<StoredService>(resources.services, {
+    namespace: 'default',
+    name: 'exp-b',
+  })
+  expect(service.spec.ports).toMatchObject([
+    { name: 'tcp-8080', port: 8080, targetPort: 8080 },
+    { name: 'metrics', port: 9090, targetPort: 9090 },
+  ])
+})
+
+test('the Service of a template is there before its pods, leads to them alone, and goes after them', async () => {
+  await using world = await virtualCluster()
+  await world.apply(
+    experiment({
+      duration: '10s',
+      scaleDownDelaySeconds: 5,
+      templates: [template('a', { service: {} }), template('b', { service: { name: 'other' } })],
+    }),
+  )
+  await until(world, hasPhase('Running'))
+  const services = await list<StoredService>(world, resources.services)
+  const ours = services.filter(({ metadata }) => ['exp-a', 'other'].includes(metadata.name))
+  expect(ours).toHaveLength(2)
+  const { templateStatuses = [] } = (await get(world)).status ?? {}
+  expect(templateStatuses.map((one) => one.serviceName)).toEqual(['exp-a', 'other'])
+  expect(templateStatuses.map((one) => one.podTemplateHash)).toEqual(
+    ours.map((service) => service.spec.selector[hashLabel]),
+  )
+  await until(world, async (one) => {
+    const left = await list(world, resources.services)
+    return (
+      one.status?.phase === 'Successful' &&
+      !left.some(({ metadata }) => ['exp-a', 'other'].includes(metadata.name))
+    )
+  })
+  await world.pass(2_000)
+  const after = (await get(world)).status?.templateStatuses ?? []
+  expect(after.map((one) => one.serviceName)).toEqual([undefined, undefined])
+  expect(world.errors).toEqual([])
+})
+
+test('an experiment that is over, or only waits, costs no request', async () => {
+  await using world = await virtualCluster()
+  await world.apply(experiment({ duration: '1h', templates: [template('a')] }))
+  await until(world, hasPhase('Running'))
+  await world.pass(5_000)
+  world.requests.reset()
+  await world.pass(3_000_000)
+  expect(world.requests.counts().writes).toBe(0)
+  await until(world, hasPhase('Successful'))
+  await world.pass(60_000)
+  world.requests.reset()
+  await world.pass(3_600_000)
+  expect(world.requests.counts().writes).toBe(0)
+  expect(world.errors).toEqual([])
+})
+
+test('arguments of an experiment name its pods, its Services and its times, and secrets come through', async () => {
+  await using world = await virtualCluster()
+  await world.apply(
+    {
+      apiVersion: 'argoproj.io/v1alpha1',
+      kind: 'AnalysisTemplate',
+      metadata: { name: 'check', namespace: 'default' },
+      spec: {
+        args: ['hash', 'set', 'service', 'from', 'to', 'token'].map((name) => ({ name })),
+        metrics: [
+          {
+            name: 'm',
+            provider: { web: { url: 'http://nowhere.default/{{args.token}}' } },
+            consecutiveErrorLimit: 100,
+          },
+        ],
+      },
+    } as KubeObject,
+    { ...secret('judge', 's3cr3t') },
+    experiment({
+      duration: '10m',
+      templates: [template('a')],
+      analyses: [
+        {
+          name: 'check',
+          templateName: 'check',
+          args: [
+            { name: 'hash', value: '{{templates.a.podTemplateHash}}' },
+            { name: 'set', value: '{{ templates.a.replicaset.name }}' },
+            { name: 'service', value: 'http://{{templates.a.service.name}}:8080' },
+            { name: 'from', value: '{{experiment.availableAt}}' },
+            { name: 'to', value: '{{experiment.finishedAt}}' },
+            { name: 'token', valueFrom: { secretKeyRef: { name: 'judge', key: 'token' } } },
+          ],
+        },
+      ],
+    }),
+  )
+  await until(world, async () => (await runs(world)).length > 0)
+  const [run] = await runs(world)
+  const { status } = await get(world)
+  const availableAt = status?.availableAt ?? ''
+  expect(run?.spec.args).toEqual([
+    { name: 'hash', value: status?.templateStatuses?.[0]?.podTemplateHash },
+    { name: 'set', value: 'exp-a' },
+    { name: 'service', value: 'http://exp-a:8080' },
+    { name: 'from', value: availableAt },
+    {
+      name: 'to',
+      value: `${new Date(Date.parse(availableAt) + 600_000).toISOString().slice(0, 19)}Z`,
+    },
+    { name: 'token', valueFrom: { secretKeyRef: { name: 'judge', key: 'token' } } },
+  ])
+  expect(run?.status?.phase).toBe('Running')
+})
+
+function secret(name: string, token: string): KubeObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name, namespace: 'default' },
+    data: { token: Buffer.from(token).toString('base64') },
+  } as KubeObject
+}
