@@ -88,9 +88,19 @@ const upstreamFiles = {
   experiments: 'experiment-crd.yaml',
 } as const
 const stepPath = '.spec.strategy.canary.steps[].experiment'
+const ofMetrics = ['test', 'provider.counts', 'provider.judge'].map(
+  (field) => `.spec.metrics[].${field}`,
+)
 /** Fields that only Serinus has; upstream's users have none of them. */
 const ours: Readonly<Partial<Record<keyof typeof upstreamFiles, readonly string[]>>> = {
-  analysisRuns: ['.spec.templates', '.spec required', '.spec x-kubernetes-validations'],
+  analysisTemplates: ofMetrics,
+  clusterAnalysisTemplates: ofMetrics,
+  analysisRuns: [
+    '.spec.templates',
+    '.spec required',
+    '.spec x-kubernetes-validations',
+    ...ofMetrics,
+  ],
   rollouts: [
     '.spec.strategy.canary.analysis.waitForCanaryReady',
     `${stepPath}.progressDeadlineSeconds`,

@@ -156,6 +156,9 @@ function schemaOf(node: SchemaNode): CrdSchema {
         anyOf: [{ type: 'integer' }, { type: 'string' }],
         'x-kubernetes-int-or-string': true,
       }
+    case 'numberOrString':
+      // Kubernetes knows no type for it; an untyped place must keep what it holds.
+      return { 'x-kubernetes-preserve-unknown-fields': true }
     case 'any':
       return { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }
     case 'metadata':

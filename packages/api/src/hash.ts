@@ -148,6 +148,7 @@ function printed(node: SchemaNode, value: unknown, path: readonly string[]): str
     case 'boolean':
       return String(value === true)
     case 'intOrString':
+    case 'numberOrString':
       return typeof value === 'string' ? text(value) : String(value ?? 0)
     default:
       throw new TypeError(`unknown node: ${JSON.stringify(node satisfies never)}`)

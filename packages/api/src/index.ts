@@ -41,6 +41,7 @@ export {
 export { annotationKeys, hashLabel, labelKeys } from './labels.ts'
 export { names } from './names.ts'
 export { nearest } from './nearest.ts'
+export { parseNumber } from './number.ts'
 export {
   type Parsed,
   parseAnalysisRun,
@@ -119,6 +120,7 @@ export type {
   Metric,
   MetricProvider,
   MetricResult,
+  NumberSource,
   PauseCondition,
   Rollout,
   RolloutAnalysis,

@@ -111,6 +111,9 @@ function clean(node: SchemaNode, value: unknown, path: string, report: Report): 
     case 'intOrString':
       if (typeof value === 'string' || Number.isInteger(value)) return value
       return mistyped('integer,string', value, path, report)
+    case 'numberOrString':
+      if (typeof value === 'string' || typeof value === 'number') return value
+      return mistyped('number,string', value, path, report)
     case 'any':
       return isObject(value) ? value : mistyped('object', value, path, report)
     case 'metadata':
@@ -169,6 +172,7 @@ function emptyValue(node: SchemaNode): unknown {
       return ''
     case 'integer':
     case 'intOrString':
+    case 'numberOrString':
       return 0
     case 'boolean':
       return false

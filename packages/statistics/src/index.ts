@@ -13,6 +13,13 @@ export {
   type EffectSize,
   type Judging,
 } from './compare-series.ts'
+export {
+  type Baseline,
+  type Difference,
+  differenceOf,
+  type Reading,
+  type SideReading,
+} from './counter-reading.ts'
 export { type ExpectedTraffic, minimumDetectableRegression } from './detectable-regression.ts'
 export type { LocationShift } from './mann-whitney.ts'
 export type { Summary } from './sample.ts'

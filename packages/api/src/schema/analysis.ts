@@ -1,3 +1,5 @@
+import { counts, judge, sequentialTest } from './judgement.ts'
+import { addressAndQuery, datadog, graphite, influxdb, prometheus, web } from './number-sources.ts'
 import { jobSpec, podMetadata } from './pod-template.ts'
 import {
   any,
@@ -8,12 +10,10 @@ import {
   list,
   map,
   object,
-  oneOf,
   optional,
   required,
   resource,
   string,
-  stringWithDefault,
   time,
   word,
 } from './typed-schema.ts'
@@ -96,40 +96,6 @@ export const measurementRetention = list(
   }),
 )
 
-const authentication = object({
-  sigv4: optional(
-    object({
-      region: optional(string, 'AWS region to sign for.'),
-      profile: optional(string, 'Profile of the AWS configuration.'),
-      roleArn: optional(string, 'Role to assume.'),
-    }),
-    'Signs requests for AWS (Signature Version 4).',
-  ),
-  oauth2: optional(
-    object({
-      tokenUrl: optional(string, 'Where tokens are obtained.'),
-      clientId: optional(string, 'Client of the OAuth2 client credentials flow.'),
-      clientSecret: optional(string, 'Its secret.'),
-      scopes: optional(list(string), 'Scopes to ask for.'),
-    }),
-    'Obtains a token by OAuth2 client credentials.',
-  ),
-  basicAuth: optional(
-    object({
-      username: optional(string, 'User name.'),
-      password: optional(string, 'Password.'),
-    }),
-    'HTTP basic authentication.',
-  ),
-})
-
-const headers = list(
-  object({
-    key: required(string, 'Name of the header.'),
-    value: required(string, 'Its value.'),
-  }),
-)
-
 const kayentaScope = object({
   scope: required(string, 'What is measured, such as a ReplicaSet.'),
   region: required(string, 'Where it runs.'),
@@ -138,30 +104,8 @@ const kayentaScope = object({
   end: optional(string, 'Last instant, RFC 3339.'),
 })
 
-const addressAndQuery = {
-  address: optional(string, 'Address of the server.'),
-  query: optional(string, 'Query to send.'),
-}
-
 export const metricProvider = object({
-  prometheus: optional(
-    object({
-      ...addressAndQuery,
-      authentication: optional(authentication, 'How to authenticate.'),
-      timeout: optional(int64, 'Seconds after which the query is given up.'),
-      insecure: optional(boolean, 'Skips the check of the TLS certificate.'),
-      headers: optional(headers, 'Headers to send.'),
-      rangeQuery: optional(
-        object({
-          start: optional(string, 'Expression for the first instant.'),
-          end: optional(string, 'Expression for the last instant.'),
-          step: optional(string, 'Duration between points.'),
-        }),
-        'Asks for a range instead of an instant.',
-      ),
-    }),
-    'Queries Prometheus.',
-  ),
+  prometheus,
   kayenta: optional(
     object({
       address: required(string, 'Address of Kayenta.'),
@@ -191,48 +135,8 @@ export const metricProvider = object({
     }),
     'Lets Kayenta compare canary and baseline.',
   ),
-  web: optional(
-    object({
-      method: optional(word('GET', 'POST', 'PUT'), 'GET (default), POST or PUT.'),
-      url: required(string, 'Address to call.'),
-      headers: optional(headers, 'Headers to send.'),
-      body: optional(string, 'Body to send as it is.'),
-      timeoutSeconds: optional(int64, 'Seconds after which the call is given up; 10 by default.'),
-      jsonPath: optional(string, 'JSONPath of the value in the answer; {$} by default.'),
-      insecure: optional(boolean, 'Skips the check of the TLS certificate.'),
-      jsonBody: optional(any, 'Body to send as JSON.'),
-      authentication: optional(authentication, 'How to authenticate.'),
-    }),
-    'Calls an HTTP service.',
-  ),
-  datadog: optional(
-    object({
-      interval: optional(stringWithDefault('5m'), 'Time span that the query looks back over.'),
-      query: optional(string, 'One query; with apiVersion v2 alternatively queries.'),
-      apiVersion: optional(oneOf(['v1', 'v2'], { default: 'v1' }), 'Version of the Datadog API.'),
-      queries: optional(map(string), 'Named queries that the formula joins.'),
-      formula: optional(string, 'Joins the named queries.'),
-      aggregator: optional(
-        oneOf(['avg', 'min', 'max', 'sum', 'last', 'percentile', 'mean', 'l2norm', 'area']),
-        'How a series becomes one number.',
-      ),
-      secretRef: optional(
-        object({
-          name: optional(string, 'Name of the Secret with the keys.'),
-          namespaced: optional(
-            boolean,
-            'True: in the namespace of the run. Otherwise in that of the controller.',
-          ),
-        }),
-        'Where the keys for Datadog are.',
-      ),
-      requestTimeout: optional(
-        stringWithDefault('10s'),
-        'Duration after which a request is given up.',
-      ),
-    }),
-    'Queries Datadog.',
-  ),
+  web,
+  datadog,
   wavefront: optional(object(addressAndQuery), 'Queries Wavefront.'),
   newRelic: optional(
     object({
@@ -291,14 +195,8 @@ export const metricProvider = object({
     }),
     'Queries Amazon CloudWatch.',
   ),
-  graphite: optional(object(addressAndQuery), 'Queries Graphite.'),
-  influxdb: optional(
-    object({
-      profile: optional(string, 'Name of the Secret with address, organisation and token.'),
-      query: optional(string, 'Flux query.'),
-    }),
-    'Queries InfluxDB.',
-  ),
+  graphite,
+  influxdb,
   skywalking: optional(
     object({
       ...addressAndQuery,
@@ -306,6 +204,8 @@ export const metricProvider = object({
     }),
     'Queries Apache SkyWalking.',
   ),
+  counts,
+  judge,
   plugin: optional(any, 'Exactly one key, the name of the plugin; its value is for the plugin.'),
 })
 
@@ -322,6 +222,10 @@ export const metric = object({
   ),
   successCondition: optional(string, 'Expression over result that makes a measurement Successful.'),
   failureCondition: optional(string, 'Expression over result that makes a measurement Failed.'),
+  test: optional(
+    sequentialTest,
+    'Instead of conditions: judges the counts of the provider by all evidence since the run began, at every interval.',
+  ),
   failureLimit: optional(
     intOrString,
     'How many measurements in total may fail; one more fails the metric. -1: any number. Default 0.',

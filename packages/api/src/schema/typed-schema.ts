@@ -11,6 +11,8 @@ export type SchemaNode =
   | { readonly kind: 'integer'; readonly format: 'int32' | 'int64' }
   | { readonly kind: 'boolean' }
   | { readonly kind: 'intOrString' }
+  /** A number, fractions too, or its text: arguments can only be filled into text. */
+  | { readonly kind: 'numberOrString' }
   /** Any object; unknown fields survive. */
   | { readonly kind: 'any' }
   | { readonly kind: 'list'; readonly items: SchemaNode }
@@ -81,6 +83,8 @@ export const int32: Typed<number> = { node: { kind: 'integer', format: 'int32' }
 export const int64: Typed<number> = { node: { kind: 'integer', format: 'int64' } }
 export const boolean: Typed<boolean> = { node: { kind: 'boolean' } }
 export const intOrString: Typed<number | string> = { node: { kind: 'intOrString' } }
+/** Read with `parseNumber`. */
+export const numberOrString: Typed<number | string> = { node: { kind: 'numberOrString' } }
 export const any: Typed<unknown> = { node: { kind: 'any' } }
 
 /** A string that the API server itself checks against a closed set. */

@@ -4,6 +4,7 @@ import { durationProblem, parseDuration } from '../duration.ts'
 import { intOrStringCount } from '../int-or-string.ts'
 import { invalid, type Problem } from '../problem.ts'
 import type { AnalysisRunSpec, Metric } from '../types.ts'
+import { countsProblems, judgeProblems, testProblems } from './judgement.ts'
 
 /**
  * Everything wrong with the metrics of a run, after substitution (spec api 9.5). The path of a
@@ -60,7 +61,12 @@ function metricProblems(metric: Metric): readonly string[] {
   const providers = providersOf(metric)
   if (providers.length === 0) details.push('no provider specified')
   if (providers.length > 1) details.push('multiple providers specified')
-  return details
+  return [
+    ...details,
+    ...countsProblems(metric.provider.counts),
+    ...judgeProblems(metric.provider.judge),
+    ...testProblems(metric),
+  ]
 }
 
 /** Names of the providers a metric has; each plugin counts. A valid metric has one. */

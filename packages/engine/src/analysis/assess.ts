@@ -1,4 +1,5 @@
 import { defaults, type Measurement, type Metric, type MetricResult } from '@serinus/api'
+import { testVerdict } from './sequential.ts'
 
 export type Phase = Measurement['phase']
 
@@ -19,7 +20,9 @@ export function assessMetric(
   result: MetricResult,
   terminating: boolean,
 ): Assessment {
-  const limit = brokenLimit(metric, result)
+  const judged = testVerdict(metric, result)
+  const rejected = judged && judged.phase !== 'Successful' ? judged : null
+  const limit = rejected ?? brokenLimit(metric, result)
   const unmet = unmetSuccesses(metric, result)
   if (isFinished(result.phase)) {
     return { phase: result.phase, limit: limit ?? (result.phase === unmet?.phase ? unmet : null) }
@@ -28,6 +31,7 @@ export function assessMetric(
   if (!last) return { phase: terminating ? 'Successful' : 'Pending', limit: null }
   if (!isFinished(last.phase)) return { phase: 'Running', limit: null }
   if (limit) return { phase: limit.phase, limit }
+  if (judged) return { phase: judged.phase, limit: null }
   const successLimit = defaults.consecutiveSuccessLimit(metric)
   if (successLimit > 0 && (result.consecutiveSuccess ?? 0) >= successLimit)
     return { phase: 'Successful', limit: null }

@@ -20,6 +20,7 @@ import type { Plan, Transition } from '../plan.ts'
 import type { Wait } from '../wait.ts'
 import { assessMetric, isFinished, type Phase, serialOf, withMeasurement } from './assess.ts'
 import { resolveMetrics } from './resolve-metrics.ts'
+import { tested } from './sequential.ts'
 
 /** Everything that one pass over an AnalysisRun may look at. */
 export interface AnalysisRunSnapshot {
@@ -373,10 +374,19 @@ function withAnswers(
     if (isFinished(known.phase)) late.push(answer)
     else if (serial === serialOf(known)) {
       const described = known.metadata || !metadata ? known : { ...known, metadata }
-      results.set(metric, withMeasurement(described, measurement))
+      const definition = prepared.metrics.find(({ name }) => name === metric)
+      const judged = definition?.test
+        ? tested(definition, described, { measurement, metrics: sharersOfAlpha(prepared) })
+        : { result: described, measurement }
+      results.set(metric, withMeasurement(judged.result, judged.measurement))
     }
   }
   return { results, late }
+}
+
+/** How many metrics can fail the run by a test: a false alarm of any of them counts. */
+function sharersOfAlpha({ metrics, dry }: Extract<Prepared, { ok: true }>): number {
+  return Math.max(1, metrics.filter(({ name, test }) => test && !dry.has(name)).length)
 }
 
 function withoutEmpty(status: AnalysisRunStatus): AnalysisRunStatus {

@@ -1,0 +1,178 @@
+import {
+  defaults,
+  type Measurement,
+  type Metric,
+  type MetricResult,
+  parseNumber,
+} from '@serinus/api'
+import {
+  type Baseline,
+  decide,
+  differenceOf,
+  type Evidence,
+  evidenceAgainst,
+  evidenceInFavour,
+  noEvidence,
+  type Reading,
+  type Requests,
+  type SequentialTest,
+  type SideReading,
+  withLook,
+} from '@serinus/statistics'
+import type { Assessment } from './assess.ts'
+
+/**
+ * What a metric with a test knows, kept as text in its result: the measurements that it was made of may be trimmed, and a
+ * controller that starts anew goes on from it.
+ */
+interface TestState {
+  readonly baseline: Baseline | null
+  readonly evidence: Evidence
+  readonly verdict: 'reject' | 'accept' | null
+}
+
+const stateKey = 'SequentialTest'
+
+const start: TestState = { baseline: null, evidence: noEvidence, verdict: null }
+
+/**
+ * Judges what the counters showed by all that was seen before, and keeps it with the metric. The answer of a provider and
+ * the evidence are stored in one write, so that no reading counts twice or is lost.
+ *
+ * @param metrics how many metrics of the run share alpha
+ */
+export function tested(
+  metric: Metric,
+  result: MetricResult,
+  answer: { readonly measurement: Measurement; readonly metrics: number },
+): { readonly result: MetricResult; readonly measurement: Measurement } {
+  const { measurement } = answer
+  if (measurement.phase !== 'Successful') return { result, measurement }
+  const reading = readingOf(measurement.value)
+  if (!reading) {
+    const message = `test needs counts, and the provider gave ${measurement.value || 'nothing'}`
+    return { result, measurement: { ...measurement, phase: 'Error', message } }
+  }
+  const how = sequentialTest(metric, answer.metrics)
+  const before = stateOf(result)
+  const { look, baseline, note } = differenceOf(before.baseline, reading)
+  const evidence = look ? withLook(how, before.evidence, look) : before.evidence
+  const decision = decide(how, evidence)
+  const verdict = decision === 'continue' || !mayEnd(metric, decision) ? null : decision
+  const state: TestState = { baseline, evidence, verdict }
+  return {
+    result: { ...result, metadata: { ...result.metadata, [stateKey]: JSON.stringify(state) } },
+    measurement: {
+      ...measurement,
+      ...(verdict === 'reject' ? { phase: 'Failed' } : {}),
+      metadata: {
+        ...measurement.metadata,
+        observed: observed(how, evidence),
+        evidence: `${short(evidenceAgainst(evidence))} of ${short(1 / how.alpha)} for a failure, ${short(evidenceInFavour(how, evidence))} of ${short(1 / how.beta)} for an early success`,
+        ...(note ? { note } : {}),
+      },
+    },
+  }
+}
+
+/** Without a count the metric is there to watch as long as the run goes on: it never ends early. */
+function mayEnd(metric: Metric, decision: 'reject' | 'accept'): boolean {
+  return decision === 'reject' || defaults.effectiveCount(metric) !== null
+}
+
+/** What the test says of the metric so far; null: to go on, or the metric has no test. */
+export function testVerdict(
+  metric: Metric,
+  result: MetricResult,
+): { readonly phase: Assessment['phase']; readonly text: string } | null {
+  if (!metric.test) return null
+  const { verdict, evidence } = stateOf(result)
+  // The number of metrics that share alpha has done its work when the verdict was made.
+  const how = sequentialTest(metric, 1)
+  switch (verdict) {
+    case 'reject':
+      return { phase: 'Failed', text: `${observed(how, evidence)}, too many for a healthy canary` }
+    case 'accept':
+      return { phase: 'Successful', text: observed(how, evidence) }
+    case null:
+      return unseen(metric, result, evidence)
+    default:
+      throw new TypeError(`unknown verdict: ${JSON.stringify(verdict satisfies never)}`)
+  }
+}
+
+/** A canary that nobody has seen at work has passed no test. */
+function unseen(metric: Metric, result: MetricResult, { canary }: Evidence) {
+  const count = defaults.effectiveCount(metric)
+  const { minimumSample } = sequentialTest(metric, 1)
+  if (count === null || (result.count ?? 0) < count) return null
+  if (canary.total >= Math.max(1, minimumSample)) return null
+  return {
+    phase: 'Inconclusive' as const,
+    text: `only ${canary.total} requests of the canary were seen, fewer than minimumSample (${minimumSample})`,
+  }
+}
+
+function sequentialTest({ test = {} }: Metric, metrics: number): SequentialTest {
+  const number = (value: number | string | undefined) =>
+    value === undefined ? undefined : parseNumber(value)
+  const [bound, relativeBound] = [number(test.bound), number(test.relativeBound)]
+  return {
+    ...(bound === undefined ? {} : { bound }),
+    ...(relativeBound === undefined ? {} : { relativeBound }),
+    alpha: (number(test.alpha) ?? defaults.test.alpha) / metrics,
+    beta: number(test.beta) ?? defaults.test.beta,
+    minimumSample: test.minimumSample ?? defaults.test.minimumSample,
+  }
+}
+
+/** What is no state of ours, since somebody has edited it, is none. */
+function stateOf(result: MetricResult): TestState {
+  const text = result.metadata?.[stateKey]
+  if (text === undefined) return start
+  try {
+    const state: Partial<TestState> = JSON.parse(text)
+    return Array.isArray(state.evidence?.against) ? { ...start, ...state } : start
+  } catch {
+    return start
+  }
+}
+
+/** The value of the provider `counts`: `{"canary":{"bad":1,"total":20}}`. */
+function readingOf(value: string | undefined): Reading | null {
+  try {
+    const { canary, stable } = JSON.parse(value ?? '')
+    if (!isSide(canary) || (stable !== undefined && !isSide(stable))) return null
+    return { canary, ...(stable ? { stable } : {}) }
+  } catch {
+    return null
+  }
+}
+
+function isSide(side: unknown): side is SideReading {
+  if (typeof side !== 'object' || side === null) return false
+  const { bad, total } = side as { bad?: unknown; total?: unknown }
+  return [bad, total].every((count) => count === null || typeof count === 'number')
+}
+
+/** `31 of 600 requests (5.17%) were bad after 6 looks, bound 1%, alpha 0.001` */
+function observed(how: SequentialTest, { canary, stable, looks }: Evidence): string {
+  const parts = [`${shareText(canary)} were bad after ${looks} ${looks === 1 ? 'look' : 'looks'}`]
+  if (how.bound !== undefined) parts.push(`bound ${percent(how.bound)}`)
+  if (how.relativeBound !== undefined)
+    parts.push(`bound ${how.relativeBound} times the stable version's ${shareText(stable)}`)
+  return parts.join(', ')
+}
+
+function shareText({ bad, total }: Requests): string {
+  const share = total > 0 ? ` (${percent(bad / total)})` : ''
+  return `${bad} of ${total} requests${share}`
+}
+
+function percent(share: number): string {
+  return `${Number((share * 100).toPrecision(3))}%`
+}
+
+function short(value: number): string {
+  return String(Number(value.toPrecision(3)))
+}
