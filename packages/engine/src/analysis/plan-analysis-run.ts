@@ -15,6 +15,7 @@ import {
   validateMetrics,
 } from '@serinus/api'
 import { mergePatch } from '@serinus/kube'
+import { explainNoData, withExplanation, withoutExplanation } from '../doctor/explain-no-data.ts'
 import { formatInstant, parseInstant } from '../instant.ts'
 import type { Plan, Transition } from '../plan.ts'
 import type { Wait } from '../wait.ts'
@@ -464,7 +465,9 @@ function judge(
     const text = changed ? last?.message : result.message
     const dryText =
       dry && changed && limit ? `Metric assessed ${phase} due to ${limit.text}` : undefined
-    const resultMessage = dryText ?? text
+    const kept = trimmed(result, prepared.retention.get(metric.name) ?? defaultRetention)
+    const why = isFinished(phase) ? explainNoData(metric, { ...kept, phase }) : null
+    const resultMessage = changed ? withExplanation(dryText ?? text, why) : text
     const { message: _, ...unexplained } = result
     results.set(metric.name, {
       ...unexplained,
@@ -489,7 +492,9 @@ function judge(
       worst = phase
       if (limit) {
         message = `Metric "${metric.name}" assessed ${phase} due to ${limit.text}`
-        if (text) message += `: "Error Message: ${text}"`
+        const cause = withoutExplanation(text, why)
+        if (cause) message += `: "Error Message: ${cause}"`
+        message = withExplanation(message, why)
       }
     }
   }
