@@ -10,6 +10,7 @@ import {
 import type { MeasureInput } from '@serinus/metrics'
 import { startAnalysisController } from './analysis/analysis-controller.ts'
 import { startExperimentController } from './experiment/experiment-controller.ts'
+import { startTemplateDoctor } from './analysis/template-doctor.ts'
 import type { ControllerMetrics } from './metrics/controller-metrics.ts'
 import { experimentObstacle, rolloutObstacle, runObstacle } from './process/obstacles.ts'
 import type { Readings } from './process/readings.ts'
@@ -160,6 +161,13 @@ function startRuns(
 ): { readonly stopped: Promise<void> } {
   const { readings, metrics } = options
   const given = readings ? untilAborted({ jobs: readings.jobs }, options.signal) : null
+  startTemplateDoctor({
+    caches,
+    recorder,
+    signal: options.signal,
+    ...(options.instanceId ? { instanceId: options.instanceId } : {}),
+    ...(options.onError ? { onError: options.onError } : {}),
+  })
   return startAnalysisController({
     client: options.client,
     clock: options.clock,

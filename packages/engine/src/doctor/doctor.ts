@@ -6,10 +6,12 @@ import {
   lintTemplate,
   type Rollout,
   resolveTemplates,
+  substitute,
+  validateMetrics,
 } from '@serinus/api'
 import { factsOfTemplate, factsOfUse } from './argument-facts.ts'
 import type { DoctorFinding } from './finding.ts'
-import { type MetricCase, metricCase } from './metric-case.ts'
+import { type MetricCase, metricCase, tagsIn } from './metric-case.ts'
 import { metricUse } from './metric-use.ts'
 import type { Rule } from './rule.ts'
 import { metricRules, trafficRules } from './rules/registry.ts'
@@ -32,12 +34,37 @@ export function examineTemplate(
         severity: finding.reason === 'NotANumber' ? 'error' : 'warning',
       }),
     ),
+    ...invalidMetrics(spec),
     ...templateFindings(spec),
     ...(spec.metrics ?? []).flatMap((written, index) => {
       const path = `spec.metrics[${index}]`
       return applied(rules, metricCase(written, { path, args }))
     }),
   ]
+}
+
+/** What ends a run at once, as far as it can be told before the arguments are known. */
+function invalidMetrics({
+  args = [],
+  metrics = [],
+}: AnalysisTemplateSpec): readonly DoctorFinding[] {
+  const known = factsOfTemplate(args)
+  const filled = metrics.map((metric) => {
+    const tags = tagsIn(JSON.stringify(metric)).map((tag) => {
+      const value = known.get(tag.replace(/^args\./, ''))?.value
+      // A duration stands for anything: it counts as 0 where a number is asked for.
+      return [tag, value ?? '1m'] as const
+    })
+    const result = substitute(metric, Object.fromEntries(tags))
+    return result.ok ? result.value : metric
+  })
+  if (filled.length === 0) return []
+  return validateMetrics(filled).map(({ path, detail }) => ({
+    reason: 'InvalidMetric',
+    severity: 'error',
+    path: `spec.${path}`,
+    message: detail,
+  }))
 }
 
 /** The templates that exist. */
