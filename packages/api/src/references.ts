@@ -34,6 +34,8 @@ export interface ReferencedObjects {
   readonly clusterAnalysisTemplates: readonly ClusterAnalysisTemplate[]
   /** Absent: all templates that are given. */
   readonly templateScope?: TemplateScope
+  /** True: what is missing here may exist elsewhere, so it is no problem. */
+  readonly isPartial?: boolean
 }
 
 interface Named {
@@ -93,16 +95,19 @@ export function validateReferences(rollout: Rollout, objects: ReferencedObjects)
     ingress: here(objects.ingresses, use.name),
   }))
   const checked = analyses.map(({ use, resolved }) => checkAnalysis(rollout, use, resolved))
+  const { isPartial = false } = objects
   return {
     problems: [
       ...services.flatMap(({ path, name, service }) =>
-        service ? [] : [invalid(path, name, missingService(name, objects.services))],
+        service || isPartial ? [] : [invalid(path, name, missingService(name, objects.services))],
       ),
-      ...analyses.flatMap(({ resolved }) => resolved.problems),
+      ...analyses.flatMap(({ resolved }) =>
+        resolved.problems.filter(({ detail }) => !isPartial || !detail.includes(' not found')),
+      ),
       ...nginxProblems(rollout),
       ...albProblems(rollout),
       ...ingresses.flatMap(({ path, name, ingress }) =>
-        ingress ? [] : [invalid(path, name, missingIngress(name, objects.ingresses))],
+        ingress || isPartial ? [] : [invalid(path, name, missingIngress(name, objects.ingresses))],
       ),
       ...services.flatMap(({ path, service }) =>
         service ? serviceProblems(rollout, service, path) : [],

@@ -5,6 +5,7 @@ import type { Access } from './access.ts'
 import { executable, PluginCommand } from './command.ts'
 import { completionScript, shells } from './completion-script.ts'
 import { addGet } from './get.ts'
+import { addLint } from './lint/command.ts'
 import { addList } from './list.ts'
 import { addNotifications } from './notifications/commands.ts'
 import { requestTimeoutMs, withTimeout } from './request-timeout.ts'
@@ -34,6 +35,7 @@ export function pluginProgram(terminal: Terminal): PluginCommand {
   addGet(program, parts)
   addList(program, parts)
   addStatus(program, parts)
+  addLint(program, parts)
   addVerbs(program, parts)
   addNotifications(program, parts)
   addNotCarried(program, terminal)
@@ -59,7 +61,7 @@ function addNotCarried(program: PluginCommand, terminal: Terminal): void {
         'This version of Serinus has no dashboard yet. The live view in the terminal:\n  kubectl argo rollouts get rollout NAME --watch\n',
       )
     })
-  for (const name of ['lint', 'create']) {
+  for (const name of ['create']) {
     program
       .command(name)
       .description('Not in this version')

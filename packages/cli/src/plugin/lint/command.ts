@@ -1,0 +1,44 @@
+import { type PluginCommand, WrongUsage } from '../command.ts'
+import type { CommandParts } from '../terminal.ts'
+
+interface Flags {
+  readonly filename: readonly string[]
+  readonly output: string
+  readonly strict: boolean
+}
+
+/**
+ * `lint` (spec cli 9). It asks no cluster. What it checks with takes longer to load than other commands to run, so
+ * this command alone loads it.
+ */
+export function addLint(program: PluginCommand, { terminal }: CommandParts): void {
+  const lint = program
+    .command('lint')
+    .description('Lint and validate manifests')
+    .examples(
+      ['Lint a rollout', 'lint -f my-rollout.yaml'],
+      ['Lint a folder, so that rollouts are seen together with their templates', 'lint -f deploy/'],
+      ['Lint what another program writes', 'lint -f -'],
+    )
+    .option(
+      '-f, --filename <string>',
+      'File, folder or - for stdin, can be repeated',
+      (value: string, previous: readonly string[]) => [...previous, value],
+      [],
+    )
+    .option('-o, --output <string>', 'Output format: json')
+    .option('--strict', 'Fail at warnings too', false)
+    .action(async ({ filename, output, strict }: Flags) => {
+      if (filename.length === 0) throw new WrongUsage(lint)
+      if (output !== undefined && output !== 'json') {
+        throw new Error(`unknown output format ${JSON.stringify(output)}; only json is known`)
+      }
+      const [{ readDocuments }, { checkManifests }, { reportJson, reportText, verdict }] =
+        await Promise.all([import('./documents.ts'), import('./check.ts'), import('./report.ts')])
+      const { documents, unreadable } = readDocuments(filename)
+      const findings = [...unreadable, ...checkManifests(documents)]
+      terminal.out(output === 'json' ? reportJson(findings) : reportText(findings))
+      const failure = verdict(findings, { strict })
+      if (failure !== null) throw new Error(failure)
+    })
+}
