@@ -37,6 +37,7 @@ const nothing: ExperimentPlan = {
   checkAt: null,
   statusDeferred: false,
   needsPods: false,
+  pluginCalls: null,
   warnings: [],
 }
 
