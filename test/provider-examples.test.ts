@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { type AnalysisRun, kinds } from '@serinus/api'
+import { type AnalysisRun, kinds, parseAnalysisTemplate } from '@serinus/api'
+import { examineTemplate } from '@serinus/engine'
 import type { KubeObject } from '@serinus/kube'
 import { describe, expect, test } from 'vitest'
 import { readManifests } from '../packages/cli/src/serinus/manifests.ts'
@@ -29,6 +30,14 @@ async function finishedRun(world: VirtualCluster): Promise<StoredRun> {
   }
   throw new Error(`the run does not end: ${world.errors.join('; ')}`)
 }
+
+test.each(names)('the query doctor has no doubt about the example %s', (name) => {
+  for (const object of readManifests(`${folder}/${name}.yaml`)) {
+    if (object.kind !== 'AnalysisTemplate') continue
+    const { spec } = parseAnalysisTemplate(object).value
+    expect(examineTemplate(spec)).toEqual([])
+  }
+})
 
 describe('the example of each metric provider runs on the embedded cluster as it is written:', () => {
   test.each(names)('%s', async (name) => {
