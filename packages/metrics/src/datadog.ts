@@ -28,7 +28,7 @@ export const datadog: Provider = {
     const api = config.apiVersion === 'v1' ? datadogV1 : datadogV2
     const to = Math.floor(input.clock.now() / 1000)
     const { path, ...request } = api.request(config, { from: to - lookBackSeconds(config), to })
-    const url = urlOf(credentials.address + path)
+    const url = checkedAddress(credentials.address) + path
     const reply = await askVendor(input, 'Datadog', {
       ...request,
       url,
@@ -132,11 +132,10 @@ function lookBackSeconds({ interval = '5m' }: Config): number {
   return Math.trunc(ms / 1000)
 }
 
-function urlOf(text: string): string {
-  const url = URL.parse(text)
-  if (url && /^https?:$/.test(url.protocol)) return text
+function checkedAddress(address: string): string {
+  if (/^https?:$/.test(URL.parse(address)?.protocol ?? '')) return address
   throw new Error(
-    `datadog address ${JSON.stringify(text)} is not a URL; it looks like ${defaultAddress}`,
+    `datadog address ${JSON.stringify(address)} is not a URL; it looks like ${defaultAddress}`,
   )
 }
 

@@ -63,13 +63,21 @@ function isOk(reply: Reply): boolean {
   return reply.status >= 200 && reply.status <= 299
 }
 
-/** What their HTTP client repeats. A certificate, a loop of redirects, a body too large stay what they are. */
+/** What their HTTP client repeats. */
 function isLikelyToPass(outcome: Outcome): boolean {
-  if (outcome instanceof Error)
-    return !/context deadline exceeded|tls: |redirects|larger than/.test(outcome.message)
+  if (outcome instanceof Error) return isOfTheNetwork(outcome)
   const { status } = outcome
   if (status === 429 || status === 500 || status >= 502) return true
   return errorsOf(outcome).some((error) => classOf(error) === 'TOO_MANY_REQUESTS')
+}
+
+/** A certificate, a loop of redirects, a body too large and the deadline stay what they are. */
+function isOfTheNetwork(error: Error): boolean {
+  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
+    const { code } = cause as { readonly code?: unknown }
+    if (typeof code === 'string' && /^(E[A-Z]+|UND_ERR_[A-Z_]+)$/.test(code)) return true
+  }
+  return false
 }
 
 const theirClasses: ReadonlySet<unknown> = new Set([

@@ -50,24 +50,23 @@ function minute(at: number): string {
 }
 
 function dataIn(reply: Reply): unknown {
-  const isOk = reply.status === 200
-  const problem = `graphql: server returned a non-200 status code: ${reply.status}`
-  if (!isOk && !isJson(reply)) throw new Error(`${problem} ${excerptOf(reply.text)}`)
-  const answer = objectAt(parseJsonBody(reply, 'decoding response'), 'the body')
-  const { errors } = answer
+  const { errors, data } = answerIn(reply)
   const [first] = Array.isArray(errors) ? errors : []
   if (first !== undefined) throw new Error(`graphql: ${objectAt(first, 'an error')['message']}`)
   // Upstream judges what comes with any status.
-  if (!isOk) throw new Error(`${problem} ${excerptOf(reply.text)}`)
-  if (answer['data'] == null) throw new Error('no results returned from SkyWalking query')
-  return answer['data']
+  if (reply.status !== 200) throw new Error(statusText(reply))
+  if (data == null) throw new Error('no results returned from SkyWalking query')
+  return data
 }
 
-function isJson({ text }: Reply): boolean {
+function answerIn(reply: Reply): Readonly<Record<string, unknown>> {
   try {
-    JSON.parse(text)
-    return true
-  } catch {
-    return false
+    return objectAt(parseJsonBody(reply, 'decoding response'), 'the body')
+  } catch (error) {
+    throw reply.status === 200 ? error : new Error(statusText(reply), { cause: error })
   }
+}
+
+function statusText({ status, text }: Reply): string {
+  return `graphql: server returned a non-200 status code: ${status} ${excerptOf(text)}`
 }
