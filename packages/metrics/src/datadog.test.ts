@@ -194,6 +194,17 @@ describe('what Datadog receives', () => {
     expect(played.requests[0]?.url).toBe('https://api.datadoghq.eu//api/v2/query/scalar')
   })
 
+  test('goes with its keys to no other host, whatever Datadog says', async () => {
+    const moved = () => Response.redirect('https://elsewhere.example/api', 307)
+    for (const config of [v1, v2]) {
+      const played = vendor(moved, json({}))
+      await datadog.run(measureInput(metricOf(config), { fetch: played.fetch, readSecret }))
+      expect(played.requests[0]?.headers).toMatchObject({ 'dd-api-key': 'k1' })
+      expect(played.requests[1]?.url).toBe('https://elsewhere.example/api')
+      expect(Object.keys(played.requests[1]?.headers ?? {})).toEqual(['content-type'])
+    }
+  })
+
   test('comes within the time that the metric gives, 10 s otherwise', () => {
     const deadline = (requestTimeout?: string) =>
       datadog.deadlineMs?.(metricOf(requestTimeout === undefined ? {} : { requestTimeout }))
@@ -317,7 +328,11 @@ describe.each([
     [201, '{}', 'received non 2xx response code: 201 {}'],
     [429, 'slow down\n', 'received non 2xx response code: 429 slow down'],
     [500, '<html>', 'received non 2xx response code: 500'],
-    [500, 'x'.repeat(2_000), `received non 2xx response code: 500 ${'x'.repeat(200)}`],
+    [
+      500,
+      'word '.repeat(400),
+      `received non 2xx response code: 500 ${'word '.repeat(40).trimEnd()}`,
+    ],
   ])('status %i', async (status, body, message) => {
     expect(await failing(config, text(body, { status }))).toBe(`${message} (${at})`)
   })

@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { excerptOf } from './http.ts'
 import { prometheus } from './prometheus.ts'
 import { measureInput } from './test-input.ts'
 import { socketFetch } from './test-server.ts'
@@ -64,5 +65,20 @@ describe('a connection that breaks', () => {
     const call = web.run(measureInput(metric, { fetch: socketFetch }))
     await expect(call).rejects.toThrow(new Error(`Post "${url}": read: connection reset by peer`))
     expect(methods).toEqual(['POST'])
+  })
+})
+
+describe('what a message shows of a body', () => {
+  test.each([
+    [' no quota\n', 'no quota'],
+    ['<html>no quota</html>', ''],
+    [`${'a'.repeat(200)}`, 'a'.repeat(200)],
+    // Half a key would not be known as a secret.
+    [`${'a '.repeat(95)}key=hunter2hunter2== b`, 'a '.repeat(95)],
+    [`{"${'a'.repeat(180)}":"hunter2hunter2hunter2"}`, `{"${'a'.repeat(180)}":"`],
+    [`${'a'.repeat(195)} bcde fg`, `${'a'.repeat(195)} bcde`],
+    ['a'.repeat(201), ''],
+  ])('is its beginning, up to a whole word: %j', (body, shown) => {
+    expect(excerptOf(body)).toBe(shown)
   })
 })

@@ -3,6 +3,7 @@ import type { MeasureInput } from './provider.ts'
 
 const largestBody = 10 * 1024 * 1024
 const mostRedirects = 10
+const longestExcerpt = 200
 
 /** Header fields in the order they are set: a later one replaces an earlier one, whatever its case. */
 export type HeaderFields = readonly (readonly [name: string, value: string])[]
@@ -127,6 +128,16 @@ async function follow(input: MeasureInput, asked: Asked): Promise<Response> {
   }
 }
 
+/** Go's client keeps the keys of vendors, which then reach whoever a redirect names. */
+const credentialHeaders = [
+  'Authorization',
+  'Cookie',
+  'Www-Authenticate',
+  'DD-API-KEY',
+  'DD-APPLICATION-KEY',
+  'Api-Key',
+]
+
 interface Hop {
   readonly url: URL
   readonly method: string
@@ -150,7 +161,7 @@ async function headersFor(asked: Asked, hop: Hop): Promise<Headers> {
   if (body === undefined && asked.body !== undefined) headers.delete('Content-Type')
   if (!hop.isFirst) headers.delete('Host')
   if (isAway) {
-    for (const name of ['Authorization', 'Cookie', 'Www-Authenticate']) headers.delete(name)
+    for (const name of credentialHeaders) headers.delete(name)
   } else {
     set(await asked.sign?.({ url, method, headers, body }))
   }
@@ -243,8 +254,14 @@ export function formEncode(fields: Readonly<Record<string, string>>): string {
   return new URLSearchParams(sorted).toString().replaceAll('%7E', '~').replaceAll('*', '%2A')
 }
 
-/** What a server says of its failure, as far as people can read it: a page of HTML says nothing. */
+/**
+ * What a server says of its failure, as far as people can read it: a page of HTML says nothing. It ends with a whole word,
+ * since half a key that was sent back would not be known as a secret.
+ */
 export function excerptOf(text: string): string {
   const trimmed = text.trim()
-  return trimmed.startsWith('<') ? '' : trimmed.slice(0, 200)
+  if (trimmed.startsWith('<')) return ''
+  return trimmed.length <= longestExcerpt
+    ? trimmed
+    : trimmed.slice(0, longestExcerpt + 1).replace(/[^\s"'`<>()[\]{},;]+$|.$/s, '')
 }

@@ -123,6 +123,13 @@ describe('what New Relic receives', () => {
     ])
   })
 
+  test('goes with its key to no other host, whatever New Relic says', async () => {
+    const moved = () => Response.redirect('https://elsewhere.example/graphql', 307)
+    const played = vendor(moved, rows({ n: 1 }))
+    await newRelic.run(measureInput(metricOf(), { fetch: played.fetch, readSecret: inSecret() }))
+    expect(played.requests.map(({ headers }) => headers['api-key'])).toEqual(['NRAK-1', undefined])
+  })
+
   test('gives the query 5 s unless the metric says otherwise, and the whole measurement 30 s more', async () => {
     const played = vendor(rows({ n: 1 }))
     await newRelic.run(measureInput(metricOf(), { fetch: played.fetch, readSecret: inSecret() }))
