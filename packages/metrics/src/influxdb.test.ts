@@ -75,8 +75,8 @@ providerContract('InfluxDB', () => ({
         'could not evaluate successCondition "result[0] >= 0.95": invalid operation: <nil> >= float64',
     },
     notANumber: { kind: 'done', phase: 'Inconclusive', value: '[NaN]' },
-    failing: `Post "${endpoint}?org=acme": dial tcp 10.0.0.7:9090: connect: connection refused`,
-    silent: /^Post ".*\/api\/v2\/query\?org=acme": context deadline exceeded$/,
+    failing: `Post "${endpoint}?org=acme": dial tcp 10.0.0.7:9090: connect: connection refused (InfluxDB)`,
+    silent: /^Post ".*\/api\/v2\/query\?org=acme": context deadline exceeded \(InfluxDB\)$/,
   },
 }))
 
@@ -125,7 +125,9 @@ describe('the request to InfluxDB', () => {
   test.each(['address', 'authToken', 'org'])('needs %s in the Secret', async (key) => {
     const input = measureInput(metricOf(), reading({ ...secret, [key]: '' }))
     await expect(influxdb.run(input)).rejects.toThrow(
-      new Error('authToken, org, or address not found'),
+      new Error(
+        `authToken, org, or address not found (secret argo-rollouts/influxdb has no ${key})`,
+      ),
     )
   })
 

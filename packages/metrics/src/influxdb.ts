@@ -1,9 +1,9 @@
 import type { Metric } from '@serinus/api'
 import { formatText } from '@serinus/expr'
-import { readAnswer, sourceOf } from './answer.ts'
+import { askVendor, readAnswer, sourceOf } from './answer.ts'
 import { readCredentials } from './credentials.ts'
 import { fluxValues } from './flux-values.ts'
-import { ask, excerptOf, type Reply } from './http.ts'
+import { excerptOf, type Reply } from './http.ts'
 import type { MeasureInput, Provider } from './provider.ts'
 import { verdictOn } from './verdict.ts'
 
@@ -21,7 +21,7 @@ export const influxdb: Provider = {
     const config = input.metric.provider.influxdb ?? {}
     const { address, authToken, org } = await credentialsOf(input, config)
     const url = `${address.replace(/\/+$/, '')}/api/v2/query?org=${encodeURIComponent(org)}`
-    const reply = await ask(input, {
+    const reply = await askVendor(input, 'InfluxDB', {
       url,
       method: 'POST',
       headers: [
@@ -58,7 +58,11 @@ async function credentialsOf(
   }
   const values = await readCredentials(input, reference, ['address', 'org'])
   const { address, authToken, org } = values
-  if (!address || !authToken || !org) throw new Error('authToken, org, or address not found')
+  if (!address || !authToken || !org) {
+    const missing = !authToken ? 'authToken' : !org ? 'org' : 'address'
+    const where = `secret ${reference.namespace}/${reference.name} has no ${missing}`
+    throw new Error(`authToken, org, or address not found (${where})`)
+  }
   if (!URL.canParse(address)) throw new Error(`address ${JSON.stringify(address)} is not a URL`)
   return { address, authToken, org }
 }

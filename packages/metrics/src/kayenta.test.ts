@@ -107,8 +107,9 @@ providerContract('Kayenta', () => ({
       metadata: { canaryExecutionId: '01HX' },
     },
     failing:
-      'Get "https://me:***@kayenta.example.com/canaryConfig?application=guestbook&configurationAccountName=conf": dial tcp 10.0.0.7:9090: connect: connection refused',
-    silent: /context deadline exceeded \(Client\.Timeout exceeded while awaiting headers\)$/,
+      'Get "https://me:***@kayenta.example.com/canaryConfig?application=guestbook&configurationAccountName=conf": dial tcp 10.0.0.7:9090: connect: connection refused (Kayenta)',
+    silent:
+      /context deadline exceeded \(Client\.Timeout exceeded while awaiting headers\) \(Kayenta\)$/,
   },
 }))
 

@@ -1,6 +1,6 @@
 import type { Measurement, Metric } from '@serinus/api'
-import { listAt, objectAt, parseJsonBody, readAnswer } from './answer.ts'
-import { ask, excerptOf, type Reply } from './http.ts'
+import { askVendor, listAt, objectAt, parseJsonBody, readAnswer } from './answer.ts'
+import { excerptOf, type Reply } from './http.ts'
 import { type KayentaScopes, kayentaScopes } from './kayenta-scopes.ts'
 import type { MeasureInput, Provider } from './provider.ts'
 
@@ -26,7 +26,7 @@ export const kayenta: Provider = {
     const config = configOf(input)
     const canaryExecutionId = executionOf(measurement)
     const url = urlOf(config, ['canary', canaryExecutionId])
-    const reply = await ask(input, { url, method: 'GET', clientTimeout: true })
+    const reply = await askVendor(input, 'Kayenta', { url, method: 'GET', clientTimeout: true })
     const score = read(url, () => scoreIn(okay(reply)))
     const metadata = { canaryExecutionId }
     if (score === null) return { kind: 'running', resumeAt: input.clock.now() + pollMs, metadata }
@@ -76,7 +76,7 @@ async function canaryConfigId(input: MeasureInput, config: Config): Promise<stri
       application: config.application,
       configurationAccountName: account,
     })
-    const reply = await ask(input, { url, method: 'GET', clientTimeout: true })
+    const reply = await askVendor(input, 'Kayenta', { url, method: 'GET', clientTimeout: true })
     try {
       return read(url, () => idIn(okay(reply), config.canaryConfigName))
     } catch (error) {
@@ -111,7 +111,7 @@ async function start(
     configurationAccountName: config.configurationAccountName,
     storageAccountName: config.storageAccountName,
   })
-  const reply = await ask(input, {
+  const reply = await askVendor(input, 'Kayenta', {
     url,
     method: 'POST',
     headers: [['Content-Type', 'application/json']],
@@ -147,7 +147,7 @@ function phaseOf(score: number, { threshold }: Config): 'Successful' | 'Inconclu
 
 async function cancel(input: MeasureInput, canaryExecutionId: string): Promise<void> {
   const url = urlOf(configOf(input), ['pipelines', canaryExecutionId, 'cancel'])
-  const reply = await ask(input, { url, method: 'PUT', clientTimeout: true })
+  const reply = await askVendor(input, 'Kayenta', { url, method: 'PUT', clientTimeout: true })
   if (reply.status !== 202) read(url, () => okay(reply))
 }
 

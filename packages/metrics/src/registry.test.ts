@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Metric } from '@serinus/api'
 import { expect, test } from 'vitest'
 import { providerOf } from './registry.ts'
@@ -24,4 +26,15 @@ test('a metric without provider, or with one that is not carried, is an error th
     "provider datadoc of metric 'm' is not carried by this version of Serinus; it has prometheus, job, web,",
   )
   expect(() => providerOf(metric({ constructor: {} }))).toThrow('provider constructor')
+})
+
+test('what only one provider needs is loaded when it measures: starting costs nothing', () => {
+  const folder = import.meta.dirname
+  const sources = readdirSync(folder).filter((name) => !/^test-|\.test\.ts$/.test(name))
+  const early = sources.filter((name) =>
+    /^import (?!type)[^;]*?from '(?:@aws|@smithy|csv-parse)/m.test(
+      readFileSync(join(folder, name), 'utf8'),
+    ),
+  )
+  expect(early).toEqual([])
 })
