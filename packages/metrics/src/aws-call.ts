@@ -10,14 +10,23 @@ interface SdkError {
 }
 
 /**
- * The answer of a service of AWS within the measurement's deadline, which the SDK would sleep through between two tries.
- * Failures read as upstream's SDK words them: `operation error CloudWatch: GetMetricData, …`.
+ * The answer of a service of AWS. Failures read as upstream's SDK words them:
+ * `operation error CloudWatch: GetMetricData, …`.
  */
 export async function awsCall<T>(
   { signal }: Pick<MeasureInput, 'signal'>,
   operation: string,
   call: Promise<T>,
 ): Promise<T> {
+  try {
+    return await beforeDeadline(signal, call)
+  } catch (cause) {
+    throw new Error(`operation error ${operation}, ${causeText(cause)}`, { cause })
+  }
+}
+
+/** The SDK would sleep through the measurement's deadline, between two tries or while it looks for credentials. */
+export async function beforeDeadline<T>(signal: AbortSignal, call: Promise<T>): Promise<T> {
   const over = new AbortController()
   const late = new Promise<never>((_, reject) => {
     // A request under way knows its address: it may speak first.
@@ -27,8 +36,6 @@ export async function awsCall<T>(
   })
   try {
     return await Promise.race([call, late])
-  } catch (cause) {
-    throw new Error(`operation error ${operation}, ${causeText(cause)}`, { cause })
   } finally {
     over.abort()
   }

@@ -1,3 +1,4 @@
+import { beforeDeadline } from './aws-call.ts'
 import { ask } from './http.ts'
 import type { AwsCredentials } from './kept.ts'
 import type { MeasureInput } from './provider.ts'
@@ -33,7 +34,7 @@ export async function awsCredentials(
   ])
   const known = input.kept.awsCredentials.get(key)
   if (known) return hidden(input, known)
-  const credentials = await resolved(input, place)
+  const credentials = await beforeDeadline(input.signal, resolved(input, place))
   hidden(input, credentials)
   const { expiration } = credentials
   if (expiration) input.kept.awsCredentials.set(key, credentials, expiration.getTime() - earlyMs)

@@ -17,6 +17,7 @@ type Query = Config['metricDataQueries'][number]
 const defaultInterval = '5m'
 /** Amazon puts up to 100,800 points on a page. */
 const mostPages = 20
+const operation = 'CloudWatch: GetMetricData'
 
 /** Amazon CloudWatch (spec metric-providers 6). */
 export const cloudWatch: Provider = {
@@ -101,7 +102,7 @@ async function answersTo(
   },
 ): Promise<Answers> {
   const region = await neededRegion(input)
-  const credentials = await awsCredentials(input, { region })
+  const credentials = await awsCall(input, operation, awsCredentials(input, { region }))
   const endpoint = awsEndpoint(input.env, 'CLOUDWATCH')
   const { CloudWatchClient, GetMetricDataCommand } = await import('@aws-sdk/client-cloudwatch')
   const client = new CloudWatchClient({
@@ -120,11 +121,7 @@ async function answersTo(
       MetricDataQueries: asked.queries,
       ...(token === undefined ? {} : { NextToken: token }),
     })
-    const answer: GetMetricDataOutput = await awsCall(
-      input,
-      'CloudWatch: GetMetricData',
-      client.send(command),
-    )
+    const answer: GetMetricDataOutput = await awsCall(input, operation, client.send(command))
     for (const result of answer.MetricDataResults ?? []) addTo(results, result)
     messages.push(...(answer.Messages ?? []))
     token = answer.NextToken

@@ -1,6 +1,9 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Metric } from '@serinus/api'
 import { VirtualClock } from '@serinus/kube'
-import { describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createKept } from './kept.ts'
 import { prometheus } from './prometheus.ts'
 import type { MeasureInput } from './provider.ts'
@@ -94,6 +97,47 @@ describe('a Prometheus with Amazon’s signature', () => {
     expect(new Set(hidden)).toEqual(
       new Set([testKeys.AWS_SECRET_ACCESS_KEY, 'assumed-secret', 'assumed-token']),
     )
+  })
+
+  describe('with a profile of the configuration files', () => {
+    let folder: string
+    beforeEach(() => {
+      folder = mkdtempSync(join(tmpdir(), 'aws-'))
+      const keys = 'aws_access_key_id = AKIDPROFILE\naws_secret_access_key = profile-secret\n'
+      writeFileSync(join(folder, 'credentials'), `[reader]\n${keys}`)
+      writeFileSync(join(folder, 'config'), '[profile reader]\nregion = sa-east-1\n')
+      // The SDK finds its files by the environment of the process, and by nothing else.
+      vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', join(folder, 'credentials'))
+      vi.stubEnv('AWS_CONFIG_FILE', join(folder, 'config'))
+      vi.stubEnv('AWS_EC2_METADATA_DISABLED', 'true')
+    })
+    afterEach(() => {
+      vi.unstubAllEnvs()
+      rmSync(folder, { recursive: true })
+    })
+
+    test('is signed with its keys and for its region, whatever keys the environment has', async () => {
+      await using server = await vendorServer([one], keep)
+      const authentication = { sigv4: { profile: 'reader' } }
+      await measure({ address: server.url, authentication })
+      const [request] = server.requests
+      const ofProfile = { accessKeyId: 'AKIDPROFILE', secret: 'profile-secret' }
+      expect(
+        request && signatureProblem(request, { service: 'aps', region: 'sa-east-1', ...ofProfile }),
+      ).toBeNull()
+    })
+
+    test('that does not exist is not asked at all', async () => {
+      await using server = await vendorServer([one])
+      const asked = (sigv4: object) => measure({ address: server.url, authentication: { sigv4 } })
+      await expect(asked({ profile: 'nobody', region: 'eu-west-1' })).rejects.toThrow(
+        /^could not get SigV4 credentials: .+/,
+      )
+      await expect(asked({ profile: 'nobody' })).rejects.toThrow(
+        new Error('region not configured in sigv4 or in default credentials chain'),
+      )
+      expect(server.requests).toEqual([])
+    })
   })
 
   test('is not asked at all where the role is refused', async () => {
