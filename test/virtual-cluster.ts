@@ -72,6 +72,8 @@ export interface VirtualClusterOptions {
   /** Absent: it exists from the start. */
   readonly controllerNamespace?: 'missing'
   readonly instanceId?: string
+  /** Environment of the controller; absent: empty. */
+  readonly env?: Readonly<Record<string, string>>
   /** What the controller may ask of the API (spec operations 5.1); absent: as much as it likes. */
   readonly limits?: { readonly qps: number; readonly burst: number }
   /** What another controller left in the cluster: there, just as it was, from the start; time begins at its moment. */
@@ -151,6 +153,7 @@ export async function virtualCluster(options: VirtualClusterOptions = {}): Promi
         return fault ?? cluster.fetch(request)
       },
       ...(options.instanceId === undefined ? {} : { instanceId: options.instanceId }),
+      ...(options.env ? { env: options.env } : {}),
       ...(options.stepPlugins ? { stepPlugins: options.stepPlugins } : {}),
       onError: (key, error) => report(key)(error),
       onPlan: (_, plan) => plans.push(plan),
