@@ -6,10 +6,10 @@ import { ApiError, type Clock, resources, VirtualClock } from '@serinus/kube'
 import { type PluginLogEntry, type Plugins, startPlugins } from '@serinus/plugins'
 import { stringify } from 'yaml'
 
-export const namespace = 'argo-rollouts'
+const namespace = 'argo-rollouts'
 
 /** The fields of one entry of a list in the ConfigMap. */
-export interface Entry {
+interface Entry {
   readonly name: string
   readonly [field: string]: unknown
 }

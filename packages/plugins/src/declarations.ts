@@ -46,7 +46,7 @@ export const listKeys: Readonly<Record<PluginKind, string>> = {
 }
 
 /** The deadline of a call where the declaration sets none, milliseconds. */
-export const defaultTimeoutMs = 30_000
+const defaultTimeoutMs = 30_000
 
 /** No call may take longer than this, milliseconds: who waits so long waits in vain. */
 export const longestTimeoutMs = 600_000

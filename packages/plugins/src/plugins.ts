@@ -50,7 +50,7 @@ export interface Plugins {
   readonly stopped: Promise<void>
 }
 
-export const configMapName = 'argo-rollouts-config'
+const configMapName = 'argo-rollouts-config'
 
 type ConfigMap = KubeObject & { readonly data?: Readonly<Record<string, string>> }
 
