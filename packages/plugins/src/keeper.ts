@@ -164,10 +164,10 @@ export class Keeper {
       this.#become({ kind: 'failed', message })
       await sleep(clock, pauseMs, signal).catch(() => {})
     }
-    this.#become({
-      kind: 'failed',
-      message: `unable to get plugin client (${declaration.name}): the plugin host has ended`,
-    })
+    const why = textOf(signal.reason)
+    log({ ...whoIs(declaration), level: 'info', message: `the plugin has ended: ${why}` })
+    const message = `unable to get plugin client (${declaration.name}): ${why}`
+    this.#become({ kind: 'failed', message })
   }
 
   /** One life of the plugin; resolves with why it is over, rejects where it did not begin. */

@@ -1,0 +1,605 @@
+import { createHash } from 'node:crypto'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import type { AnalysisRun, Metric, Rollout } from '@serinus/api'
+import { resources } from '@serinus/kube'
+import { afterEach, describe, expect, test } from 'vitest'
+import { type PluginWorld, pluginWorld, withNamespace } from './plugin-host.ts'
+
+const never = new AbortController().signal
+const chain =
+  'failed to create plugin: unable to get metric plugin: unable to start plugin system: '
+
+const worlds: PluginWorld[] = []
+afterEach(async () => {
+  for (const world of worlds.splice(0)) await world[Symbol.asyncDispose]()
+})
+
+async function world(): Promise<PluginWorld> {
+  const made = await withNamespace(pluginWorld())
+  worlds.push(made)
+  return made
+}
+
+const run = { metadata: { name: 'web-1', namespace: 'app' }, spec: {} } as unknown as AnalysisRun
+const metric = (config: unknown, name = 'org/x') =>
+  ({ name: 'up', provider: { plugin: { [name]: config } } }) as unknown as Metric
+
+const moduleText = `
+export default function create(host) {
+  return {
+    type: 'sample',
+    async run(run, metric, signal) {
+      const config = metric.provider.plugin[host.name]
+      if (config.print) console.log(config.print)
+      if (config.fail) throw new Error(config.fail)
+      if (config.spin) for (;;);
+      if (config.exit) process.exit(7)
+      if (config.wait) await new Promise((_, reject) => {
+        signal.addEventListener('abort', () => { console.log('told to stop'); reject(new Error('stopped')) })
+      })
+      return { phase: 'Successful', value: run.metadata.name + ' ' + JSON.stringify(config.value ?? host.args) }
+    },
+    async resume(run, metric, measurement) {
+      return { ...measurement, phase: 'Successful', value: 'resumed' }
+    },
+    metadata: (metric) => ({ asked: metric.name }),
+    ...{},
+  }
+}
+`
+
+const linesText = `#!${process.execPath}
+const { createInterface } = require('node:readline')
+if (process.env.ROLLOUTS_PLUGIN_PROTOCOL !== 'jsonrpc/1') throw new Error('no host')
+const answer = (message) => console.log(JSON.stringify({ jsonrpc: '2.0', ...message }))
+createInterface(process.stdin).on('line', (line) => {
+  const { id, method, params } = JSON.parse(line)
+  if (method === 'initialize') return answer({ id, result: { type: 'lines of ' + params.kind } })
+  if (method === 'ping') return answer({ id, result: null })
+  if (method === '$/cancelRequest') return console.error('told to stop ' + params.id)
+  if (method === 'shutdown') { console.error('bye'); answer({ id, result: null }); return process.exit(0) }
+  if (method === 'metric/run') {
+    const config = Object.values(params.metric.provider.plugin)[0]
+    if (config.print) console.log(config.print)
+    if (config.fail) return answer({ id, error: { code: 1, message: config.fail } })
+    if (config.wait) return
+    if (config.spin) for (;;);
+    if (config.exit) process.exit(7)
+    const value = params.run.metadata.name + ' ' + JSON.stringify(config.value ?? process.argv.slice(2))
+    return answer({ id, result: { phase: 'Successful', value } })
+  }
+  if (method === 'metric/resume')
+    return answer({ id, result: { ...params.measurement, phase: 'Successful', value: 'resumed' } })
+  if (method === 'metric/metadata') return answer({ id, result: { asked: params.metric.name } })
+  answer({ id, error: { code: -32601, message: 'no method ' + method } })
+})
+`
+
+/** Plays a service by the same rules. */
+async function service(request: Request): Promise<Response> {
+  const { id, method, params } = (await request.json()) as {
+    id: number
+    method: string
+    params: Record<string, never>
+  }
+  const answer = (message: object) => Response.json({ jsonrpc: '2.0', id, ...message })
+  switch (method) {
+    case 'initialize':
+      return answer({ result: { type: 'service' } })
+    case 'ping':
+    case 'shutdown':
+      return answer({ result: null })
+    case 'metric/run': {
+      const { run, metric } = params as unknown as { run: AnalysisRun; metric: Metric }
+      const [config = {}] = Object.values(metric.provider.plugin as Record<string, Orders>)
+      if (config.fail) return answer({ error: { code: 1, message: config.fail } })
+      if (config.wait || config.spin)
+        return new Promise((_, reject) => {
+          request.signal.addEventListener('abort', () => reject(request.signal.reason))
+        })
+      if (config.exit) throw new TypeError('fetch failed', { cause: new Error('ECONNRESET') })
+      const value = `${run.metadata.name} ${JSON.stringify(config.value ?? ['--some'])}`
+      return answer({ result: { phase: 'Successful', value } })
+    }
+    case 'metric/resume': {
+      const { measurement } = params as unknown as { measurement: object }
+      return answer({ result: { ...measurement, phase: 'Successful', value: 'resumed' } })
+    }
+    case 'metric/metadata':
+      return answer({ result: { asked: (params as unknown as { metric: Metric }).metric.name } })
+    default:
+      return answer({ error: { code: -32601, message: `no method ${method}` } })
+  }
+}
+
+interface Orders {
+  readonly value?: unknown
+  readonly fail?: string
+  readonly wait?: boolean
+  readonly spin?: boolean
+  readonly exit?: boolean
+  readonly print?: string
+}
+
+/** Declares the same plugin by each protocol. */
+const protocols = {
+  js: ({ file }: PluginWorld) => ({ location: file('x.mjs', moduleText) }),
+  jsonrpc: ({ file }: PluginWorld) => ({
+    location: file('x.cjs', linesText),
+    protocol: 'jsonrpc',
+  }),
+  http: (made: PluginWorld) => {
+    made.answer = service
+    return { location: 'http+rpc://plugin.org:8080/rpc' }
+  },
+} as const
+
+describe.each(Object.entries(protocols))('a plugin by protocol %s', (protocol, place) => {
+  async function declared(more: object = {}): Promise<PluginWorld> {
+    const made = await world()
+    const entry = { name: 'org/x', args: ['--some'], ...place(made), ...more }
+    await made.declare({ metricProviderPlugins: [entry] })
+    return made
+  }
+
+  test('measures, goes on with a measurement and describes a metric', async () => {
+    const { plugins } = await declared()
+    const client = await plugins.metric('org/x')
+    expect(await client.run({ run, metric: metric({}) }, never)).toEqual({
+      phase: 'Successful',
+      value: 'web-1 ["--some"]',
+    })
+    const measurement = { phase: 'Running', startedAt: '2026-08-17T10:41:12Z' } as const
+    expect(await client.resume({ run, metric: metric({}), measurement }, never)).toEqual({
+      phase: 'Successful',
+      value: 'resumed',
+      startedAt: '2026-08-17T10:41:12Z',
+    })
+    expect(await client.metadata(metric({}), never)).toEqual({ asked: 'up' })
+  })
+
+  test('is told zero, false and empty texts as they are', async () => {
+    const { plugins } = await declared()
+    const client = await plugins.metric('org/x')
+    const value = { replicas: 0, on: false, text: '', none: null }
+    const measured = await client.run({ run, metric: metric({ value }) }, never)
+    expect(measured.value).toBe(`web-1 ${JSON.stringify(value)}`)
+  })
+
+  test('may lack every method but run', async () => {
+    const { plugins } = await declared()
+    const client = await plugins.metric('org/x')
+    const measurement = { phase: 'Running' } as const
+    const question = { run, metric: metric({}), measurement }
+    expect(await client.terminate(question, never)).toEqual({ phase: 'Inconclusive' })
+    await client.garbageCollect({ run, metric: metric({}), limit: 1 }, never)
+  })
+
+  test('that says no leaves a measurement in phase Error with its words', async () => {
+    const { plugins } = await declared()
+    const client = await plugins.metric('org/x')
+    expect(await client.run({ run, metric: metric({ fail: 'no route' }) }, never)).toEqual({
+      phase: 'Error',
+      message: 'no route',
+    })
+  })
+
+  test('that does not answer costs its caller the deadline and nobody else anything [metric-providers 64]', async () => {
+    const { plugins, clock } = await declared({ timeout: '5s' })
+    const client = await plugins.metric('org/x')
+    const ended = client
+      .run({ run, metric: metric({ wait: true }) }, never)
+      .catch((error: Error) => error.message)
+    const other = client.run({ run, metric: metric({}) }, never)
+    expect(await other).toMatchObject({ phase: 'Successful' })
+    await clock.advance(5_000)
+    expect(await ended).toBe('Run rpc call error: no answer to metric/run within 5s')
+    expect(await client.run({ run, metric: metric({}) }, never)).toMatchObject({
+      phase: 'Successful',
+    })
+  })
+
+  if (protocol !== 'http') {
+    test('is told at the deadline that nobody waits any more', async () => {
+      const { plugins, clock, logged } = await declared({ timeout: '5s' })
+      const client = await plugins.metric('org/x')
+      const call = client.run({ run, metric: metric({ wait: true }) }, never)
+      await Promise.all([expect(call).rejects.toThrow('within 5s'), clock.advance(5_000)])
+      expect(await logged(/told to stop/)).toMatchObject({ plugin: 'org/x', kind: 'metric' })
+    })
+
+    test('that hangs as a whole is killed and started anew', async () => {
+      const { plugins, clock, logged } = await declared({ timeout: '5s' })
+      const client = await plugins.metric('org/x')
+      await client.run({ run, metric: metric({}) }, never)
+      const call = client.run({ run, metric: metric({ spin: true }) }, never)
+      await Promise.all([expect(call).rejects.toThrow('within 5s'), clock.advance(5_000)])
+      // It gets five seconds to answer a ping.
+      await clock.advance(5_000)
+      await logged(/the plugin is not available/)
+      await logged(/the plugin works/)
+      expect(await client.run({ run, metric: metric({}) }, never)).toMatchObject({
+        phase: 'Successful',
+      })
+    })
+
+    test('that dies is started anew for the next measurement [metric-providers 63]', async () => {
+      const { plugins, logged } = await declared()
+      const client = await plugins.metric('org/x')
+      await client.run({ run, metric: metric({}) }, never)
+      await expect(client.run({ run, metric: metric({ exit: true }) }, never)).rejects.toThrow(
+        /^Run rpc call error: the plugin('s thread| process) ended \(exit (code|status) 7\)$/,
+      )
+      await logged(/the plugin is not available/)
+      const next = await plugins.metric('org/x')
+      expect(await next.run({ run, metric: metric({}) }, never)).toMatchObject({
+        phase: 'Successful',
+      })
+    })
+
+    test('has what it prints logged', async () => {
+      const { plugins, logged } = await declared()
+      const client = await plugins.metric('org/x')
+      await client.run({ run, metric: metric({ print: 'looking at web' }) }, never)
+      expect(await logged(/looking at web/)).toEqual({
+        level: 'info',
+        plugin: 'org/x',
+        kind: 'metric',
+        message: 'looking at web',
+      })
+    })
+  }
+})
+
+describe('the configuration:', () => {
+  const message = (plugins: PluginWorld['plugins'], name: string) =>
+    plugins.metric(name).then(
+      () => 'it works',
+      (error: Error) => error.message,
+    )
+
+  test('without a ConfigMap there are no plugins [metric-providers 60]', async () => {
+    const { plugins } = await world()
+    expect(await message(plugins, 'org/x')).toBe(
+      `${chain}unable to find plugin (org/x): plugin org/x not configured in configmap`,
+    )
+    expect(plugins.step('org/x')).toEqual({
+      kind: 'unavailable',
+      message:
+        'failed to get step plugin org/x: unable to start plugin system: unable to find plugin (org/x): plugin org/x not configured in configmap',
+    })
+  })
+
+  test('a wrong entry fails its own users only, and says what is wrong [metric-providers 58]', async () => {
+    const { plugins, declare, file, logged } = await world()
+    await declare({
+      metricProviderPlugins: [
+        { name: 'bad', location: 'file:///x' },
+        { name: 'org/scheme', location: 'ftp://host/x' },
+        {
+          name: 'org/short',
+          location: 'file:///x',
+          sha256: 'da39a3ee5e6b4b0d3255bfef95601890afd80709',
+        },
+        { name: 'org/soon', location: 'file:///x', timeout: '45' },
+        { name: 'org/typo', location: 'file:///x', protocol: 'jsonrcp' },
+        { name: 'org/off', location: 'file:///x', disabled: true },
+        { name: 'org/args', location: 'file:///x', args: ['-v', 3] },
+        { name: 'org/x', location: file('x.mjs', moduleText) },
+        { name: 'org/y', location: 'file:///x' },
+        { name: 'org/y', location: 'file:///y' },
+      ],
+    })
+    await logged(/the plugin works/)
+    const wrong = async (name: string) =>
+      (await message(plugins, name)).replace(`${chain}unable to find plugin (${name}): `, '')
+    expect(await wrong('bad')).toBe(
+      'plugin repository (bad) must be in the format of <namespace>/<name>',
+    )
+    expect(await wrong('org/scheme')).toBe(
+      'plugin location must be of http(s) or file scheme, got "ftp://host/x"',
+    )
+    expect(await wrong('org/short')).toBe(
+      'metricProviderPlugins[2].sha256: must be the 64 hexadecimal digits that sha256sum prints, in quotes, got 40 characters',
+    )
+    expect(await wrong('org/soon')).toBe(
+      'metricProviderPlugins[3].timeout: time: missing unit in duration "45"; write it as in "45s"',
+    )
+    expect(await wrong('org/typo')).toBe(
+      'metricProviderPlugins[4].protocol: "jsonrcp" is none of auto, netrpc, jsonrpc, js, http; did you mean jsonrpc?',
+    )
+    expect(await wrong('org/off')).toBe(
+      'metricProviderPlugins[5].disabled: only step plugins can be disabled; remove the entry',
+    )
+    expect(await wrong('org/args')).toBe(
+      'metricProviderPlugins[6].args: must be a list of texts; put numbers and flags in quotes',
+    )
+    expect(await wrong('org/y')).toBe(
+      'metricProviderPlugins[9].name: org/y is declared twice; keep one of them',
+    )
+    expect(await message(plugins, 'org/x')).toBe('it works')
+  })
+
+  test('an edit counts at once: a plugin comes, changes and goes without a restart', async () => {
+    const { plugins, declare, file, logged } = await world()
+    await declare({ metricProviderPlugins: [] })
+    const location = file('x.mjs', moduleText)
+    const measured = async () =>
+      (await (await plugins.metric('org/x')).run({ run, metric: metric({}) }, never)).value
+    await declare({ metricProviderPlugins: [{ name: 'org/x', location, args: ['one'] }] })
+    await logged(/the plugin works/)
+    expect(await measured()).toBe('web-1 ["one"]')
+    await declare({ metricProviderPlugins: [{ name: 'org/x', location, args: ['two'] }] })
+    await logged(/the plugin works/)
+    expect(await measured()).toBe('web-1 ["two"]')
+    await declare({ metricProviderPlugins: '' })
+    await logged(/the plugin has ended: it is not declared any more/)
+    expect(await message(plugins, 'org/x')).toMatch(/not configured in configmap$/)
+  })
+
+  test('a list that is no YAML leaves the last readable one in force, and says where it breaks', async () => {
+    const { plugins, declare, file, logged } = await world()
+    const location = file('x.mjs', moduleText)
+    await declare({ metricProviderPlugins: [{ name: 'org/x', location }] })
+    await logged(/the plugin works/)
+    await declare({ metricProviderPlugins: '- name: "org/x\n  location: [', stepPlugins: 'x: 1' })
+    const told = await logged(/^metricProviderPlugins: /)
+    expect(told.message).toMatch(/line \d.*the last readable list stays in force$/)
+    expect((await logged(/^stepPlugins: /)).message).toMatch(
+      /^stepPlugins: must be a list of plugins, each with name and location, got object/,
+    )
+    expect(await message(plugins, 'org/x')).toBe('it works')
+    expect(await message(plugins, 'org/z')).toMatch(
+      /plugin org\/z not configured in configmap \(metricProviderPlugins: .*line \d/,
+    )
+  })
+
+  test('a disabled step plugin is told so; one that works is asked', async () => {
+    const { plugins, declare, file, logged } = await world()
+    const text = `export default () => ({
+      run: ({ name, rollout, config, status }) => {
+        if (config.fail) throw new Error(config.fail)
+        return { phase: 'Running', message: name, requeueAfter: config.after, status: { rollout, status } }
+      },
+    })`
+    await declare({
+      stepPlugins: [
+        { name: 'org/off', location: 'file:///none', disabled: true },
+        { name: 'org/x', location: file('step.mjs', text) },
+        { name: 'org/none', location: 'file:///none' },
+      ],
+    })
+    await logged(/the plugin works/)
+    expect(plugins.step('org/off')).toEqual({ kind: 'disabled' })
+    const client = plugins.step('org/x')
+    if (client.kind !== 'ready') throw new Error(JSON.stringify(client))
+    const rollout = { metadata: { name: 'web' }, spec: { replicas: 0 } } as unknown as Rollout
+    const input = { rollout, config: { after: '1m30s' }, status: { before: 1 } }
+    expect(await client.call('run', input, never)).toEqual({
+      phase: 'Running',
+      message: 'org/x',
+      requeueAfterMs: 90_000,
+      status: { rollout, status: { before: 1 } },
+    })
+    await expect(client.call('run', { ...input, config: { fail: 'no' } }, never)).rejects.toThrow(
+      /^no$/,
+    )
+    await expect(client.call('run', { ...input, config: { after: '5' } }, never)).rejects.toThrow(
+      /^Run rpc call error: the answer has the requeueAfter "5": time: missing unit/,
+    )
+    await expect(client.call('abort', input, never)).rejects.toThrow(
+      /^Abort rpc call error: the plugin has no method abort$/,
+    )
+    expect(plugins.step('org/none')).toMatchObject({
+      kind: 'unavailable',
+      message: expect.stringMatching(
+        /failed to find filebased plugin at location: file:\/\/\/none$/,
+      ),
+    })
+  })
+
+  test('an answer that cannot be a measurement is an error that shows it', async () => {
+    const { plugins, declare, file } = await world()
+    const text = `export default () => ({ run: (run, metric) => metric.provider.plugin['org/x'].answer })`
+    await declare({ metricProviderPlugins: [{ name: 'org/x', location: file('x.mjs', text) }] })
+    const client = await plugins.metric('org/x')
+    const answer = (value: unknown) =>
+      client
+        .run({ run, metric: metric({ answer: value }) }, never)
+        .catch((error: Error) => error.message)
+    expect(await answer(null)).toBe('Run rpc call error: the answer is no measurement: null')
+    expect(await answer({ phase: 'Good' })).toBe(
+      'Run rpc call error: the answer has the phase "Good", which is none of Pending, Running, Successful, Failed, Error, Inconclusive',
+    )
+    expect(await answer({ phase: 'Running', resumeAt: 'soon' })).toBe(
+      'Run rpc call error: the answer has the resumeAt "soon", which is no instant of RFC 3339',
+    )
+    expect(await answer({ phase: 'Successful', value: 12, finishedAt: null })).toEqual({
+      phase: 'Successful',
+      value: '12',
+    })
+  })
+
+  test('an answer that never ends costs no memory: the plugin is cut off', async () => {
+    const made = await world()
+    const { plugins, declare } = made
+    made.answer = async (request) => {
+      const { method, id } = (await request.json()) as { method: string; id: number }
+      if (method !== 'metric/run') return Response.json({ id, result: {} })
+      const part = new Uint8Array(2 ** 20).fill(32)
+      return new Response(new ReadableStream({ pull: (controller) => controller.enqueue(part) }))
+    }
+    await declare({ metricProviderPlugins: [{ name: 'org/x', location: 'http+rpc://p:1/' }] })
+    const client = await plugins.metric('org/x')
+    await expect(client.run({ run, metric: metric({}) }, never)).rejects.toThrow(
+      'Run rpc call error: the answer is longer than 10485760 bytes',
+    )
+  })
+})
+
+describe('the files of plugins:', () => {
+  const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
+
+  test.each(['file', 'https'])(
+    'one that is not what its checksum promises is never run, by %s [metric-providers 59]',
+    async (scheme) => {
+      const made = await world()
+      const { plugins, declare, file, folder, logged } = made
+      const text = `import { writeFileSync } from 'node:fs'\nwriteFileSync(${JSON.stringify(`${folder}/ran`)}, '')\n${moduleText}`
+      made.answer = () => new Response(text)
+      const location = scheme === 'file' ? file('x.mjs', text) : 'https://host/x.mjs'
+      await declare({
+        metricProviderPlugins: [{ name: 'org/x', location, sha256: sha256('other') }],
+      })
+      await logged(/started again in 1s/)
+      await expect(plugins.metric('org/x')).rejects.toThrow(
+        `${chain}unable to find plugin (org/x): sha256 hash of downloaded plugin (${location}) does not match expected hash`,
+      )
+      expect(existsSync(`${folder}/ran`)).toBe(false)
+      expect(readdirSync(`${folder}/plugin-bin/metric-providers/org`)).toEqual([])
+      await declare({ metricProviderPlugins: [{ name: 'org/x', location, sha256: sha256(text) }] })
+      await logged(/the plugin works/)
+      expect(existsSync(`${folder}/ran`)).toBe(true)
+    },
+  )
+
+  test('plugins of one name but of two kinds have a file each', async () => {
+    const { declare, file, folder, logged } = await world()
+    await declare({
+      metricProviderPlugins: [{ name: 'org/x', location: file('metric.mjs', moduleText) }],
+      stepPlugins: [{ name: 'org/x', location: file('step.mjs', `${moduleText}// step`) }],
+    })
+    await logged(/the plugin works/)
+    await logged(/the plugin works/)
+    const read = (kind: string) => readFileSync(`${folder}/plugin-bin/${kind}/org/x.mjs`, 'utf8')
+    expect([read('metric-providers'), read('steps')]).toEqual([moduleText, `${moduleText}// step`])
+  })
+
+  test('a host that cannot be reached delays nobody, and is asked again after 1, 2, 4 … 60 seconds', async () => {
+    const made = await world()
+    const { plugins, declare, clock, file, logged } = made
+    let downloads = 0
+    made.answer = () => {
+      downloads++
+      throw new TypeError('fetch failed', { cause: new Error('connect ECONNREFUSED 10.0.0.7:443') })
+    }
+    await declare({
+      metricProviderPlugins: [
+        { name: 'org/away', location: 'https://host/x.mjs' },
+        { name: 'org/x', location: file('x.mjs', moduleText) },
+      ],
+    })
+    await logged(/started again in 1s/)
+    await plugins.metric('org/x')
+    await expect(plugins.metric('org/away')).rejects.toThrow(
+      /unable to find plugin \(org\/away\): failed to download file from https:\/\/host\/x\.mjs: connect ECONNREFUSED 10\.0\.0\.7:443$/,
+    )
+    const pauses: string[] = []
+    for (const seconds of [1, 2, 4, 8, 16, 32, 60]) {
+      await clock.advance(seconds * 1000 - 1)
+      expect(downloads).toBe(pauses.length + 1)
+      await clock.advance(1)
+      pauses.push((await logged(/started again in/)).message.replace(/.*again in /, ''))
+    }
+    expect(pauses).toEqual(['2s', '4s', '8s', '16s', '32s', '60s', '60s'])
+    made.answer = () => new Response(moduleText)
+    await clock.advance(60_000)
+    await logged(/the plugin works/)
+    await plugins.metric('org/away')
+  })
+
+  test('headers for a download come from a Secret, whose values are never told', async () => {
+    const made = await world()
+    const { plugins, declare, cluster, logged, log } = made
+    const seen: (string | null)[] = []
+    made.answer = (request) => {
+      seen.push(request.headers.get('authorization'))
+      return new Response('no', { status: 403 })
+    }
+    const entry = {
+      name: 'org/x',
+      location: 'https://host/x.mjs',
+      headersFrom: [{ secretRef: { name: 'token' } }],
+    }
+    await declare({ metricProviderPlugins: [entry] })
+    await logged(/started again in 1s/)
+    await expect(plugins.metric('org/x')).rejects.toThrow(
+      /unable to find plugin \(org\/x\): failed to get secret in secretRef: secrets "token" not found$/,
+    )
+    await cluster.client.create(resources.secrets, {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { namespace: 'argo-rollouts', name: 'token' },
+      data: { Authorization: Buffer.from('Bearer s3cr3t').toString('base64') },
+    })
+    await made.clock.advance(1_000)
+    const told = await logged(/response code/)
+    expect(told.message).toContain(
+      'failed to download file from https://host/x.mjs: response code 403 Forbidden',
+    )
+    expect(seen).toEqual(['Bearer s3cr3t'])
+    // A module that tells its token gets masked, too.
+    made.answer = () => new Response(`console.log('I have Bearer s3cr3t')\n${moduleText}`)
+    await made.clock.advance(2_000)
+    expect((await logged(/I have/)).message).toBe('I have *****')
+    expect(JSON.stringify(log)).not.toContain('s3cr3t')
+  })
+
+  test('a service gets the headers with each question', async () => {
+    const made = await world()
+    const { plugins, declare, cluster } = made
+    await cluster.client.create(resources.secrets, {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { namespace: 'argo-rollouts', name: 'token' },
+      data: { authorization: Buffer.from('Bearer s3cr3t').toString('base64') },
+    })
+    made.answer = (request) =>
+      request.headers.get('authorization') === 'Bearer s3cr3t'
+        ? service(request)
+        : new Response('who are you?', { status: 401 })
+    const entry = {
+      name: 'org/x',
+      location: 'https+rpc://plugin.org/rpc',
+      headersFrom: [{ secretRef: { name: 'token' } }],
+    }
+    await declare({ metricProviderPlugins: [entry] })
+    const client = await plugins.metric('org/x')
+    expect(await client.run({ run, metric: metric({}) }, never)).toMatchObject({
+      phase: 'Successful',
+    })
+  })
+})
+
+describe('the end:', () => {
+  test('a plugin is asked to end and has done so once the host has stopped', async () => {
+    const { declare, file, logged, stop, log } = await world()
+    const location = file('x.cjs', linesText)
+    await declare({ metricProviderPlugins: [{ name: 'org/x', location, protocol: 'jsonrpc' }] })
+    await logged(/the plugin works/)
+    await stop()
+    expect(log.map((entry) => entry.message)).toContain('bye')
+  })
+
+  test('one that does not heed is killed after two seconds', async () => {
+    const { declare, file, logged, stop, clock } = await world()
+    const text = linesText.replace(
+      "if (method === 'shutdown')",
+      "if (method === 'shutdown') return\n  if (false)",
+    )
+    await declare({
+      metricProviderPlugins: [
+        { name: 'org/x', location: file('x.cjs', text), protocol: 'jsonrpc' },
+      ],
+    })
+    await logged(/the plugin works/)
+    let hasStopped = false
+    const stopped = stop().then(() => {
+      hasStopped = true
+    })
+    await clock.advance(1_999)
+    expect(hasStopped).toBe(false)
+    await clock.advance(1)
+    await stopped
+  })
+})
