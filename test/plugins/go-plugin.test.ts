@@ -1,13 +1,12 @@
 import { readFileSync, rmSync } from 'node:fs'
 import type { AnalysisRun, Measurement, Metric, Rollout } from '@serinus/api'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { type PluginWorld, pluginWorld, withNamespace } from './plugin-host.ts'
 import { goTypes, samplePlugin } from './sample-plugin.ts'
 
 const sample = await samplePlugin()
 const why = sample.kind === 'missing' ? ` (skipped: ${sample.why})` : ''
-const testGo = test.skipIf(sample.kind === 'missing')
 const location = `file://${sample.kind === 'here' ? sample.file : ''}`
 const never = new AbortController().signal
 
@@ -81,66 +80,67 @@ function metric(orders: object): Metric {
   } as unknown as Metric
 }
 
-testGo(`a Go plugin measures, and is told the whole run and metric${why}`, async () => {
-  const { plugins } = await world({ metricProviderPlugins: [metricPlugin] })
-  const client = await plugins.metric('org/sample')
-  const orders = { phase: 'Successful', value: '[1]', message: 'fine' }
-  const measured = await client.run({ run, metric: metric(orders) }, never)
-  expect(measured).toMatchObject({
-    phase: 'Successful',
-    value: '[1]',
-    message: 'fine',
-    startedAt: '2023-11-14T22:13:20Z',
-    finishedAt: '2023-11-14T22:13:21Z',
+describe.skipIf(sample.kind === 'missing')(`a binary built for Argo Rollouts${why}:`, () => {
+  test('a Go plugin measures, and is told the whole run and metric', async () => {
+    const { plugins } = await world({ metricProviderPlugins: [metricPlugin] })
+    const client = await plugins.metric('org/sample')
+    const orders = { phase: 'Successful', value: '[1]', message: 'fine' }
+    const measured = await client.run({ run, metric: metric(orders) }, never)
+    expect(measured).toMatchObject({
+      phase: 'Successful',
+      value: '[1]',
+      message: 'fine',
+      startedAt: '2023-11-14T22:13:20Z',
+      finishedAt: '2023-11-14T22:13:21Z',
+    })
+    expect(measured).not.toHaveProperty('resumeAt')
+    expect(JSON.parse(measured.metadata?.['run'] ?? '')).toMatchObject(
+      JSON.parse(JSON.stringify(run)),
+    )
+    expect(JSON.parse(measured.metadata?.['metric'] ?? '')).toEqual(metric(orders))
   })
-  expect(measured).not.toHaveProperty('resumeAt')
-  expect(JSON.parse(measured.metadata?.['run'] ?? '')).toMatchObject(
-    JSON.parse(JSON.stringify(run)),
-  )
-  expect(JSON.parse(measured.metadata?.['metric'] ?? '')).toEqual(metric(orders))
-})
 
-testGo(`a Go plugin goes on with a measurement and terminates one${why}`, async () => {
-  const { plugins } = await world({ metricProviderPlugins: [metricPlugin] })
-  const client = await plugins.metric('org/sample')
-  const asked = metric({ phase: 'Running' })
-  const measurement = await client.run({ run, metric: asked }, never)
-  expect(measurement).toMatchObject({ phase: 'Running', resumeAt: '2023-11-14T22:13:40Z' })
-  const resumed = await client.resume({ run, metric: asked, measurement }, never)
-  expect(resumed).toMatchObject({ phase: 'Successful', value: 'resumed' })
-  const told = JSON.parse(resumed.metadata?.['measurement'] ?? '') as Measurement
-  expect(told).toMatchObject({ phase: 'Running', startedAt: '2023-11-14T22:13:20Z' })
-  expect(await client.terminate({ run, metric: asked, measurement }, never)).toMatchObject({
-    phase: 'Inconclusive',
-    message: 'stopped',
+  test('a Go plugin goes on with a measurement and terminates one', async () => {
+    const { plugins } = await world({ metricProviderPlugins: [metricPlugin] })
+    const client = await plugins.metric('org/sample')
+    const asked = metric({ phase: 'Running' })
+    const measurement = await client.run({ run, metric: asked }, never)
+    expect(measurement).toMatchObject({ phase: 'Running', resumeAt: '2023-11-14T22:13:40Z' })
+    const resumed = await client.resume({ run, metric: asked, measurement }, never)
+    expect(resumed).toMatchObject({ phase: 'Successful', value: 'resumed' })
+    const told = JSON.parse(resumed.metadata?.['measurement'] ?? '') as Measurement
+    expect(told).toMatchObject({ phase: 'Running', startedAt: '2023-11-14T22:13:20Z' })
+    expect(await client.terminate({ run, metric: asked, measurement }, never)).toMatchObject({
+      phase: 'Inconclusive',
+      message: 'stopped',
+    })
   })
-})
 
-testGo(`a Go plugin is asked for metadata and told to clean up${why}`, async () => {
-  const { plugins } = await world({ metricProviderPlugins: [metricPlugin] })
-  const client = await plugins.metric('org/sample')
-  expect(await client.metadata(metric({}), never)).toEqual({ 'asked for': 'up' })
-  await client.garbageCollect({ run, metric: metric({}), limit: 10 }, never)
-  const refused = client.garbageCollect({ run, metric: metric({ error: 'no' }), limit: 4 }, never)
-  await expect(refused).rejects.toThrow(/^no \(web-1, keeping 4\)$/)
-})
+  test('a Go plugin is asked for metadata and told to clean up', async () => {
+    const { plugins } = await world({ metricProviderPlugins: [metricPlugin] })
+    const client = await plugins.metric('org/sample')
+    expect(await client.metadata(metric({}), never)).toEqual({ 'asked for': 'up' })
+    await client.garbageCollect({ run, metric: metric({}), limit: 10 }, never)
+    const refused = client.garbageCollect({ run, metric: metric({ error: 'no' }), limit: 4 }, never)
+    await expect(refused).rejects.toThrow(/^no \(web-1, keeping 4\)$/)
+  })
 
-testGo(`what a Go plugin prints is logged${why}`, async () => {
-  const { plugins, logged } = await world({ metricProviderPlugins: [metricPlugin] })
-  const client = await plugins.metric('org/sample')
-  await client.run({ run, metric: metric({ phase: 'Successful', print: 'hello' }) }, never)
-  const about = { plugin: 'org/sample', kind: 'metric' }
-  // Three ways to print, each with its own way to us: their order is nobody's promise.
-  const lines = [await logged(/hello$/), await logged(/hello$/), await logged(/hello$/)]
-  expect(lines.map((line) => line.message.replace(/^[\d/]+ [\d:]+ /, '')).sort()).toEqual([
-    'err hello',
-    'log hello',
-    'out hello',
-  ])
-  for (const line of lines) expect(line).toMatchObject(about)
-})
+  test('what a Go plugin prints is logged', async () => {
+    const { plugins, logged } = await world({ metricProviderPlugins: [metricPlugin] })
+    const client = await plugins.metric('org/sample')
+    await client.run({ run, metric: metric({ phase: 'Successful', print: 'hello' }) }, never)
+    const about = { plugin: 'org/sample', kind: 'metric' }
+    // Three ways to print, each with its own way to us: their order is nobody's promise.
+    const lines = [await logged(/hello$/), await logged(/hello$/), await logged(/hello$/)]
+    expect(lines.map((line) => line.message.replace(/^[\d/]+ [\d:]+ /, '')).sort()).toEqual([
+      'err hello',
+      'log hello',
+      'out hello',
+    ])
+    for (const line of lines) expect(line).toMatchObject(about)
+  })
 
-const rollout = parse(`
+  const rollout = parse(`
 apiVersion: argoproj.io/v1alpha1
 kind: Rollout
 metadata: {name: web, namespace: app, generation: 7, annotations: {a: b}}
@@ -180,35 +180,33 @@ status:
   canary: {weights: {canary: {weight: 20}, stable: {weight: 80}}}
 `) as Rollout
 
-testGo(`a Go step plugin runs, and is told the whole Rollout, its pods too${why}`, async () => {
-  const { plugins } = await world({ stepPlugins: [stepPlugin] })
-  const client = plugins.step('org/sample')
-  if (client.kind !== 'ready') throw new Error(JSON.stringify(client))
-  const config = { phase: 'Running', message: 'working', requeueAfter: '45s' }
-  const reply = await client.call('run', { rollout, config, status: { before: [1] } }, never)
-  expect(reply).toMatchObject({ phase: 'Running', message: 'working', requeueAfterMs: 45_000 })
-  const told = reply.status as Record<string, unknown>
-  expect(told).toMatchObject({ operation: 'run', plugin: 'org/sample', before: { before: [1] } })
-  expect(told['rollout']).toMatchObject(JSON.parse(JSON.stringify(rollout)))
-})
+  test('a Go step plugin runs, and is told the whole Rollout, its pods too', async () => {
+    const { plugins } = await world({ stepPlugins: [stepPlugin] })
+    const client = plugins.step('org/sample')
+    if (client.kind !== 'ready') throw new Error(JSON.stringify(client))
+    const config = { phase: 'Running', message: 'working', requeueAfter: '45s' }
+    const reply = await client.call('run', { rollout, config, status: { before: [1] } }, never)
+    expect(reply).toMatchObject({ phase: 'Running', message: 'working', requeueAfterMs: 45_000 })
+    const told = reply.status as Record<string, unknown>
+    expect(told).toMatchObject({ operation: 'run', plugin: 'org/sample', before: { before: [1] } })
+    expect(told['rollout']).toMatchObject(JSON.parse(JSON.stringify(rollout)))
+  })
 
-testGo(`a Go step plugin that returns an error rejects with its words${why}`, async () => {
-  const { plugins } = await world({ stepPlugins: [stepPlugin] })
-  const client = plugins.step('org/sample')
-  if (client.kind !== 'ready') throw new Error(JSON.stringify(client))
-  for (const method of ['run', 'terminate', 'abort'] as const) {
-    const call = client.call(
-      method,
-      { rollout, config: { error: 'refused' }, status: undefined },
-      never,
-    )
-    await expect(call).rejects.toThrow(/^refused$/)
-  }
-})
+  test('a Go step plugin that returns an error rejects with its words', async () => {
+    const { plugins } = await world({ stepPlugins: [stepPlugin] })
+    const client = plugins.step('org/sample')
+    if (client.kind !== 'ready') throw new Error(JSON.stringify(client))
+    for (const method of ['run', 'terminate', 'abort'] as const) {
+      const call = client.call(
+        method,
+        { rollout, config: { error: 'refused' }, status: undefined },
+        never,
+      )
+      await expect(call).rejects.toThrow(/^refused$/)
+    }
+  })
 
-testGo(
-  `zero in an optional number is lost on the way to a Go plugin, as it is upstream${why}`,
-  async () => {
+  test('zero in an optional number is lost on the way to a Go plugin, as it is upstream', async () => {
     const { plugins } = await world({ stepPlugins: [stepPlugin] })
     const client = plugins.step('org/sample')
     if (client.kind !== 'ready') throw new Error(JSON.stringify(client))
@@ -216,12 +214,9 @@ testGo(
     const { status } = await client.call('run', { rollout: none, config: {}, status: null }, never)
     const told = (status as { rollout: Rollout }).rollout
     expect(told.spec).not.toHaveProperty('replicas')
-  },
-)
+  })
 
-testGo(
-  `a Go plugin killed between measurements is started anew for the next one [metric-providers 63]${why}`,
-  async () => {
+  test('a Go plugin killed between measurements is started anew for the next one [metric-providers 63]', async () => {
     const { plugins, logged } = await world({ metricProviderPlugins: [metricPlugin] })
     const asked = { run, metric: metric({ phase: 'Successful' }) }
     const first = await (await plugins.metric('org/sample')).run(asked, never)
@@ -230,12 +225,9 @@ testGo(
     const second = await (await plugins.metric('org/sample')).run(asked, never)
     expect(second.phase).toBe('Successful')
     expect(second.metadata?.['pid']).not.toBe(first.metadata?.['pid'])
-  },
-)
+  })
 
-testGo(
-  `a method of a Go plugin that never returns costs its caller the deadline and nobody else anything [metric-providers 64]${why}`,
-  async () => {
+  test('a method of a Go plugin that never returns costs its caller the deadline and nobody else anything [metric-providers 64]', async () => {
     const { plugins, clock } = await world({ metricProviderPlugins: [metricPlugin] })
     const client = await plugins.metric('org/sample')
     const hung = client.run({ run, metric: metric({ hang: true }) }, never)
@@ -247,24 +239,18 @@ testGo(
     const after = await (await plugins.metric('org/sample')).run(other, never)
     // It answers a ping, so it goes on.
     expect(after.metadata?.['pid']).toBe(before.metadata?.['pid'])
-  },
-)
+  })
 
-testGo(
-  `a Go plugin that dies in the middle of a call fails that call with the reason${why}`,
-  async () => {
+  test('a Go plugin that dies in the middle of a call fails that call with the reason', async () => {
     const { plugins } = await world({ metricProviderPlugins: [metricPlugin] })
     const client = await plugins.metric('org/sample')
     const died = client.run({ run, metric: metric({ die: true }) }, never)
     await expect(died).rejects.toThrow(
       /^Run rpc call error: the plugin process ended \(exit status 7\)$/,
     )
-  },
-)
+  })
 
-testGo(
-  `a Go plugin whose initialisation fails is never used uninitialised, and tried again${why}`,
-  async () => {
+  test('a Go plugin whose initialisation fails is never used uninitialised, and tried again', async () => {
     const { declare, plugins, clock, logged, file, folder } = await world({})
     file('not-yet', '')
     const args = ['metric', '--fail-init-while', `${folder}/not-yet`]
@@ -277,32 +263,35 @@ testGo(
     await clock.advance(1_000)
     await logged(/the plugin works \(sample\)/)
     await plugins.metric('org/sample')
-  },
-)
-
-testGo(`a file that is no plugin fails with go-plugin's words${why}`, async () => {
-  const { plugins, logged } = await world({
-    metricProviderPlugins: [
-      { name: 'org/echo', location: 'file:///bin/echo', args: ['hello'] },
-      { name: 'org/false', location: 'file:///bin/false' },
-      { ...metricPlugin, name: 'org/step', args: ['step'] },
-    ],
   })
-  for (let count = 0; count < 3; count++) await logged(/started again in 1s/)
-  const message = (name: string) => plugins.metric(name).catch((error: Error) => error.message)
-  expect(await message('org/echo')).toMatch(
-    /unable to get plugin client \(org\/echo\): Unrecognized remote plugin message: "hello"$/,
-  )
-  expect(await message('org/false')).toMatch(
-    /unable to get plugin client \(org\/false\): plugin exited before we could connect: the plugin process ended \(exit status 1\)$/,
-  )
-  // A step plugin in the list of metric plugins: it misses its cookie, and says so to people.
-  expect(await message('org/step')).toMatch(
-    /unable to get plugin client \(org\/step\): .*This binary is a plugin\./,
-  )
-})
 
-testGo(`the types that we send are those that upstream declares${why}`, async () => {
-  const file = new URL('../../packages/plugins/src/netrpc/go-types.generated.json', import.meta.url)
-  expect(await goTypes()).toBe(readFileSync(file, 'utf8'))
+  test('a file that is no plugin fails with go-plugin’s words', async () => {
+    const { plugins, logged } = await world({
+      metricProviderPlugins: [
+        { name: 'org/echo', location: 'file:///bin/echo', args: ['hello'] },
+        { name: 'org/false', location: 'file:///bin/false' },
+        { ...metricPlugin, name: 'org/step', args: ['step'] },
+      ],
+    })
+    for (let count = 0; count < 3; count++) await logged(/started again in 1s/)
+    const message = (name: string) => plugins.metric(name).catch((error: Error) => error.message)
+    expect(await message('org/echo')).toMatch(
+      /unable to get plugin client \(org\/echo\): Unrecognized remote plugin message: "hello"$/,
+    )
+    expect(await message('org/false')).toMatch(
+      /unable to get plugin client \(org\/false\): plugin exited before we could connect: the plugin process ended \(exit status 1\)$/,
+    )
+    // A step plugin in the list of metric plugins: it misses its cookie, and says so to people.
+    expect(await message('org/step')).toMatch(
+      /unable to get plugin client \(org\/step\): .*This binary is a plugin\./,
+    )
+  })
+
+  test('the types that we send are those that upstream declares', async () => {
+    const file = new URL(
+      '../../packages/plugins/src/netrpc/go-types.generated.json',
+      import.meta.url,
+    )
+    expect(await goTypes()).toBe(readFileSync(file, 'utf8'))
+  })
 })
