@@ -9,8 +9,8 @@ import {
 } from '@serinus/kube'
 import type { MeasureInput } from '@serinus/metrics'
 import { startAnalysisController } from './analysis/analysis-controller.ts'
-import { startExperimentController } from './experiment/experiment-controller.ts'
 import { startTemplateDoctor } from './analysis/template-doctor.ts'
+import { startExperimentController } from './experiment/experiment-controller.ts'
 import type { ControllerMetrics } from './metrics/controller-metrics.ts'
 import { experimentObstacle, rolloutObstacle, runObstacle } from './process/obstacles.ts'
 import type { Readings } from './process/readings.ts'
@@ -41,6 +41,8 @@ export interface ControllerOptions {
   readonly rolloutThreads?: number
   /** How many AnalysisRuns are looked at at the same time. Absent: 30. */
   readonly analysisThreads?: number
+  /** Who runs the plugins of metrics. Absent: metrics that name one say that nobody does. */
+  readonly plugins?: MeasureInput['plugins']
   /** Who runs step plugins. Absent: steps that name one wait. */
   readonly stepPlugins?: StepPlugins
   /** How many Experiments are looked at at the same time. Absent: 10. */
@@ -177,6 +179,7 @@ function startRuns(
     fetch: options.fetch,
     env: options.env ?? {},
     controllerNamespace: options.controllerNamespace ?? 'argo-rollouts',
+    ...(options.plugins ? { plugins: options.plugins } : {}),
     ...(options.namespace ? { namespace: options.namespace } : {}),
     ...(options.instanceId ? { instanceId: options.instanceId } : {}),
     ...(options.onError ? { onError: options.onError } : {}),

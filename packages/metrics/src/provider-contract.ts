@@ -30,7 +30,7 @@ export interface ProviderCase {
   }
 }
 
-type Source = Pick<Partial<MeasureInput>, 'fetch' | 'client'>
+type Source = Pick<Partial<MeasureInput>, 'fetch' | 'client' | 'plugins'>
 /** Where a provider cannot meet a case, and why. */
 interface Skip {
   readonly skip: string

@@ -1,5 +1,6 @@
 import type { AnalysisRun, Measurement, Metric } from '@serinus/api'
 import type { Clock, KubeClient } from '@serinus/kube'
+import type { Plugins } from '@serinus/plugins'
 import type { Kept } from './kept.ts'
 
 /** What a provider may use; nothing else reaches it (no environment, no clock of its own). */
@@ -25,6 +26,8 @@ export interface MeasureInput {
   readonly hide: (secret: string) => void
   /** What outlives this measurement, for as long as the controller runs. */
   readonly kept: Kept
+  /** Who runs the plugins of metrics. Absent: nobody does, and a metric that names one says so. */
+  readonly plugins?: Pick<Plugins, 'metric'>
   /** Settings of the process, such as `ARGO_ROLLOUTS_PROMETHEUS_ADDRESS`. */
   readonly env: Readonly<Record<string, string | undefined>>
   /** Aborts when the measurement's deadline is over or the controller stops. */
@@ -45,6 +48,9 @@ export type Measured =
   | {
       readonly kind: 'running'
       readonly resumeAt: number
+      /** What is known so far. */
+      readonly value?: string
+      readonly message?: string
       readonly metadata?: Readonly<Record<string, string>>
     }
 
@@ -65,7 +71,13 @@ export interface Provider {
   /** Where it asks, as the user wrote it: told with a failure whose text does not say so itself. */
   address?(metric: Metric, env: MeasureInput['env']): string | undefined
   /** Kept with the metric's result from its first measurement on. */
-  metadata?(metric: Metric): Readonly<Record<string, string>> | undefined
+  metadata?(
+    metric: Metric,
+    input: MeasureInput,
+  ):
+    | Readonly<Record<string, string>>
+    | undefined
+    | Promise<Readonly<Record<string, string>> | undefined>
 }
 
 /** Longest a provider may take for one measurement where the metric sets nothing, milliseconds. */

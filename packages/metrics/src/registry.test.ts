@@ -17,6 +17,7 @@ test('each provider is found by its key in the metric and named as upstream name
   expect(providerOf(metric({ cloudWatch: {} })).type).toBe('CloudWatch')
   expect(providerOf(metric({ influxdb: {} })).type).toBe('Influxdb')
   expect(providerOf(metric({ kayenta: {} })).type).toBe('Kayenta')
+  expect(providerOf(metric({ plugin: {} })).type).toBe('RPCPlugin')
   expect(providerOf(metric({ prometheus: null, job: {} })).type).toBe('Job')
 })
 

@@ -6,6 +6,7 @@ import { influxdb } from './influxdb.ts'
 import { job } from './job.ts'
 import { kayenta } from './kayenta.ts'
 import { newRelic } from './new-relic.ts'
+import { plugin } from './plugin.ts'
 import { prometheus } from './prometheus.ts'
 import type { Provider } from './provider.ts'
 import { skywalking } from './skywalking.ts'
@@ -25,6 +26,7 @@ const providers: Readonly<Record<string, Provider>> = {
   cloudWatch,
   influxdb,
   kayenta,
+  plugin,
 }
 
 /** The provider of a metric; throws where there is none, naming what was asked for. */

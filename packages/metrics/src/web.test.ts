@@ -146,10 +146,11 @@ describe('the request of a web metric', () => {
 
   test('is not signed for Amazon, and the run says so', () => {
     const authentication = { sigv4: { region: 'eu-west-1' } }
-    expect(web.metadata?.(metricOf({ authentication }))).toEqual({
+    const described = (metric: Metric) => web.metadata?.(metric, measureInput(metric))
+    expect(described(metricOf({ authentication }))).toEqual({
       IgnoredSetting: 'authentication.sigv4: requests of web metrics are not signed',
     })
-    expect(web.metadata?.(metricOf({}))).toBeUndefined()
+    expect(described(metricOf({}))).toBeUndefined()
   })
 
   test('carries the token that client credentials yield', async () => {

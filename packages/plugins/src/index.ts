@@ -1,3 +1,4 @@
+export { longestTimeoutMs } from './declarations.ts'
 export type { PluginLog, PluginLogEntry } from './log.ts'
 export type { MetricPluginClient } from './metric-client.ts'
 export type { MeasurementQuestion } from './plugin-process.ts'

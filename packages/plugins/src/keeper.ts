@@ -27,7 +27,8 @@ export interface KeeperOptions {
 }
 
 type State =
-  | { readonly kind: 'starting' }
+  /** `after`: the failure of the last try, if it was one. */
+  | { readonly kind: 'starting'; readonly after: string | null }
   | { readonly kind: 'ready'; readonly process: PluginProcess }
   /** `message` is upstream's chain from `unable to …` on. */
   | { readonly kind: 'failed'; readonly message: string }
@@ -50,7 +51,7 @@ const pingTimeoutMs = 5_000
 export class Keeper {
   readonly #options: KeeperOptions
   readonly #calls = new Set<Promise<unknown>>()
-  #state: State = { kind: 'starting' }
+  #state: State = { kind: 'starting', after: null }
   #changed = Promise.withResolvers<void>()
   /** Since the last start it has answered: its death is then no reason to wait. */
   #hasAnswered = false
@@ -66,9 +67,18 @@ export class Keeper {
     return this.#options.declaration
   }
 
-  /** Why it cannot be asked; null: it can, or soon will. */
+  /** Why it cannot be asked; null: it can, or soon will, as far as one knows. */
   get problem(): string | null {
-    return this.#state.kind === 'failed' ? this.#state.message : null
+    switch (this.#state.kind) {
+      case 'ready':
+        return null
+      case 'starting':
+        return this.#state.after
+      case 'failed':
+        return this.#state.message
+      default:
+        throw new TypeError(`unknown state: ${JSON.stringify(this.#state satisfies never)}`)
+    }
   }
 
   /** Resolves once the plugin is there and answers a ping; rejects with upstream's chain from `unable to …` on. */
@@ -147,7 +157,7 @@ export class Keeper {
     const { signal, clock, log, declaration } = this.#options
     let failures = 0
     while (!signal.aborted) {
-      this.#become({ kind: 'starting' })
+      this.#become({ kind: 'starting', after: this.problem })
       const message = await this.#live().catch((error: unknown) => this.#masked(textOf(error)))
       if (signal.aborted) break
       if (this.#hasAnswered) failures = 0

@@ -164,7 +164,10 @@ export function startPlugins(options: PluginsOptions): Plugins {
       readHeaders: (secrets) => readHeaders(options, secrets),
     })
     note(keeper.stopped)
-    return { keeper, end: () => own.abort(new Error('it is not declared any more, or in another way')) }
+    return {
+      keeper,
+      end: () => own.abort(new Error('it is not declared any more, or in another way')),
+    }
   }
 
   function note(work: Promise<void>): void {

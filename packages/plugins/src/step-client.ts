@@ -5,6 +5,8 @@ import { PluginError, type PluginMethod, textOf } from './plugin-process.ts'
 /** A step plugin that can be asked, or soon will be. */
 export interface StepPluginClient {
   readonly kind: 'ready'
+  /** The deadline of a call, milliseconds: it is kept here, whoever calls. */
+  readonly timeoutMs: number
   /** Rejects with the text that upstream stores: the plugin's own error, or `Run rpc call error: <why>`. */
   call(
     method: 'run' | 'terminate' | 'abort',
@@ -32,9 +34,10 @@ const methods = {
 export function stepClient(
   keeper: Pick<Keeper, 'ask' | 'ready' | 'declaration'>,
 ): StepPluginClient {
-  const { name } = keeper.declaration
+  const { name, timeoutMs } = keeper.declaration
   return {
     kind: 'ready',
+    timeoutMs,
     async call(verb, input, signal) {
       const called = methods[verb]
       try {

@@ -34,6 +34,8 @@ export interface AnalysisControllerOptions {
   readonly caches: AnalysisCaches
   readonly fetch: MeasureInput['fetch']
   readonly env: Readonly<Record<string, string | undefined>>
+  /** Who runs the plugins of metrics. */
+  readonly plugins?: MeasureInput['plugins']
   /** Where the secrets of providers are that belong to the controller. */
   readonly controllerNamespace: string
   readonly namespace?: string
@@ -207,7 +209,6 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
     try {
       const metric = metricOf(run, task.metric, asked.secrets)
       const provider = providerOf(metric)
-      metadata = provider.metadata?.(metric)
       source = sourceOf(provider, metric)
       const askedAt = clock.now()
       const deadlineMs = provider.deadlineMs?.(metric) ?? defaultDeadlineMs
@@ -216,10 +217,13 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
         ...inputOf(run, metric, { serial: task.serial, hide: (secret) => hidden.push(secret) }),
         signal: AbortSignal.any([signal, abort.signal]),
       }
-      const measured = await withinDeadline(call(provider, input, task), {
-        deadlineMs,
-        abort,
-      }).finally(() => options.onMeasured?.(provider.type, clock.now() - askedAt))
+      const work = async () => {
+        metadata = await provider.metadata?.(metric, input)
+        return call(provider, input, task)
+      }
+      const measured = await withinDeadline(work(), { deadlineMs, abort }).finally(() =>
+        options.onMeasured?.(provider.type, clock.now() - askedAt),
+      )
       return { measured, mask, ...(metadata ? { metadata } : {}) }
     } catch (error) {
       const cause = error instanceof Error ? error.message : String(error)
@@ -275,6 +279,7 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
       readSecret: (reference) => readSecret(client, reference),
       env,
       kept,
+      ...(options.plugins ? { plugins: options.plugins } : {}),
       signal,
       ...facts,
     }
@@ -351,6 +356,10 @@ function stored(
   const maskedMap = (map: Readonly<Record<string, string>>) =>
     Object.fromEntries(Object.entries(map).map(([key, value]) => [key, masked(value)]))
   const metadata = measured.metadata ? { metadata: maskedMap(measured.metadata) } : {}
+  const texts = {
+    ...(measured.value === undefined ? {} : { value: masked(measured.value) }),
+    ...(measured.message ? { message: masked(measured.message) } : {}),
+  }
   const ofMetric: Pick<Answer, 'metadata'> = answer.metadata
     ? { metadata: maskedMap(answer.metadata) }
     : {}
@@ -361,6 +370,7 @@ function stored(
         phase: 'Running',
         startedAt: facts.startedAt,
         resumeAt: instant(measured.resumeAt),
+        ...texts,
         ...metadata,
       },
     }
@@ -371,8 +381,7 @@ function stored(
       phase: measured.phase,
       startedAt: facts.startedAt,
       finishedAt: instant(facts.now),
-      ...(measured.value === undefined ? {} : { value: masked(measured.value) }),
-      ...(measured.message ? { message: masked(measured.message) } : {}),
+      ...texts,
       ...metadata,
     },
   }

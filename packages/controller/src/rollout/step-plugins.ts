@@ -35,6 +35,8 @@ export interface StepPluginInput {
 export type StepPlugin =
   | {
       readonly kind: 'ready'
+      /** The deadline of a call that its host keeps, milliseconds. Absent: it keeps none, and a call may take 30 s. */
+      readonly timeoutMs?: number
       /** Rejects when the plugin cannot be reached, fails to answer or answers with an error. */
       call(
         method: StepPluginMethod,
@@ -53,6 +55,8 @@ export interface StepPlugins {
 
 /** What one call may take (spec metric-providers 14.6). */
 const deadlineMs = 30_000
+/** What a host may take to find its plugin, and then to say in its own words that the deadline is over. */
+const hostMs = 10_000
 /** What a plugin that heeds the end of its deadline may take to say so in its own words. */
 const lastWordsMs = 250
 
@@ -160,15 +164,19 @@ export class StepPluginCalls {
     const { plugins, clock, signal } = this.#options
     const answered = new AbortController()
     const over = AbortSignal.any([answered.signal, signal, question.signal])
+    const plugin = plugins?.step(name) ?? unavailable(name)
+    const limitMs =
+      plugin.kind === 'ready' && plugin.timeoutMs ? plugin.timeoutMs + hostMs : deadlineMs
     const late = async (): Promise<never> => {
-      await sleep(clock, deadlineMs, over)
-      const late = new Error(`step plugin ${name} did not answer ${method} within 30s`)
+      await sleep(clock, limitMs, over)
+      const late = new Error(
+        `step plugin ${name} did not answer ${method} within ${limitMs / 1000}s`,
+      )
       question.abort(late)
       await sleep(clock, lastWordsMs, AbortSignal.any([answered.signal, signal]))
       throw late
     }
     const ask = async (): Promise<StepPluginReply> => {
-      const plugin = plugins?.step(name) ?? unavailable(name)
       if (plugin.kind === 'disabled') throw new Error(`step plugin ${name} is disabled`)
       if (plugin.kind === 'unavailable') throw new Error(plugin.message)
       const input = { rollout, config, status }
