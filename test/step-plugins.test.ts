@@ -177,7 +177,7 @@ test('an error of a call, and one that the plugin tells, are tried again after 3
   expect(host.calls).toHaveLength(3)
 })
 
-test('a plugin that never answers holds up neither its own abort nor another Rollout', async () => {
+test('a plugin that never answers holds up neither its own abort nor another Rollout [metric-providers 64]', async () => {
   const host = new Host({ 'org/gate': () => new Promise(() => {}) })
   await using world = await updating(host, [gate])
   await world.apply(canary('fine', { steps: [{ setWeight: 50 }] }))
@@ -219,6 +219,31 @@ test('what a plugin keeps and the config of its step reach it as they were writt
   await world.until('web', isReleased)
   expect(host.inputs.map((input) => input.config)).toEqual([config, config])
   expect(host.inputs[1]?.status).toEqual(status)
+})
+
+test('a plugin at work when its controller dies is known to the next one: it is called again, or aborted', async () => {
+  const host = new Host({})
+  await using world = await updating(host, [{ setWeight: 50 }, gate])
+  const slow: Answering = async (method) => {
+    if (method === 'run') await world.clock.until(world.clock.now() + 20_000)
+    return { phase: method === 'run' ? 'Running' : 'Successful' }
+  }
+  host.plugins = { 'org/gate': slow }
+  await world.until('web', () => host.calls.length === 1)
+  await world.restartController()
+  const running = await world.rollout('web')
+  expect(items(running)).toMatchObject([{ operation: 'Run', phase: 'Running' }])
+  expect(items(running)[0]?.executions).toBeUndefined()
+  await world.pass(1_000)
+  expect(host.calls).toEqual(Array(2).fill('run org/gate {"threshold":5} → null'))
+  await patchStatus(world, { abort: true })
+  await world.restartController()
+  await world.pass(60_000)
+  expect(host.calls.slice(2)).toEqual(['abort org/gate {"threshold":5} → null'])
+  expect(items(await world.rollout('web'))).toMatchObject([
+    { operation: 'Run', phase: 'Running' },
+    { operation: 'Abort', phase: 'Successful' },
+  ])
 })
 
 /** A release whose second plugin fails at its third execution; or one that ends well. */

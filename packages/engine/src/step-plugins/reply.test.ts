@@ -30,13 +30,13 @@ const error: Outcome = { kind: 'error', message: 'connection is shut down' }
 
 test.each<[string, StepPluginStatus, Outcome, Partial<StepPluginStatus>]>([
   [
-    'Running is left alone as long as it asks for, if that is more than 10 s',
+    'Running is left alone as long as it asks for, if that is more than 10 s [metric-providers 61]',
     running,
     reply('Running', { requeueAfterMs: 45_000, message: 'half', ...state }),
     { phase: 'Running', backoff: '45s', message: 'half', ...state },
   ],
   [
-    'Running that asks for 5 s is left alone for 30 s',
+    'Running that asks for 5 s is left alone for 30 s [metric-providers 61]',
     running,
     reply('Running', { requeueAfterMs: 5_000, ...state }),
     { phase: 'Running', backoff: '30s', ...state },
@@ -123,7 +123,7 @@ test.each<[string, StepPluginStatus, Outcome, Partial<StepPluginStatus>]>([
     reply('Successful', { message: 'x'.repeat(10_000), ...state }),
     { phase: 'Successful', finishedAt: at, message: 'x'.repeat(4_096), ...state },
   ],
-])('the item of a Run after %s [metric-providers 61]', (_, before, outcome, expected) => {
+])('the item of a Run after %s', (_, before, outcome, expected) => {
   const { index, name, operation, startedAt } = running
   const same = { index, name, operation, startedAt, executions: 2, updatedAt: at }
   expect(afterRun(before, answer(outcome))).toEqual({ ...same, ...expected })
