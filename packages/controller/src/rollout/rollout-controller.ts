@@ -1,4 +1,4 @@
-import { kinds, parseRollout, type Rollout } from '@serinus/api'
+import { kinds, parseRollout, type Rollout, rolloutEvents } from '@serinus/api'
 import {
   type EffectFailure,
   type EngineOptions,
@@ -388,6 +388,5 @@ function refusalOf(
   const isTold = write.kind === 'create' && write.resource === resources.replicaSets
   const isLasting = error instanceof ApiError && error.code < 500 && error.code !== 429
   if (isTold || !isLasting || error.code === 404) return null
-  const text = `Reconciliation failed with error: ${message}`
-  return { type: 'Warning', reason: 'ReconciliationError', message: text }
+  return rolloutEvents.reconciliationError(message)
 }

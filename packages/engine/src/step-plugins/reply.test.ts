@@ -54,6 +54,12 @@ test.each<[string, StepPluginStatus, Outcome, Partial<StepPluginStatus>]>([
     { phase: 'Running', backoff: '1m30s', ...state },
   ],
   [
+    'Running that asks for ever',
+    running,
+    reply('Running', { requeueAfterMs: Number.POSITIVE_INFINITY, ...state }),
+    { phase: 'Running', backoff: '2555555h33m20s', ...state },
+  ],
+  [
     'Running that keeps nothing any more',
     running,
     reply('Running'),

@@ -5,6 +5,8 @@ import type { StepPluginAnswer } from './observed.ts'
 
 /** How long a plugin is left alone where it does not ask for longer (spec metric-providers 14.4). */
 export const backoffMs = 30_000
+/** The longest duration of Go, 292 years. */
+const mostBackoffMs = 9.2e12
 /** What a plugin may have kept for it. The status of a Rollout that holds more could not be stored, nor its verdict. */
 const mostStatusBytes = 256 * 1024
 const mostMessageChars = 4_096
@@ -87,5 +89,5 @@ function kept({ status: _, ...item }: StepPluginStatus, status: unknown): StepPl
 }
 
 function pauseMs(requeueAfterMs: number): number {
-  return requeueAfterMs > leastBackoffMs ? requeueAfterMs : backoffMs
+  return requeueAfterMs > leastBackoffMs ? Math.min(requeueAfterMs, mostBackoffMs) : backoffMs
 }
