@@ -167,6 +167,23 @@ test('a plugin that never answers ends at its deadline of 30 s and is told so', 
   })
 })
 
+test('a plugin that is given another time has that', async () => {
+  const { clock, pass, observe } = world({
+    kind: 'ready',
+    timeoutMs: 90_000,
+    call: () => new Promise(() => {}),
+  })
+  pass({ pluginCalls: [run] })
+  await clock.advance(90_000)
+  expect(observe()?.inFlight).toHaveLength(1)
+  await clock.advance(250)
+  expect(observe()?.answers).toMatchObject([
+    {
+      outcome: { kind: 'error', message: 'step plugin org/gate did not answer run within 1m30s' },
+    },
+  ])
+})
+
 test('a plugin that heeds its deadline ends it in its own words', async () => {
   const { clock, pass, observe } = world(
     ready(async (_method, _input, signal) => {
@@ -227,11 +244,19 @@ test('names in the status count as well as those in the steps, and a Rollout wit
   expect(calls.observe('app/web', plain)).toBeUndefined()
 })
 
-test('without anybody who runs step plugins each is unavailable, with a reason', () => {
-  expect(world(undefined).observe()?.states).toEqual({
+test('without anybody who runs step plugins each is unavailable, with a reason and since when', async () => {
+  const { clock, observe } = world(undefined)
+  const missing = (since: number) => ({
     'org/gate': {
       kind: 'unavailable',
       message: 'step plugin org/gate cannot be called: this controller runs no step plugins',
+      since,
     },
   })
+  expect(observe()?.states).toEqual(missing(startAt))
+  await clock.advance(30_000)
+  expect(observe()?.states).toEqual(missing(startAt))
+  // Nobody has looked for so long that it may have been there in between.
+  await clock.advance(60_001)
+  expect(observe()?.states).toEqual(missing(startAt + 90_001))
 })

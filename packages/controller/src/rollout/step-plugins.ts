@@ -1,4 +1,4 @@
-import type { Rollout } from '@serinus/api'
+import { formatDuration, type Rollout } from '@serinus/api'
 import type {
   ObservedStepPlugins,
   Plan,
@@ -35,7 +35,7 @@ export interface StepPluginInput {
 export type StepPlugin =
   | {
       readonly kind: 'ready'
-      /** The deadline of a call that its host keeps, milliseconds. Absent: it keeps none, and a call may take 30 s. */
+      /** What one call may take, milliseconds; absent: 30 s. */
       readonly timeoutMs?: number
       /** Rejects when the plugin cannot be reached, fails to answer or answers with an error. */
       call(
@@ -53,12 +53,13 @@ export interface StepPlugins {
   step(name: string): StepPlugin
 }
 
-/** What one call may take (spec metric-providers 14.6). */
+/** What one call may take unless its plugin is given another time (spec metric-providers 14.6). */
 const deadlineMs = 30_000
-/** What a host may take to find its plugin, and then to say in its own words that the deadline is over. */
-const hostMs = 10_000
 /** What a plugin that heeds the end of its deadline may take to say so in its own words. */
 const lastWordsMs = 250
+
+/** Who waits for a plugin looks for it more often; what was before a longer gap is not known. */
+const unseenMs = 60_000
 
 interface StepPluginCallsOptions {
   readonly plugins: StepPlugins | undefined
@@ -81,6 +82,8 @@ interface Memory {
 export class StepPluginCalls {
   readonly #options: StepPluginCallsOptions
   readonly #memories = new Map<string, Memory>()
+  /** Since when a plugin cannot be called, as far as anybody looked; as many as names that Rollouts misspell. */
+  readonly #missing = new Map<string, { readonly since: number; readonly seenAt: number }>()
 
   constructor(options: StepPluginCallsOptions) {
     this.#options = options
@@ -133,10 +136,17 @@ export class StepPluginCalls {
   }
 
   #stateOf(name: string): StepPluginState {
-    const { plugins } = this.#options
-    if (!plugins) return unavailable(name)
-    const plugin = plugins.step(name)
-    return plugin.kind === 'ready' ? { kind: 'ready' } : plugin
+    const { plugins, clock } = this.#options
+    const plugin = plugins?.step(name) ?? unavailable(name)
+    if (plugin.kind === 'unavailable') {
+      const now = clock.now()
+      const known = this.#missing.get(name)
+      const since = known && now - known.seenAt <= unseenMs ? known.since : now
+      this.#missing.set(name, { since, seenAt: now })
+      return { ...plugin, since }
+    }
+    this.#missing.delete(name)
+    return { kind: plugin.kind }
   }
 
   /** Makes one call and puts its answer where the next pass finds it; never rejects. */
@@ -163,27 +173,21 @@ export class StepPluginCalls {
   ): Promise<StepPluginAnswer['outcome']> {
     const { plugins, clock, signal } = this.#options
     const answered = new AbortController()
-    const over = AbortSignal.any([answered.signal, signal, question.signal])
-    const plugin = plugins?.step(name) ?? unavailable(name)
-    const limitMs =
-      plugin.kind === 'ready' && plugin.timeoutMs ? plugin.timeoutMs + hostMs : deadlineMs
-    const late = async (): Promise<never> => {
-      await sleep(clock, limitMs, over)
-      const late = new Error(
-        `step plugin ${name} did not answer ${method} within ${limitMs / 1000}s`,
-      )
+    const late = async (timeoutMs: number): Promise<never> => {
+      await sleep(clock, timeoutMs, AbortSignal.any([answered.signal, signal, question.signal]))
+      const within = formatDuration(timeoutMs)
+      const late = new Error(`step plugin ${name} did not answer ${method} within ${within}`)
       question.abort(late)
       await sleep(clock, lastWordsMs, AbortSignal.any([answered.signal, signal]))
       throw late
     }
-    const ask = async (): Promise<StepPluginReply> => {
+    try {
+      const plugin = plugins?.step(name) ?? unavailable(name)
       if (plugin.kind === 'disabled') throw new Error(`step plugin ${name} is disabled`)
       if (plugin.kind === 'unavailable') throw new Error(plugin.message)
       const input = { rollout, config, status }
-      return plugin.call(method, input, AbortSignal.any([signal, question.signal]))
-    }
-    try {
-      const reply = await Promise.race([ask(), late()])
+      const asked = plugin.call(method, input, AbortSignal.any([signal, question.signal]))
+      const reply = await Promise.race([asked, late(plugin.timeoutMs ?? deadlineMs)])
       const { phase, message, requeueAfterMs } = reply
       return { kind: 'reply', phase, message, requeueAfterMs, status: reply.status ?? null }
     } catch (error) {
@@ -194,7 +198,7 @@ export class StepPluginCalls {
   }
 }
 
-function unavailable(name: string): StepPluginState & { readonly kind: 'unavailable' } {
+function unavailable(name: string): StepPlugin & { readonly kind: 'unavailable' } {
   const message = `step plugin ${name} cannot be called: this controller runs no step plugins`
   return { kind: 'unavailable', message }
 }

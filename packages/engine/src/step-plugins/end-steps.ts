@@ -1,5 +1,5 @@
 import { rolloutEvents, type StepPluginStatus } from '@serinus/api'
-import type { Draft, LooseStatus } from '../rollout/draft.ts'
+import { checkAt, type Draft, type LooseStatus } from '../rollout/draft.ts'
 import { isPromoted, type RolloutFacts } from '../rollout/facts.ts'
 import type { Wait } from '../wait.ts'
 import {
@@ -16,6 +16,9 @@ import {
 } from './items.ts'
 import { noteUnavailable } from './run-step.ts'
 
+/** How long a new try waits for a plugin that cannot be called to be aborted of the one before. */
+const patienceMs = 60_000
+
 /**
  * Aborts the plugins of an aborted update and terminates what runs on after its end, the last step first, each once
  * (spec metric-providers 14.4). One that cannot be called does not keep the others from it. Returns what it waits for.
@@ -27,8 +30,9 @@ export function endStepPlugins(facts: RolloutFacts, draft: Draft): readonly Wait
   for (const { run, operation } of toEnd(draft.status)) {
     const { index, name } = run
     const state = stateOf(facts, name)
-    if (state.kind === 'unavailable' && isLive) {
-      noteUnavailable(facts, draft, { item: run, message: state.message })
+    if (state.kind === 'unavailable' && (isLive || facts.now < state.since + patienceMs)) {
+      if (isLive) noteUnavailable(facts, draft, { item: run, state })
+      else checkAt(draft, state.since + patienceMs)
       waits.push({ kind: 'plugin-unavailable', step: index, name, message: state.message })
     } else if (state.kind !== 'ready') {
       giveUp(draft, { run, operation, isTold: state.kind === 'unavailable' })

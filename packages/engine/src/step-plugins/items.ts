@@ -92,6 +92,7 @@ export function stateOf(
     snapshot.stepPlugins?.states[name] ?? {
       kind: 'unavailable',
       message: `step plugin ${name} cannot be called: this controller runs no step plugins`,
+      since: 0,
     }
   )
 }

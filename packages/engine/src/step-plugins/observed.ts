@@ -42,7 +42,8 @@ export type StepPluginState =
   | { readonly kind: 'ready' }
   /** Its steps are passed over. */
   | { readonly kind: 'disabled' }
-  | { readonly kind: 'unavailable'; readonly message: string }
+  /** `since`: when this process first found it so, epoch milliseconds. */
+  | { readonly kind: 'unavailable'; readonly message: string; readonly since: number }
 
 /** What the host of step plugins knows of those that a Rollout names, in its steps or its status. */
 export interface ObservedStepPlugins {

@@ -13,6 +13,7 @@ import {
   wasCalled,
   withItem,
 } from './items.ts'
+import type { StepPluginState } from './observed.ts'
 import { backoffMs } from './reply.ts'
 
 /** A plugin that is due is looked for that much later, as upstream does. */
@@ -48,7 +49,7 @@ export function stepPluginIsComplete(facts: RolloutFacts, draft: Draft, index: n
   if (isCalling(facts, draft)) say(message, null)
   else if (state.kind === 'unavailable' && (facts.now >= dueAt || message === state.message)) {
     const known = item ?? { index, name, operation: 'Run', phase: 'Error' }
-    noteUnavailable(facts, draft, { item: known, message: state.message })
+    noteUnavailable(facts, draft, { item: known, state })
     draft.waits.push({ kind: 'plugin-unavailable', step: index, name, message: state.message })
   } else if (facts.now < dueAt) {
     checkAt(draft, dueAt + slackMs)
@@ -87,6 +88,9 @@ function dueAtOf({ executions, updatedAt, backoff }: StepPluginStatus): number {
   return calledAt + (parseDuration(backoff ?? '') ?? backoffMs)
 }
 
+/** A host that has only just started, or whose plugin has, is given that long before anybody is told. */
+const graceMs = 5_000
+
 /**
  * A plugin that cannot be called is waited for. Its item says why, once for each reason and not more often than every
  * 30 s, whatever the host words differently each time.
@@ -94,8 +98,18 @@ function dueAtOf({ executions, updatedAt, backoff }: StepPluginStatus): number {
 export function noteUnavailable(
   facts: RolloutFacts,
   draft: Draft,
-  { item, message }: { readonly item: StepPluginStatus; readonly message: string },
+  {
+    item,
+    state: { message, since },
+  }: {
+    readonly item: StepPluginStatus
+    readonly state: StepPluginState & { readonly kind: 'unavailable' }
+  },
 ): void {
+  if (facts.now < since + graceMs) {
+    checkAt(draft, since + graceMs)
+    return
+  }
   checkAt(draft, facts.now + backoffMs)
   const notedAt = parseInstant(item.updatedAt)
   const isFresh = notedAt !== null && facts.now < notedAt + backoffMs

@@ -276,6 +276,7 @@ test('an answer to an update that was replaced counts for nothing in the next', 
 test('a plugin that nobody can call is waited for, told once and called when it is there', () => {
   const message = 'unable to find plugin (org/gate): plugin org/gate not configured in configmap'
   const world = updating([gate(), { pause: {} }], { 'org/gate': { gone: message } })
+  world.pass(5_000)
   expect(items(world)).toMatchObject([{ phase: 'Error', message, operation: 'Run' }])
   expect(waits(world)).toEqual([{ kind: 'plugin-unavailable', step: 0, name: 'org/gate', message }])
   const writes = world.writes.length
@@ -287,6 +288,20 @@ test('a plugin that nobody can call is waited for, told once and called when it 
   if (world.plugins) world.plugins.plugins = { 'org/gate': good }
   world.pass(30_000)
   expect([calls(world), step(world)]).toEqual([['run 0 #1'], 1])
+})
+
+test('a host that starts beside the controller makes no noise and gives up no Abort', () => {
+  const world = updating([gate(), { pause: {} }], { 'org/gate': working }, 20_000)
+  world.pass(1_000)
+  world.patchStatus({ abort: true })
+  world.patchStatus({ abort: false })
+  const starting: Plugin = { gone: 'ConfigMap argo-rollouts-config has not been read yet' }
+  world.plugins = new PluginHost({ 'org/gate': starting })
+  world.pass(4_000)
+  expect(told(world, 'ReconciliationError')).toEqual([])
+  world.plugins.plugins = { 'org/gate': good }
+  world.pass(60_000)
+  expect(calls(world)).toEqual(['abort 0 #1', 'run 0 #1'])
 })
 
 test('without a host for plugins the step waits and says so', () => {
@@ -342,9 +357,10 @@ test('a plugin that is gone does not hold up a retry', () => {
   if (world.plugins) world.plugins.plugins = { 'org/gate': { gone: 'not configured' } }
   world.patchStatus({ abort: true })
   world.pass(60_000)
-  editSteps(world, [{ pause: {} }])
-  expect(items(world)).toEqual([])
-  expect(world.status.phase).toBe('Paused')
+  editSteps(world, [gate(), { pause: {} }, { pause: {} }])
+  world.pass(60_000)
+  expect(items(world)).toMatchObject([{ operation: 'Run', phase: 'Error' }])
+  expect(items(world)).toHaveLength(1)
   expect(told(world).at(-1)).toBe('Warning: Step plugin org/gate (step 1) aborted (Error)')
 })
 

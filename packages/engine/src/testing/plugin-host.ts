@@ -23,6 +23,8 @@ export class PluginHost {
   readonly given: StepPluginCall[] = []
   #answers: readonly StepPluginAnswer[] = []
   #shown = 0
+  /** Since when a plugin is gone. */
+  #gone = new Map<string, number>()
 
   constructor(plugins: Record<string, Plugin>) {
     this.plugins = plugins
@@ -34,7 +36,10 @@ export class PluginHost {
     const inFlight = this.#answers
       .filter(({ at }) => at > now)
       .map(({ index, name, method, serial }) => ({ index, name, method, serial }))
-    const states = Object.entries(this.plugins).map(([name, plugin]) => [name, stateOf(plugin)])
+    const states = Object.entries(this.plugins).map(([name, plugin]) => [
+      name,
+      this.#stateOf(name, plugin, now),
+    ])
     return { states: Object.fromEntries(states), inFlight, answers }
   }
 
@@ -66,14 +71,19 @@ export class PluginHost {
   die(): void {
     this.#answers = []
     this.#shown = 0
+    this.#gone.clear()
   }
-}
 
-function stateOf(plugin: Plugin): StepPluginState {
-  if (plugin === 'disabled') return { kind: 'disabled' }
-  return typeof plugin === 'function'
-    ? { kind: 'ready' }
-    : { kind: 'unavailable', message: plugin.gone }
+  #stateOf(name: string, plugin: Plugin, now: number): StepPluginState {
+    if (plugin === 'disabled') return { kind: 'disabled' }
+    if (typeof plugin === 'function') {
+      this.#gone.delete(name)
+      return { kind: 'ready' }
+    }
+    const since = this.#gone.get(name) ?? now
+    this.#gone.set(name, since)
+    return { kind: 'unavailable', message: plugin.gone, since }
+  }
 }
 
 /** A reply as plugins give it; what is left out is empty. */
