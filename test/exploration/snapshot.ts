@@ -53,6 +53,7 @@ export function snapshots(shape: Shape): (state: State) => RolloutSnapshot {
       parseProblems: [],
       replicaSets: [...set(0), ...set(1)],
       analysisRuns: cached(runLists, state.runs.id, () => state.runs.value.map(analysisRun)),
+      experiments: [],
       ...cached(serviceLists, state.services.id, () => ({
         services: state.services.value.map((one, at) => service(shape.services[at] ?? '', one)),
         endpoints: state.services.value.map(({ behind }, at) => ({

@@ -16,7 +16,6 @@ import { planBlueGreen } from './blue-green/plan-blue-green.ts'
 import { planCanary } from './canary/plan-canary.ts'
 import { formatInstant } from './instant.ts'
 import type { Finding, Plan, Transition } from './plan.ts'
-import { notCarried } from './rollout/not-carried.ts'
 import { restartFindings } from './rollout/restart.ts'
 import { adoptSize, type Resolved, resolveWorkload, workloadFindings } from './rollout/workload.ts'
 import { restoreWorkloads } from './rollout/workload-scale.ts'
@@ -50,16 +49,28 @@ export function planRollout(observed: RolloutSnapshot, now: number): Plan {
   }
 }
 
+/** What Argo Rollouts has and this version does not is refused: going on without it could hurt. */
+function uncarriedRouters(snapshot: RolloutSnapshot): readonly Problem[] {
+  return snapshot.uncarriedRouters.map((detail) => ({
+    path: 'spec.strategy.canary.trafficRouting',
+    kind: 'Forbidden',
+    detail,
+  }))
+}
+
 function planResolved({ snapshot, problems: own }: Resolved, now: number): Plan {
   const { rollout } = snapshot
   const references = validateReferences(rollout, snapshot)
-  const missing = notCarried(rollout, snapshot.uncarriedRouters)
-  const problems = [...snapshot.parseProblems, ...own, ...references.problems, ...missing.problems]
+  const problems = [
+    ...snapshot.parseProblems,
+    ...own,
+    ...references.problems,
+    ...uncarriedRouters(snapshot),
+  ]
   if (problems.length > 0) return planInvalid(snapshot, problems, now)
   const warnings: readonly Finding[] = [
     ...lintRollout(rollout, { zeroPause: snapshot.options.zeroPause }),
     ...references.warnings,
-    ...missing.findings,
     ...workloadFindings(snapshot),
     ...restartFindings(rollout),
   ]

@@ -2,6 +2,7 @@ import type {
   AnalysisRun,
   AnalysisTemplate,
   ClusterAnalysisTemplate,
+  Experiment,
   LabelSelector,
   PodTemplateSpec,
   Problem,
@@ -138,6 +139,8 @@ export interface RolloutSnapshot {
   readonly replicaSets: readonly ReplicaSet[]
   /** Controlled by this Rollout. */
   readonly analysisRuns: readonly AnalysisRun[]
+  /** Controlled by this Rollout. */
+  readonly experiments: readonly Experiment[]
   readonly services: readonly Service[]
   readonly ingresses: readonly Ingress[]
   readonly analysisTemplates: readonly AnalysisTemplate[]

@@ -36,6 +36,8 @@ export type Wait =
       readonly name: string
       readonly message: string
     }
+  | { readonly kind: 'experiment'; readonly experiment: string; readonly step: number }
+  /** Of a run, or of the Experiment of a step. */
   | { readonly kind: 'inconclusive'; readonly run: string; readonly since: number }
   | { readonly kind: 'scale-down-delay'; readonly replicaSet: string; readonly until: number }
   /** Pods are kept although fewer are wanted, since requests may still reach them \`by\` that way. */
@@ -58,8 +60,6 @@ export type Wait =
       readonly until: number
     }
   | { readonly kind: 'aborted'; readonly reason: string }
-  /** A step of a kind that this version does not have; promoting passes it. */
-  | { readonly kind: 'not-carried'; readonly step: number; readonly what: string }
   | { readonly kind: 'invalid-spec'; readonly problems: number }
   | {
       readonly kind: 'effect'
@@ -77,7 +77,6 @@ export function whoCanAct(wait: Wait): 'user' | 'clock' | 'cluster' | 'provider'
     case 'aborted':
     case 'stable-lost':
     case 'invalid-spec':
-    case 'not-carried':
     case 'plugin-unavailable':
       return 'user'
     case 'timer':
@@ -87,6 +86,7 @@ export function whoCanAct(wait: Wait): 'user' | 'clock' | 'cluster' | 'provider'
     case 'routes':
     case 'traffic':
     case 'restart':
+    case 'experiment':
     case 'disruption-budget':
     case 'effect':
       return 'cluster'

@@ -239,6 +239,7 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
       parseProblems: parsed.problems,
       replicaSets,
       analysisRuns: owned('analysisruns', caches.analysisRuns.byIndex(byOwner, uid)),
+      experiments: owned('experiments', caches.experiments.byIndex(byOwner, uid)),
       services,
       ingresses: withOwn,
       analysisTemplates: caches.analysisTemplates.list(namespace),

@@ -43,6 +43,7 @@ export function wake({ instanceId }: { readonly instanceId?: string }, parts: Wo
     }
   caches.replicaSets.subscribe(enqueueOwner(resources.replicaSets.plural))
   caches.analysisRuns.subscribe(enqueueOwner(kinds.analysisRuns.plural))
+  caches.experiments.subscribe(enqueueOwner(kinds.experiments.plural))
   const enqueueNamed = (namespace: string | undefined, name: string) => {
     for (const rollout of caches.rollouts.byIndex(byMention, `${namespace}/${name}`)) {
       if (isOurs(rollout, instanceId)) queue.add(keyOf(rollout))

@@ -6,6 +6,7 @@ import { addPause, hasPause, pauseOf, pauseReasons, removePause } from '../rollo
 import { recordedRun, recordRun, runNamed } from '../rollout/runs.ts'
 import { stepPluginIsComplete } from '../step-plugins/run-step.ts'
 import { atDesired, isWithoutPods } from './counts.ts'
+import { experimentStepIsOver, forgetExperiment } from './experiments.ts'
 import { type CanaryFacts, carriesTraffic } from './facts.ts'
 
 /** Completes as many steps as what was observed allows, so that no pass is spent on saying so (spec rollout-controller 4.2, 8). */
@@ -26,6 +27,7 @@ export function advance(facts: CanaryFacts, draft: Draft): void {
     draft.status.currentStepIndex = index + 1
     removePause(draft, pauseReasons.step)
     if (recordedRun(draft.status, 'Step')) recordRun(draft, 'Step', undefined)
+    forgetExperiment(draft)
     draft.transitions.push({
       ...rolloutEvents.rolloutStepCompleted({ index, steps: steps.length, label: stepLabel(step) }),
       after: 'status',
@@ -61,10 +63,7 @@ function stepIsComplete(facts: CanaryFacts, draft: Draft, position: Position): b
     draft.waits.push({ kind: 'analysis', run: name ?? '', step: position.index })
     return false
   }
-  if (step.experiment) {
-    draft.waits.push({ kind: 'not-carried', step: position.index, what: 'experiment' })
-    return false
-  }
+  if (step.experiment) return experimentStepIsOver(facts, draft, position.index)
   // Routes are decided and recorded elsewhere and complete at once.
   if (step.setHeaderRoute !== undefined || step.setMirrorRoute !== undefined) return true
   return stepPluginIsComplete(facts, draft, position.index)

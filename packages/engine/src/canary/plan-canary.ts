@@ -27,6 +27,7 @@ import { judgeStepPlugin, takeStepPluginAnswers } from '../step-plugins/take-ans
 import { advance, isUnwatched } from './advance.ts'
 import { arrangeCanaryRuns } from './analysis.ts'
 import { atDesired, canaryReached } from './counts.ts'
+import { arrangeExperiments, judgeStepExperiment } from './experiments.ts'
 import { type CanaryFacts, canaryFacts, carriesTraffic } from './facts.ts'
 import { desiredRoutes, recordWeights } from './routing.ts'
 import { scale } from './scale.ts'
@@ -48,8 +49,9 @@ export function planCanary(
   if (restartOnChange(facts, draft)) skipSteps(facts, draft)
   takeStepPluginAnswers(facts, draft)
   judge(facts, draft, () => {
-    const bad = judgeRuns(facts, draft)
-    return judgeStepPlugin(draft) ?? bad
+    const ofExperiment = judgeStepExperiment(facts, draft)
+    const ofRuns = judgeRuns(facts, draft)
+    return judgeStepPlugin(draft) ?? ofRuns ?? ofExperiment
   })
   // Effects follow what every later pass would judge again. A step or a promotion is acted on once it is stored:
   // a process that died between the act and the record would take the act back, and do it again.
@@ -81,6 +83,7 @@ export function planCanary(
   syncRoles(facts, draft)
   if (!isAborting) scale(facts, draft, { position, routes })
   restartPods(facts, draft)
+  arrangeExperiments(facts, draft, position)
   arrangeCanaryRuns(facts, draft, position)
   const ends = endStepPlugins(facts, draft)
   lookWhenSettled(facts, draft)
@@ -124,6 +127,7 @@ function promotionReason(facts: CanaryFacts, draft: Draft): string | null {
   if (status.abort) return null
   if (isPromoted(status)) return 'Fast rollback'
   if (hasPause(draft, pauseReasons.inconclusiveRun)) return null
+  if (hasPause(draft, pauseReasons.inconclusiveExperiment)) return null
   if (facts.missing) return null
   const reached = facts.canary.replicaProgressThreshold
     ? canaryReached(facts, facts.replicas)
@@ -164,5 +168,8 @@ function hasOwnDeadline(facts: CanaryFacts, { status }: Draft): boolean {
   const position = positionOf(facts, status)
   const step = position.promoted ? undefined : facts.steps[position.index]
   if (step && (step.pause || step.analysis || step.experiment || step.plugin)) return true
-  return facts.snapshot.rollout.status?.canary?.currentStepAnalysisRunStatus !== undefined
+  const before = facts.snapshot.rollout.status?.canary
+  return (
+    before?.currentStepAnalysisRunStatus !== undefined || before?.currentExperiment !== undefined
+  )
 }

@@ -5,6 +5,7 @@ import { leadsTo, serviceNamed } from '../rollout/services.ts'
 import type { DesiredRoutes } from '../routes.ts'
 import { canCarry, isWithoutPods } from './counts.ts'
 import { backToStable, stepDownWeight } from './dynamic-stable-scale.ts'
+import { experimentRoutes } from './experiments.ts'
 import type { CanaryFacts } from './facts.ts'
 import { managedRoutesAt } from './managed-routes.ts'
 import { canaryScaleAt, weightAt } from './weights.ts'
@@ -26,7 +27,7 @@ export function desiredRoutes(facts: CanaryFacts, position: Position): DesiredRo
     max: facts.max,
     stable: { service: facts.services.stable ?? '', hash: facts.stable?.hash ?? '' },
     canary: { service: facts.services.canary ?? '', hash: leftCanary(facts) ?? facts.newSet.hash },
-    additional: [],
+    additional: experimentRoutes(facts, position),
     removeManagedRoutes,
     managedRoutes: removeManagedRoutes ? [] : managedRoutesAt(facts, position.index),
   }
@@ -134,13 +135,18 @@ export function recordWeights(
     serviceName,
     podTemplateHash,
   })
+  const additional = routes.additional.map(({ weight, service, hash }) =>
+    target(weight, service, hash),
+  )
+  const shared = additional.reduce((sum, { weight }) => sum + weight, 0)
   const verdicts = facts.snapshot.routers.map((router) => router.verified)
   const verified = verdicts.includes(false) ? false : verdicts.includes(true) ? true : undefined
   draft.status.canary = {
     ...draft.status.canary,
     weights: {
       canary: target(effective, canaryService, routes.canary.hash),
-      stable: target(routes.max - effective, stableService, routes.stable.hash),
+      stable: target(routes.max - effective - shared, stableService, routes.stable.hash),
+      ...(additional.length > 0 ? { additional } : {}),
       ...(verified === undefined ? {} : { verified }),
     },
   }

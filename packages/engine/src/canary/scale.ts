@@ -43,7 +43,8 @@ function isHeld(facts: CanaryFacts, draft: Draft, position: Position): boolean {
   if (position.aborted || position.promoteFull || position.promoted || facts.missing) return false
   const desired = String(facts.replicas)
   return (
-    hasPause(draft, pauseReasons.inconclusiveRun) &&
+    (hasPause(draft, pauseReasons.inconclusiveRun) ||
+      hasPause(draft, pauseReasons.inconclusiveExperiment)) &&
     facts.all.every(
       (set) =>
         set.spec === 0 ||

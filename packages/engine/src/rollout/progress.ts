@@ -34,7 +34,8 @@ export function madeProgress(facts: RolloutFacts, after: LooseStatus): boolean {
     after.blueGreen?.scaleUpPreviewCheckPoint !== before.blueGreen?.scaleUpPreviewCheckPoint ||
     // A user who skips an analysis step moves the index himself; only the run that was left tells of it.
     after.canary?.currentStepAnalysisRunStatus?.name !==
-      before.canary?.currentStepAnalysisRunStatus?.name
+      before.canary?.currentStepAnalysisRunStatus?.name ||
+    after.canary?.currentExperiment !== before.canary?.currentExperiment
   )
 }
 

@@ -4,6 +4,7 @@ import {
   annotationKeys,
   argumentsOf,
   defaults,
+  type Experiment,
   finalPhases,
   hashLabel,
   kinds,
@@ -12,6 +13,7 @@ import {
   type RolloutAnalysis,
   rolloutEvents,
 } from '@serinus/api'
+import type { Resource } from '@serinus/kube'
 import type { Draft, LooseStatus } from './draft.ts'
 import type { RolloutFacts } from './facts.ts'
 import { addPause, hasPause, pauseReasons } from './pauses.ts'
@@ -155,11 +157,10 @@ export function arrangeRuns(
   const others = facts.snapshot.analysisRuns.filter((run) => !current.has(run.metadata.name))
   for (const run of others) terminate(draft, run)
   const kept = new Set(recordedRuns(draft.status).map((run) => run.name))
-  forgetRuns(
-    facts,
-    draft,
-    others.filter((run) => !kept.has(run.metadata.name)),
-  )
+  forgetFinished(facts, draft, {
+    resource: kinds.analysisRuns,
+    objects: others.filter((run) => !kept.has(run.metadata.name)),
+  })
 }
 
 function arrange(facts: RolloutFacts, draft: Draft, wish: RunWish): void {
@@ -321,7 +322,7 @@ function freeName(facts: RolloutFacts, base: string): string {
   return name
 }
 
-function isFinal(run: AnalysisRun): boolean {
+function isFinal(run: Finished): boolean {
   return finalPhases.has(run.status?.phase ?? '')
 }
 
@@ -336,8 +337,14 @@ function terminate(draft: Draft, run: AnalysisRun): void {
   })
 }
 
-/** History limits (spec analysis-and-experiments 1.11). */
-function forgetRuns(facts: RolloutFacts, draft: Draft, others: readonly AnalysisRun[]): void {
+type Finished = Pick<AnalysisRun | Experiment, 'metadata' | 'status'>
+
+/** History limits, for runs and Experiments alike (spec analysis-and-experiments 1.11). */
+export function forgetFinished(
+  facts: RolloutFacts,
+  draft: Draft,
+  { resource, objects }: { readonly resource: Resource; readonly objects: readonly Finished[] },
+): void {
   const { rollout } = facts.snapshot
   const sets = new Set<string>([facts.newSet, ...facts.all].map((set: Sized) => set.hash))
   const limits = {
@@ -345,7 +352,7 @@ function forgetRuns(facts: RolloutFacts, draft: Draft, others: readonly Analysis
     bad: defaults.unsuccessfulRunHistoryLimit(rollout),
   }
   const seen = { good: 0, bad: 0 }
-  const newestFirst = [...others].sort(
+  const newestFirst = [...objects].sort(
     (a, b) =>
       Date.parse(b.metadata.creationTimestamp ?? '') -
       Date.parse(a.metadata.creationTimestamp ?? ''),
@@ -353,21 +360,21 @@ function forgetRuns(facts: RolloutFacts, draft: Draft, others: readonly Analysis
   for (const run of newestFirst) {
     if (run.metadata.deletionTimestamp) continue
     const hash = run.metadata.labels?.[hashLabel]
-    let drop = !hash || !sets.has(hash)
-    if (!drop && isFinal(run)) {
+    let isTooMany = !hash || !sets.has(hash)
+    if (!isTooMany && isFinal(run)) {
       const side = run.status?.phase === 'Successful' ? 'good' : 'bad'
       seen[side]++
-      drop = seen[side] > limits[side]
+      isTooMany = seen[side] > limits[side]
     }
-    if (drop) deleteRun(draft, run)
+    if (isTooMany) deleteOne(draft, resource, run)
   }
 }
 
-function deleteRun(draft: Draft, run: AnalysisRun): void {
+function deleteOne(draft: Draft, resource: Resource, run: Finished): void {
   draft.writes.push({
     kind: 'delete',
-    id: `delete/${run.metadata.name}`,
-    resource: kinds.analysisRuns,
+    id: `delete/${resource.plural}/${run.metadata.name}`,
+    resource,
     key: { namespace: run.metadata.namespace ?? 'default', name: run.metadata.name },
     ...(run.metadata.uid ? { uid: run.metadata.uid } : {}),
   })

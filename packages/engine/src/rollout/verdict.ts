@@ -57,6 +57,7 @@ export function forgetProgress(draft: Draft): void {
     const {
       currentBackgroundAnalysisRunStatus: _b,
       currentStepAnalysisRunStatus: _s,
+      currentExperiment: _e,
       stepPluginStatuses: _p,
       ...kept
     } = canary

@@ -30,10 +30,16 @@ export function sayWhatStops(
 
 /** Nobody but a user can say what an inconclusive run means. */
 function tellInconclusive(draft: Draft): void {
+  const since = (at: string) => parseInstant(at) ?? 0
+  const ofExperiment = pauseOf(draft.status, pauseReasons.inconclusiveExperiment)
+  if (ofExperiment) {
+    const run = draft.status.canary?.currentExperiment ?? ''
+    draft.waits.unshift({ kind: 'inconclusive', run, since: since(ofExperiment.startTime) })
+  }
   const pause = pauseOf(draft.status, pauseReasons.inconclusiveRun)
   if (!pause) return
   const run = recordedRuns(draft.status).find((one) => one.status === 'Inconclusive')?.name ?? ''
-  draft.waits.unshift({ kind: 'inconclusive', run, since: parseInstant(pause.startTime) ?? 0 })
+  draft.waits.unshift({ kind: 'inconclusive', run, since: since(pause.startTime) })
 }
 
 /** An update that no step holds up waits for sizes or for routers. */

@@ -2,6 +2,7 @@ import {
   type AnalysisRun,
   type AnalysisTemplate,
   type ClusterAnalysisTemplate,
+  type Experiment,
   hashLabel,
   type Rollout,
 } from '@serinus/api'
@@ -27,6 +28,7 @@ export class World {
   rollout: Rollout
   replicaSets: ReplicaSet[] = []
   analysisRuns: AnalysisRun[] = []
+  experiments: Experiment[] = []
   services: Service[] = []
   ingresses: Ingress[] = []
   notificationProblems: RolloutSnapshot['notificationProblems'] = null
@@ -117,6 +119,7 @@ export class World {
       parseProblems: [],
       replicaSets: this.replicaSets,
       analysisRuns: this.analysisRuns,
+      experiments: this.experiments,
       services: this.services,
       ingresses: this.ingresses,
       analysisTemplates: this.analysisTemplates,
@@ -371,6 +374,8 @@ export class World {
         },
       }
       if (write.resource.plural === 'replicasets') this.replicaSets.push(created)
+      else if (write.resource.plural === 'experiments')
+        this.experiments.push(created as unknown as Experiment)
       else this.analysisRuns.push(created as unknown as AnalysisRun)
       return
     }
@@ -382,6 +387,9 @@ export class World {
       )
       this.analysisRuns = this.analysisRuns.filter(
         (run) => write.resource.plural !== 'analysisruns' || !named(run),
+      )
+      this.experiments = this.experiments.filter(
+        (one) => write.resource.plural !== 'experiments' || !named(one),
       )
       return
     }
@@ -400,6 +408,9 @@ export class World {
         return
       case 'analysisruns':
         this.analysisRuns = patch(this.analysisRuns)
+        return
+      case 'experiments':
+        this.experiments = patch(this.experiments)
         return
       default:
         throw new Error(`a write to ${write.resource.plural} was not expected`)
