@@ -1,6 +1,8 @@
 import { type AnalysisRun, type Experiment, hashLabel, kinds } from '@serinus/api'
-import { type KubeObject, type Resource, resources } from '@serinus/kube'
+import { type KubeObject, type Resource, resources, type UnknownObject } from '@serinus/kube'
 import { expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { readManifests } from '../packages/cli/src/serinus/manifests.ts'
 import { type VirtualCluster, virtualCluster } from './virtual-cluster.ts'
 
 type StoredExperiment = Experiment & KubeObject
@@ -466,4 +468,162 @@ function secret(name: string, token: string): KubeObject {
     metadata: { name, namespace: 'default' },
     data: { token: Buffer.from(token).toString('base64') },
   } as KubeObject
+}
+
+/** The step of the guide, word for word. */
+const guide = parse(`
+steps:
+- experiment:
+    duration: 30m
+    templates:
+    - name: baseline
+      specRef: stable        # uses the current stable spec
+    - name: canary
+      specRef: canary        # uses the new canary spec
+    analyses:
+    - name: compare-latency
+      templateName: p95-latency-comparison
+      args:
+      - name: baseline-service
+        value: "{{templates.baseline.service.name}}"
+      - name: canary-service
+        value: "{{templates.canary.service.name}}"
+`) as { readonly steps: readonly unknown[] }
+
+/** The Rollout with the step of the guide at that step, and requests for both sides, as a load test sends them. */
+async function comparing(annotations: Readonly<Record<string, string>>) {
+  const world = await virtualCluster()
+  const [asking, rollout] = readManifests('examples/articles/production/compare-latency.yaml')
+  if (!asking || !rollout) throw new Error('the example has changed')
+  await world.apply(...readManifests('examples/articles/production/surroundings.yaml'))
+  await world.apply(asking as KubeObject, rollout as KubeObject)
+  await world.until('my-app', (one) => one.status?.phase === 'Healthy')
+  const stored = await world.rollout('my-app')
+  expect(stored.spec.strategy?.canary?.steps?.[0]).toEqual(guide.steps[0])
+  await world.setImage('my-app', 'my-app:v2', annotations)
+  await world.until('my-app', (one) => one.status?.canary?.currentExperiment !== undefined)
+  const name = (await world.rollout('my-app')).status?.canary?.currentExperiment ?? ''
+  await world.pass(1_000)
+  const services = (await list<StoredService>(world, resources.services)).filter((service) =>
+    service.metadata.name.startsWith(name),
+  )
+  for (const { metadata } of services) {
+    await world.client.patch(
+      resources.services,
+      { namespace: 'default', name: metadata.name },
+      {
+        kind: 'merge',
+        body: { metadata: { annotations: { 'sim.serinus.dev/requests-per-second': '20' } } },
+      },
+    )
+  }
+  const experimentNow = () =>
+    world.client.get<StoredExperiment>(kinds.experiments, { namespace: 'default', name })
+  return { world, name, services, experimentNow }
+}
+
+test('the experiment step of the guide compares both versions by Services of their own before anybody gets the new one [analysis-and-experiments 54] [api 50]', async () => {
+  const { world, name, services, experimentNow } = await comparing({})
+  await using _ = world
+  expect(services.map((service) => service.metadata.name).sort()).toEqual([
+    `${name}-baseline`,
+    `${name}-canary`,
+  ])
+  const pods = (await list(world, resources.pods)).filter((pod) =>
+    pod.metadata.name.startsWith(name),
+  )
+  for (const { metadata } of services) {
+    const own = pods.filter((pod) => pod.metadata.name.startsWith(metadata.name))
+    expect(own).toHaveLength(1)
+    expect(versionOf(metadata)).toBeLessThan(Math.min(...own.map((pod) => versionOf(pod.metadata))))
+  }
+  await world.pass(60_000)
+  const [run] = await runs(world)
+  expect(run?.spec.args).toEqual([
+    { name: 'baseline-service', value: `${name}-baseline` },
+    { name: 'canary-service', value: `${name}-canary` },
+  ])
+  await world.pass(1_200_000)
+  expect((await experimentNow()).status?.phase).toBe('Running')
+  expect((await world.rollout('my-app')).status?.canary?.weights?.canary.weight).toBe(0)
+  const measured = (await runs(world))[0]?.status?.metricResults?.[0]
+  expect(measured?.successful).toBeGreaterThan(10)
+  // The pods of an experiment are nobody's but its own; a Service that selects more than it should is named.
+  const warned = (await world.events('ExperimentPodsSelected')).map(({ message }) => message)
+  expect(warned.map((text) => text.slice(0, text.indexOf(';'))).sort()).toEqual([
+    "Service 'my-app' selects the pods of template 'baseline', which get its requests",
+    "Service 'my-app' selects the pods of template 'canary', which get its requests",
+  ])
+  for (const side of ['my-app-stable', 'my-app-canary']) {
+    const { spec } = await world.client.get<StoredService>(resources.services, {
+      namespace: 'default',
+      name: side,
+    })
+    expect(services.map((one) => one.spec.selector[hashLabel])).not.toContain(
+      spec.selector[hashLabel],
+    )
+  }
+  await world.until('my-app', (one) => one.status?.currentStepIndex === 2)
+  expect((await experimentNow()).status?.phase).toBe('Successful')
+  await world.until('my-app', (one) => one.status?.stableRS === one.status?.currentPodHash)
+  const left = await list(world, resources.services)
+  expect(left.filter(({ metadata }) => metadata.name.startsWith(name))).toEqual([])
+  expect(world.errors).toEqual([])
+})
+
+test('the experiment step of the guide aborts a slower version before it gets any traffic', async () => {
+  const { world, experimentNow } = await comparing({ 'sim.serinus.dev/latency-p95': '400ms' })
+  await using _ = world
+  const aborted = await world.until('my-app', (one) => one.status?.abort === true)
+  expect(aborted.status?.message).toBe(
+    `RolloutAborted: Rollout aborted update to revision 2: Experiment analysis phase is error/failed: ${(await experimentNow()).status?.message}`,
+  )
+  expect(aborted.status?.message).toContain('assessed Failed due to failed (3) > failureLimit (2)')
+  expect((await world.events('TrafficWeightUpdated')).map(({ message }) => message)).toEqual([
+    'Traffic weight updated to 0',
+  ])
+  const told = (await world.events('AnalysisRunFailed')).map((one) => one.involvedObject.kind)
+  expect(told.sort()).toEqual(['AnalysisRun', 'Experiment', 'Rollout'])
+  await world.pass(60_000)
+  expect((await sizes(world)).filter((size) => !size.endsWith(' 0'))).toHaveLength(1)
+  expect(world.errors).toEqual([])
+})
+
+test('the example of a standalone experiment ends when its required analysis is satisfied, or fails with it', async () => {
+  for (const slow of [false, true]) {
+    await using world = await virtualCluster()
+    const objects = readManifests('examples/experiment.yaml').map((object) =>
+      slow && object.kind === 'Experiment' ? slowed(object as unknown as StoredExperiment) : object,
+    )
+    await world.apply(...(objects as KubeObject[]))
+    const name = { namespace: 'default', name: 'latency-ab' }
+    for (let minute = 0; minute < 8; minute++) await world.pass(60_000)
+    const { status } = await world.client.get<StoredExperiment>(kinds.experiments, name)
+    expect(status?.phase).toBe(slow ? 'Failed' : 'Successful')
+    expect(await sizes(world)).toEqual(['latency-ab-baseline 0', 'latency-ab-candidate 0'])
+    expect(world.errors).toEqual([])
+  }
+})
+
+/** The same whose candidate needs longer for its requests. */
+function slowed(object: StoredExperiment): UnknownObject {
+  const templates = object.spec.templates.map((one) =>
+    one.name === 'candidate'
+      ? {
+          ...one,
+          template: {
+            ...one.template,
+            metadata: {
+              ...one.template.metadata,
+              annotations: { 'sim.serinus.dev/latency-p95': '400ms' },
+            },
+          },
+        }
+      : one,
+  )
+  return { ...object, spec: { ...object.spec, templates } } as unknown as UnknownObject
+}
+
+function versionOf({ resourceVersion }: KubeObject['metadata']): number {
+  return Number(resourceVersion)
 }

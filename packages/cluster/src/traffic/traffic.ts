@@ -307,6 +307,7 @@ function listens(pod: Pod): boolean {
 /**
  * The Service that clients know. One that selects a single version (`my-app-stable`) only serves a side of it; the
  * Service of the same pods without the version, best the one whose name it continues, is the one that is asked for.
+ * One that selects by more than the version has pods of its own, such as those of an Experiment.
  */
 function clientService(services: readonly Service[], name: string): string {
   const own = services.find((service) => service.metadata.name === name)?.spec?.selector ?? {}
@@ -315,7 +316,10 @@ function clientService(services: readonly Service[], name: string): string {
       const selector = Object.entries(spec?.selector ?? {})
       const whole = selector.length > 0 && !spec?.selector?.[hashKey]
       const continued = hashKey in own || name.startsWith(`${metadata.name}-`)
-      return whole && continued && selector.every(([key, value]) => own[key] === value)
+      const isSide = Object.keys(own).every(
+        (key) => key === hashKey || key in (spec?.selector ?? {}),
+      )
+      return whole && continued && isSide && selector.every(([key, value]) => own[key] === value)
     })
     .map(({ metadata }) => metadata.name)
   const continues = (root: string) => Number(name.startsWith(`${root}-`))
