@@ -3,7 +3,7 @@ import { type KubeObject, type Resource, resources, type UnknownObject } from '@
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { readManifests } from '../packages/cli/src/serinus/manifests.ts'
-import { type VirtualCluster, virtualCluster } from './virtual-cluster.ts'
+import { refusal, type VirtualCluster, virtualCluster } from './virtual-cluster.ts'
 
 type StoredExperiment = Experiment & KubeObject
 type StoredRun = AnalysisRun & KubeObject
@@ -627,3 +627,129 @@ function slowed(object: StoredExperiment): UnknownObject {
 function versionOf({ resourceVersion }: KubeObject['metadata']): number {
   return Number(resourceVersion)
 }
+
+/** An update with an experiment step, told by what is there in the end; the controller may die right after a write. */
+async function story(facts: {
+  readonly exits: number
+  readonly crashAtWrite?: number
+  readonly disturb?: (world: VirtualCluster) => void
+}) {
+  const { exits, crashAtWrite } = facts
+  await using world = await virtualCluster(crashAtWrite === undefined ? {} : { crashAtWrite })
+  await world.apply(
+    judgedByJob('check', { lasts: '20s', exits }),
+    judgedByJob('long', { lasts: '1h' }),
+    stepRollout(),
+  )
+  await world.until('web', (one) => one.status?.phase === 'Healthy')
+  const deployed = world.requests.counts().writes
+  facts.disturb?.(world)
+  await world.setImage('web', 'web:v2')
+  await world.pass(15_000)
+  const asked = world.requests.counts().writes
+  await world.until('web', (one) =>
+    exits === 0 ? one.status?.stableRS === one.status?.currentPodHash : one.status?.abort === true,
+  )
+  await world.pass(30_000)
+  const { status } = await world.rollout('web')
+  const experiments = await list<StoredExperiment>(world, kinds.experiments)
+  const end = {
+    rollout: [status?.phase, status?.message, status?.currentStepIndex, status?.canary],
+    experiments: experiments.map(({ metadata, spec, status: of }) => ({
+      name: metadata.name,
+      terminate: spec.terminate,
+      phase: of?.phase,
+      message: of?.message,
+      templates: of?.templateStatuses?.map(({ lastTransitionTime: _, ...rest }) => rest),
+      runs: of?.analysisRuns,
+      conditions: of?.conditions?.map(({ type, status: state, reason }) => [type, state, reason]),
+    })),
+    sizes: await sizes(world),
+    services: (await list(world, resources.services)).map((one) => one.metadata.name).sort(),
+    runs: (await runs(world)).map((run) => [
+      run.metadata.name,
+      run.status?.phase,
+      run.spec.terminate,
+    ]),
+    jobs: (await list(world, resources.jobs)).length,
+  }
+  return { end, deployed, asked, writes: world.requests.counts().writes }
+}
+
+function stepRollout(): KubeObject {
+  return {
+    apiVersion: 'argoproj.io/v1alpha1',
+    kind: 'Rollout',
+    metadata: { name: 'web', namespace: 'default' },
+    spec: {
+      replicas: 1,
+      selector: { matchLabels: { app: 'web' } },
+      template: {
+        metadata: { labels: { app: 'web' } },
+        spec: { containers: [{ name: 'web', image: 'web:v1', ports: [{ containerPort: 8080 }] }] },
+      },
+      strategy: {
+        canary: {
+          steps: [
+            {
+              experiment: {
+                scaleDownDelaySeconds: 5,
+                templates: [
+                  { name: 'old', specRef: 'stable', service: {} },
+                  { name: 'new', specRef: 'canary' },
+                ],
+                analyses: [
+                  { name: 'check', templateName: 'check', requiredForCompletion: true },
+                  { name: 'long', templateName: 'long' },
+                ],
+              },
+            },
+          ],
+        },
+      },
+    },
+  } as KubeObject
+}
+
+test.each([
+  ['succeeds', 0],
+  ['fails', 1],
+])(
+  'an experiment step that %s ends alike, with nothing doubled, whichever write the controller dies after',
+  {
+    timeout: 300_000,
+  },
+  async (_, exits) => {
+    const calm = await story({ exits })
+    expect(calm.end.experiments.map((one) => one.phase)).toEqual([
+      exits === 0 ? 'Successful' : 'Failed',
+    ])
+    expect(calm.end.jobs).toBe(1)
+    // Until it is judged one is like the other.
+    const first = exits === 0 ? calm.deployed : calm.asked
+    for (let at = first + 1; at <= calm.writes; at += 1) {
+      expect({ at, ...(await story({ exits, crashAtWrite: at })).end }).toEqual({ at, ...calm.end })
+    }
+  },
+)
+
+test('an API that answers every first write with a conflict changes nothing of how an experiment ends', async () => {
+  const calm = await story({ exits: 0 })
+  const refused = new Set<string>()
+  const disturbed = await story({
+    exits: 0,
+    disturb: ({ faults }) => {
+      faults.api = (request) => {
+        const what = `${request.method} ${request.url}`
+        const isOthers = /\/(events|jobs)\b/.test(request.url)
+        if (request.method === 'GET' || isOthers || refused.has(what)) return null
+        refused.add(what)
+        const message =
+          'the object has been modified; please apply your changes to the latest version'
+        return refusal({ code: 409, reason: 'Conflict', message })
+      }
+    },
+  })
+  expect(refused.size).toBeGreaterThan(8)
+  expect(disturbed.end).toEqual(calm.end)
+})
