@@ -1,9 +1,11 @@
 import type { Metric } from '@serinus/api'
 import { cloudWatch } from './cloud-watch.ts'
+import { counts } from './counts.ts'
 import { datadog } from './datadog.ts'
 import { graphite } from './graphite.ts'
 import { influxdb } from './influxdb.ts'
 import { job } from './job.ts'
+import { judge } from './judge.ts'
 import { kayenta } from './kayenta.ts'
 import { newRelic } from './new-relic.ts'
 import { plugin } from './plugin.ts'
@@ -14,7 +16,7 @@ import { wavefront } from './wavefront.ts'
 import { web } from './web.ts'
 
 /** One line per provider, keyed as `metrics[].provider` is. */
-const providers: Readonly<Record<string, Provider>> = {
+const asking: Readonly<Record<string, Provider>> = {
   prometheus,
   job,
   web,
@@ -27,6 +29,13 @@ const providers: Readonly<Record<string, Provider>> = {
   influxdb,
   kayenta,
   plugin,
+}
+
+/** The last two let the others ask, and judge what these measure. */
+const providers: Readonly<Record<string, Provider>> = {
+  ...asking,
+  counts: counts(asking),
+  judge: judge(asking),
 }
 
 /** The provider of a metric; throws where there is none, naming what was asked for. */

@@ -1,0 +1,175 @@
+import type { Metric, NumberSource } from '@serinus/api'
+import { describe, expect, test } from 'vitest'
+import { providerContract } from './provider-contract.ts'
+import { providerOf } from './registry.ts'
+import { json, measureInput, refused, silent, type VendorAnswer, vendor } from './test-input.ts'
+import { socketFetch, vendorServer } from './test-server.ts'
+
+type Counts = NonNullable<Metric['provider']['counts']>
+
+function source(query: string, address = 'http://p:9090'): NumberSource {
+  return { prometheus: { address, query } }
+}
+
+const canary = { total: source('total'), bad: source('bad') }
+
+function metricOf(counts: Counts, conditions: Partial<Metric> = {}): Metric {
+  return { name: 'm', ...conditions, provider: { counts } }
+}
+
+function vectorOf(values: readonly string[]): unknown {
+  const result = values.map((value) => ({ metric: {}, value: [1786963271.123, value] }))
+  return { status: 'success', data: { resultType: 'vector', result } }
+}
+
+/** Answers each query by its text. */
+function answering(values: Readonly<Record<string, readonly string[]>>): VendorAnswer {
+  return (seen, signal) => {
+    const query = new URLSearchParams(seen.body).get('query') ?? ''
+    return json(vectorOf(values[query] ?? []))(seen, signal)
+  }
+}
+
+async function measured(metric: Metric, values: Readonly<Record<string, readonly string[]>>) {
+  const { fetch } = vendor(answering(values))
+  return providerOf(metric).run(measureInput(metric, { fetch }))
+}
+
+const secretive = { ...canary, total: source('total', 'http://me:hunter2@p:9090') }
+
+providerContract('Counts', () => ({
+  provider: providerOf(metricOf(canary as never)),
+  metric: metricOf(
+    { canary: { ...secretive, bad: source('bad', 'http://me:hunter2@p:9090') } },
+    { successCondition: 'result.canary.bad <= 3' },
+  ),
+  secret: 'hunter2',
+  input: (metric, facts) => measureInput(metric, facts),
+  sources: {
+    value: { fetch: vendor(answering({ total: ['400'], bad: ['3'] })).fetch },
+    empty: { fetch: vendor(answering({})).fetch },
+    notANumber: { fetch: vendor(answering({ total: ['NaN'], bad: ['NaN'] })).fetch },
+    failing: { fetch: vendor(refused).fetch },
+    silent: { fetch: vendor(silent).fetch },
+  },
+  expected: {
+    value: { kind: 'done', phase: 'Successful', value: '{"canary":{"bad":3,"total":400}}' },
+    empty: {
+      kind: 'done',
+      phase: 'Error',
+      value: '{"canary":{"bad":null,"total":null}}',
+      message:
+        'could not evaluate successCondition "result.canary.bad <= 3": invalid operation: <nil> <= int',
+    },
+    notANumber: {
+      kind: 'done',
+      phase: 'Error',
+      value: '{"canary":{"bad":null,"total":null}}',
+      message:
+        'could not evaluate successCondition "result.canary.bad <= 3": invalid operation: <nil> <= int',
+    },
+    failing:
+      'total of the canary side: Post "http://me:***@p:9090/api/v1/query": dial tcp 10.0.0.7:9090: connect: connection refused',
+    silent:
+      /^total of the canary side: Post "http:\/\/me:\*\*\*@p:9090\/api\/v1\/query": context deadline exceeded$/,
+  },
+}))
+
+describe('counts', () => {
+  test('asks for every counter as of one instant, byte for byte', async () => {
+    await using server = await vendorServer([{ body: JSON.stringify(vectorOf(['7'])) }])
+    const side = { total: source('total', server.url), bad: source('bad', server.url) }
+    const metric = metricOf({ canary: side })
+    await providerOf(metric).run(measureInput(metric, { fetch: socketFetch }))
+    const headers = {
+      'content-type': 'application/x-www-form-urlencoded',
+      'user-agent': expect.any(String),
+    }
+    const line = 'POST /api/v1/query'
+    expect(server.requests.toSorted((a, b) => (a.body < b.body ? -1 : 1))).toEqual([
+      { line, headers, body: 'query=bad&time=1786963271.25' },
+      { line, headers, body: 'query=total&time=1786963271.25' },
+    ])
+  })
+
+  test.each([
+    [
+      'several series are one count',
+      { canary },
+      { total: ['100', '50'], bad: ['1', '2'] },
+      '{"canary":{"bad":3,"total":150}}',
+    ],
+    [
+      'both sides are read',
+      { canary, stable: { total: source('t2'), bad: source('b2') } },
+      { total: ['10'], bad: ['1'], t2: ['90'], b2: ['2'] },
+      '{"canary":{"bad":1,"total":10},"stable":{"bad":2,"total":90}}',
+    ],
+    [
+      'what is not good is bad',
+      { canary: { total: source('total'), good: source('good') } },
+      { total: ['10'], good: ['8'] },
+      '{"canary":{"bad":2,"total":10}}',
+    ],
+    [
+      'no series of bad requests',
+      { canary },
+      { total: ['10'] },
+      '{"canary":{"bad":null,"total":10}}',
+    ],
+  ] as const)('%s', async (_, counts, values, value) => {
+    expect(await measured(metricOf(counts), values)).toEqual({
+      kind: 'done',
+      phase: 'Successful',
+      value,
+    })
+  })
+
+  test.each([
+    [
+      { total: source('total'), good: source('good') },
+      { total: ['10'] },
+      'good of the canary side has no series, while total has',
+    ],
+    [canary, { total: ['-1'] }, 'total of the canary side: -1 is no count of requests'],
+    [canary, { total: ['+Inf'] }, 'total of the canary side: Infinity is no count of requests'],
+    [
+      { ...canary, bad: { datadoc: {} } },
+      { total: ['10'] },
+      'bad of the canary side: provider datadoc is not carried by this version of Serinus',
+    ],
+  ] as const)('%j that shows %j is an error: %s', async (side, values, message) => {
+    await expect(measured(metricOf({ canary: side as Counts['canary'] }), values)).rejects.toThrow(
+      message,
+    )
+  })
+
+  test('a source that answers with words is named', async () => {
+    const words = { web: { url: 'http://w/count' } }
+    const metric = metricOf({ canary: { total: words, bad: words } })
+    const { fetch } = vendor(json({ count: 'many' }))
+    await expect(providerOf(metric).run(measureInput(metric, { fetch }))).rejects.toThrow(
+      'total of the canary side: web measured "{\\"count\\":\\"many\\"}", which is no number',
+    )
+  })
+
+  test('numbers of a web service count too', async () => {
+    const metric = metricOf({
+      canary: {
+        total: { web: { url: 'http://w/count', jsonPath: '{$.total}' } },
+        bad: { web: { url: 'http://w/count', jsonPath: '{$.bad}' } },
+      },
+    })
+    const { fetch } = vendor(json({ total: 40, bad: 1 }))
+    const measured = await providerOf(metric).run(measureInput(metric, { fetch }))
+    expect(measured).toMatchObject({ value: '{"canary":{"bad":1,"total":40}}' })
+  })
+
+  test('waits as long as the slowest of its sources may take, and says where it asks', () => {
+    const slow = { prometheus: { query: 'x', timeout: 55 } }
+    const metric = metricOf({ canary: { total: slow, bad: source('bad') } })
+    expect(providerOf(metric).deadlineMs?.(metric)).toBe(55_000)
+    const env = { ARGO_ROLLOUTS_PROMETHEUS_ADDRESS: 'http://p:9090' }
+    expect(providerOf(metric).address?.(metric, env)).toBe('http://p:9090')
+  })
+})

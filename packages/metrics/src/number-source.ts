@@ -1,0 +1,68 @@
+import type { NumberSource } from '@serinus/api'
+import { defaultDeadlineMs, type MeasureInput, type Provider } from './provider.ts'
+
+/** Providers by their key in a metric. */
+export type Providers = Readonly<Record<string, Provider>>
+
+/**
+ * The numbers that a provider measures, in its order: all points of all series. Read from the text of its value, which says
+ * the same whatever the vendor. Rejects where there are none but words, naming the provider.
+ */
+export async function numbersFrom(
+  providers: Providers,
+  source: NumberSource,
+  input: MeasureInput,
+): Promise<readonly number[]> {
+  const { key, provider } = providerIn(providers, source)
+  const metric = { name: input.metric.name, provider: source }
+  const measured = await provider.run({ ...input, metric })
+  if (measured.kind !== 'done' || measured.phase === 'Error') {
+    const cause = measured.kind === 'done' ? measured.message : 'the answer takes its time'
+    throw new Error(cause ?? `${key} failed`)
+  }
+  return (measured.value ?? '')
+    .replace(/^\[|\]$/g, '')
+    .split(/[,\s]+/)
+    .filter((text) => text !== '')
+    .map((text) => numberOf(text, key))
+}
+
+/** Longest that the slowest of the sources may take, milliseconds; they are asked together. */
+export function deadlineOf(providers: Providers, sources: readonly NumberSource[]): number {
+  const deadlines = sources.map((source) => {
+    const { provider } = providerIn(providers, source)
+    return provider.deadlineMs?.({ name: '', provider: source }) ?? defaultDeadlineMs
+  })
+  return Math.max(0, ...deadlines)
+}
+
+/** Where the first of the sources is asked. */
+export function addressOf(
+  providers: Providers,
+  sources: readonly NumberSource[],
+  env: MeasureInput['env'],
+): string | undefined {
+  const [source] = sources
+  if (!source) return undefined
+  return providerIn(providers, source).provider.address?.({ name: '', provider: source }, env)
+}
+
+function providerIn(
+  providers: Providers,
+  source: NumberSource,
+): { readonly key: string; readonly provider: Provider } {
+  const [key] = Object.entries(source).find(([, config]) => config != null) ?? []
+  if (key === undefined) throw new Error('no provider is named')
+  const provider = Object.hasOwn(providers, key) ? providers[key] : undefined
+  if (provider) return { key, provider }
+  throw new Error(`provider ${key} is not carried by this version of Serinus`)
+}
+
+function numberOf(text: string, key: string): number {
+  if (text === 'NaN') return Number.NaN
+  const infinite = /^([+-]?)Inf$/.exec(text)
+  if (infinite) return infinite[1] === '-' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY
+  const value = Number(text)
+  if (!Number.isNaN(value)) return value
+  throw new Error(`${key} measured ${JSON.stringify(text.slice(0, 100))}, which is no number`)
+}
