@@ -4,6 +4,7 @@ import type { Figure } from './figure.ts'
 import { latency } from './latency.ts'
 import { notifications, outage } from './notifications.ts'
 import { controllerProcess, type ProcessOptions } from './process.ts'
+import { sequential } from './sequential.ts'
 import { apiOutage, virtualDay, virtualHour } from './simulation.ts'
 import { thousand } from './thousand.ts'
 import { idle, promotedWrites, writes } from './writes.ts'
@@ -26,4 +27,5 @@ export const benchmarks: Readonly<
   outage,
   'get-rollout': getRollout,
   demo,
+  sequential,
 }

@@ -26,7 +26,7 @@ export function meanOf(values: readonly number[]): number {
 }
 
 /** Percentile by linear interpolation at position (n - 1) p (type R-7); `sorted` ascends and is not empty. */
-export function percentile(sorted: readonly number[], p: number): number {
+function percentile(sorted: readonly number[], p: number): number {
   const position = (sorted.length - 1) * p
   const below = Math.floor(position)
   const lower = sorted[below] ?? Number.NaN

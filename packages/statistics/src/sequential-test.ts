@@ -198,13 +198,16 @@ const worstBurst = 10
 
 const largestBet = 0.95
 
+/** Fewer bad requests than this, expected of a canary at the bound, could exceed `worstBurst` by chance alone. */
+const fewestExpected = 0.5
+
 function favoured(before: InFavour, look: Look, chanceOf: (joined: Look) => Chance): InFavour {
   const waiting = {
     canary: sum(before.waiting.canary, look.canary),
     stable: sum(before.waiting.stable, look.stable ?? none),
   }
   const { seen, mean, tries } = chanceOf(waiting)
-  if (!(mean < 1) || tries * mean < 1) return { ...before, waiting }
+  if (!(mean < 1) || tries * mean < fewestExpected) return { ...before, waiting }
   const worst = Math.min(worstBurst, 1 / mean)
   const factor = 1 + (largestBet / (worst - 1)) * (1 - seen / mean)
   return { ...unbet, wealth: before.wealth * Math.max(0, factor) }

@@ -1,0 +1,70 @@
+import { type AnalysisRun, kinds } from '@serinus/api'
+import { type KubeObject, resources } from '@serinus/kube'
+import { expect, test } from 'vitest'
+import { readManifests } from '../packages/cli/src/serinus/manifests.ts'
+import { type VirtualCluster, virtualCluster } from './virtual-cluster.ts'
+
+type StoredRun = AnalysisRun & KubeObject
+
+/** The newest run once it is over, after at most an hour, and how long it took in seconds. */
+async function finishedRun(world: VirtualCluster, known: readonly string[] = []) {
+  for (let second = 0; second < 3600; second++) {
+    const { items } = await world.client.list<StoredRun>(kinds.analysisRuns)
+    const run = items.find(({ metadata }) => !known.includes(metadata.name))
+    const { startedAt, completedAt } = run?.status ?? {}
+    if (run && startedAt && completedAt)
+      return { run, seconds: (Date.parse(completedAt) - Date.parse(startedAt)) / 1000 }
+    await world.pass(1_000)
+  }
+  throw new Error(`the run does not end: ${world.errors.join('; ')}`)
+}
+
+test('a release of the example ends its analysis early when it is healthy, and is aborted within 30 s when 5 % of its requests fail', async () => {
+  await using world = await virtualCluster()
+  await world.apply(...readManifests('examples/sequential.yaml'))
+  await world.until('shop', ({ status }) => status?.phase === 'Healthy')
+
+  await world.setImage('shop', 'shop:v2')
+  const good = await finishedRun(world)
+  expect(good.run.status?.phase).toBe('Successful')
+  expect(good.seconds).toBeLessThan(300)
+  await world.until('shop', ({ status }) => status?.phase === 'Healthy')
+
+  await world.setImage('shop', 'shop:v3', { 'sim.serinus.dev/error-rate': '5%' })
+  const bad = await finishedRun(world, [good.run.metadata.name])
+  expect(bad.run.status?.phase).toBe('Failed')
+  expect(bad.seconds).toBeLessThanOrEqual(30)
+  const { status } = await world.until('shop', ({ status }) => status?.phase === 'Degraded')
+  expect(status?.message).toMatch(
+    /^RolloutAborted: Rollout aborted update to revision 3: Step-based analysis phase error\/failed: Metric "errors" assessed Failed due to \d+ of \d+ requests \([\d.]+%\) were bad after \d looks, bound 1%, bound 1.5 times the stable version's /,
+  )
+  expect(world.errors).toEqual([])
+})
+
+test('the example of the judge passes two equal versions, and is not content with a slower one', async () => {
+  const manifests = readManifests('examples/providers/judge.yaml')
+  await using equal = await virtualCluster()
+  await equal.apply(...manifests)
+  const { run } = await finishedRun(equal)
+  const [result] = run.status?.metricResults ?? []
+  expect(run.status?.phase).toBe('Successful')
+  expect(result?.measurements).toMatchObject([{ phase: 'Successful', value: '100' }])
+  expect(equal.errors).toEqual([])
+
+  await using slower = await virtualCluster()
+  await slower.apply(...manifests)
+  const key = { namespace: 'default', name: 'shop-canary' }
+  const annotations = { 'sim.serinus.dev/latency': '40ms', 'sim.serinus.dev/latency-p95': '100ms' }
+  await slower.client.patch(resources.deployments, key, {
+    kind: 'merge',
+    body: { spec: { template: { metadata: { annotations } } } },
+  })
+  const failed = await finishedRun(slower)
+  expect(failed.run.status?.metricResults?.[0]?.measurements).toMatchObject([
+    {
+      phase: 'Inconclusive',
+      value: '70',
+      message: 'score 70: latency was classified as High',
+    },
+  ])
+})
