@@ -68,7 +68,7 @@ export {
   validateReferences,
 } from './references.ts'
 export { type Kind, kinds } from './resources.ts'
-export { fieldOfRollout, metadataField } from './rollout-field.ts'
+export { fieldOfRollout, metadataField, metadataPathProblem } from './rollout-field.ts'
 export type {
   Container,
   ContainerPort,

@@ -217,10 +217,10 @@ describe('a template on its own', () => {
 
   test.each([
     [
-      { args: [{ name: 'app', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }] },
+      { args: [{ name: 'app', valueFrom: { fieldRef: { fieldPath: 'spec.replicas' } } }] },
       'ArgumentFromFieldRef at spec.args[0].valueFrom.fieldRef',
     ],
-    [{ dryRun: [{ metricName: '*' }] }, 'PatternInvalid at spec.dryRun[0].metricName'],
+    [{ dryRun: [{ metricName: 'p9(' }] }, 'PatternInvalid at spec.dryRun[0].metricName'],
     [
       { measurementRetention: [{ metricName: 'p9', limit: 3 }] },
       'PatternUnanchored at spec.measurementRetention[0].metricName',
@@ -237,8 +237,32 @@ describe('a template on its own', () => {
     expect(found).toEqual([reason])
   })
 
-  test.each(['.*', '^p9$', 'latency.*'])('the pattern %s says what it means', (metricName) => {
+  test.each(['.*', '*', '^p9$', 'latency.*'])('the pattern %s says what it means', (metricName) => {
     expect(examineTemplate({ dryRun: [{ metricName }] })).toEqual([])
+  })
+
+  test('may take an argument from the metadata of the run', () => {
+    const valueFrom = { fieldRef: { fieldPath: "metadata.labels['app']" } }
+    expect(examineTemplate({ args: [{ name: 'app', valueFrom }] })).toEqual([])
+  })
+
+  test('is told what ends its runs at once', () => {
+    const metric = promMetric('sum(up)', { count: 3 })
+    const { interval: _, ...once } = metric
+    expect(examineTemplate({ metrics: [once] })).toEqual([
+      {
+        reason: 'InvalidMetric',
+        severity: 'error',
+        path: 'spec.metrics[0]',
+        message: 'interval must be specified when count > 1',
+      },
+    ])
+    expect(
+      examineTemplate({
+        metrics: [{ ...once, interval: '{{args.often}}' }],
+        args: [{ name: 'often' }],
+      }),
+    ).toEqual([])
   })
 
   test('an argument that nobody declares is told with the nearest that somebody does', () => {

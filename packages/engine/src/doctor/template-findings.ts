@@ -1,4 +1,5 @@
-import { type AnalysisTemplateSpec, nearest } from '@serinus/api'
+import { type AnalysisTemplateSpec, metadataPathProblem, nearest } from '@serinus/api'
+import { checkPattern, matchesPattern } from '@serinus/expr'
 import type { DoctorFinding } from './finding.ts'
 import { tagsIn } from './metric-case.ts'
 
@@ -7,11 +8,12 @@ export function templateFindings(spec: AnalysisTemplateSpec): readonly DoctorFin
   return [...argumentSources(spec), ...undeclaredArguments(spec), ...patterns(spec)]
 }
 
-/** A field of a Rollout is nothing that a template knows: nobody fills it in. */
+/** A run fills in its own metadata; fields of a Rollout are nothing that it knows. */
 function argumentSources({ args = [] }: AnalysisTemplateSpec): readonly DoctorFinding[] {
   return args.flatMap(({ name, value, valueFrom }, index) => {
-    if (value !== undefined || !valueFrom?.fieldRef) return []
-    const message = `fieldRef in a template is filled in by nobody, so a run says: argument "${name}" was not supplied; leave valueFrom out and let the Rollout pass the argument with this fieldRef`
+    const fieldPath = valueFrom?.fieldRef?.fieldPath
+    if (value !== undefined || fieldPath === undefined || !metadataPathProblem(fieldPath)) return []
+    const message = `in a template a fieldRef means the metadata of the AnalysisRun, which has no ${fieldPath}, so a run says: argument "${name}" was not supplied; leave valueFrom out and let the Rollout pass the argument with this fieldRef`
     const path = `spec.args[${index}].valueFrom.fieldRef`
     return [{ reason: 'ArgumentFromFieldRef', severity: 'warning', path, message }]
   })
@@ -58,15 +60,13 @@ function patternFinding(
   pattern: string,
   names: readonly string[],
 ): Omit<DoctorFinding, 'path'> | null {
-  let expression: RegExp
-  try {
-    expression = new RegExp(pattern)
-  } catch {
-    const better = pattern === '*' ? '; write .* for every metric' : ''
-    const message = `${JSON.stringify(pattern)} is no regular expression, so the run ends in Error${better}`
+  if (pattern === '*') return null
+  const problem = checkPattern(pattern)
+  if (problem !== null) {
+    const message = `${JSON.stringify(pattern)} is no regular expression (${problem}), so the run ends in Error`
     return { reason: 'PatternInvalid', severity: 'error', message }
   }
-  const also = names.filter((name) => name !== pattern && expression.test(name))
+  const also = names.filter((name) => name !== pattern && matchesPattern(pattern, name) === true)
   if (!names.includes(pattern) || also.length === 0) return null
   const message = `the pattern matches anywhere in a name, so ${pattern} also stands for ${also.join(', ')}; write ^${pattern}$ for that metric alone`
   return { reason: 'PatternUnanchored', severity: 'warning', message }
