@@ -32,6 +32,8 @@ export const annotationKeys = {
   ephemeralMetadata: 'rollout.argoproj.io/ephemeral-metadata',
   /** On a ReplicaSet: RFC 3339 instant after which it may go to 0. */
   scaleDownDeadline: 'scale-down-deadline',
+  /** On a Rollout: requests per second of both versions together, which `lint` reckons with. Ours. */
+  expectedRequestsPerSecond: 'serinus.dev/expected-requests-per-second',
   /** On a ReplicaSet: its last update was aborted. Ours. */
   aborted: 'serinus.dev/aborted',
   /** On a ReplicaSet: an update goes back to it while its pods have not gone yet. Ours. */

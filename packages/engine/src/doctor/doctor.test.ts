@@ -196,6 +196,109 @@ describe('a query that looks back behind the weight', () => {
   })
 })
 
+describe('traffic that is too small to show a regression', () => {
+  const found = (
+    metric: Metric,
+    facts: { rps?: number; annotation?: string; pause?: string; inline?: boolean },
+  ) => {
+    const analysis = {
+      templates: [{ templateName: 'rate' }],
+      args: [{ name: 'service', value: 'shop-canary' }],
+    }
+    const { rps, annotation, pause = '2m', inline = false } = facts
+    const rollout = rolloutWith({
+      canary: {
+        canaryService: 'shop-canary',
+        steps: [
+          { setWeight: 10 },
+          inline ? { analysis } : { pause: { duration: pause } },
+          { setWeight: 50 },
+        ],
+        ...(inline ? {} : { analysis }),
+      },
+    })
+    const annotations = annotation && { 'serinus.dev/expected-requests-per-second': annotation }
+    const known = {
+      analysisTemplates: [template('rate', [metric], ['service'])],
+      clusterAnalysisTemplates: [],
+    }
+    return examineRollout(
+      { ...rollout, metadata: { name: 'shop', ...(annotations ? { annotations } : {}) } },
+      known,
+      rps === undefined ? {} : { requestsPerSecond: rps },
+    )
+  }
+  const often = promMetric(errorRate, { interval: '10s', count: 0 })
+  const withTest = {
+    name: 'checked',
+    interval: '5s',
+    test: { bound: '1%' },
+    provider: { counts: { canary: {} } },
+  } as unknown as Metric
+
+  test('is told in numbers', () => {
+    expect(found(often, { rps: 10 })).toEqual([
+      {
+        reason: 'TrafficTooSmall',
+        severity: 'warning',
+        path: 'spec.strategy.canary.analysis',
+        message:
+          'metric checked of rate: at 10 requests per second, 10 % of them for the new version, in 2m, no share of bad requests below 9 % would be found, while the bound is 1 %; stay longer at that weight, give it more of the traffic, or measure more often',
+      },
+    ])
+  })
+
+  test('of a metric with a test as well, by its own alpha', () => {
+    expect(found(withTest, { rps: 10, pause: '30s' })[0]?.message).toContain(
+      'while the bound is 1 %',
+    )
+    const lax = { ...withTest, test: { bound: '1%', alpha: 0.2 } }
+    expect(found(withTest, { rps: 100, pause: '30s' })[0]?.reason).toBe('TrafficTooSmall')
+    expect(found(lax, { rps: 100, pause: '30s' })).toEqual([])
+  })
+
+  test('where there is next to none', () => {
+    expect(found(often, { rps: 0.1 })[0]?.message).toContain(
+      'not even a new version that fails every request would be found',
+    )
+  })
+
+  test('as the Rollout itself says how much is expected', () => {
+    expect(found(often, { annotation: '10' })[0]?.reason).toBe('TrafficTooSmall')
+    expect(found(often, { annotation: '10', rps: 1000 })).toEqual([])
+    expect(found(often, { annotation: 'much' })).toEqual([
+      {
+        reason: 'ExpectedRequests',
+        severity: 'warning',
+        path: "metadata.annotations['serinus.dev/expected-requests-per-second']",
+        message: '"much" is no number above 0, so it counts for nothing; write such as "20"',
+      },
+    ])
+  })
+
+  test.each([
+    ['enough of it', often, { rps: 200 }],
+    ['nobody knows how much there is', often, {}],
+    [
+      'time enough',
+      promMetric(errorRate, { interval: '10s', count: 0 }),
+      { rps: 200, pause: '1h' },
+    ],
+    [
+      'no end to the step',
+      promMetric(errorRate, { interval: '10s', count: 0 }),
+      { rps: 1, inline: true },
+    ],
+    [
+      'nothing that is a share of requests',
+      promMetric(p95, { successCondition: 'result[0] < 1' }),
+      { rps: 1 },
+    ],
+  ])('is not told where there is %s', (_, metric, facts) => {
+    expect(found(metric, facts)).toEqual([])
+  })
+})
+
 describe('a template on its own', () => {
   const reasonsOf = (metric: Metric, args: readonly string[]) =>
     examineTemplate({ metrics: [metric], args: args.map((name) => ({ name })) }).map(

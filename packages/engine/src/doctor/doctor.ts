@@ -2,6 +2,7 @@ import {
   type AnalysisTemplate,
   type AnalysisTemplateSpec,
   analysisUses,
+  annotationKeys,
   type ClusterAnalysisTemplate,
   lintTemplate,
   type Rollout,
@@ -75,15 +76,25 @@ export interface KnownTemplates {
 
 /**
  * Doubts about how a Rollout uses its templates: whether the arguments that it passes and the weights of its steps
- * let a metric see the new version. References that lead nowhere are left to `validateReferences`.
+ * let a metric see the new version, and
+ * whether the expected requests suffice: those of `traffic`, else of the annotation
+ * `serinus.dev/expected-requests-per-second`. References that lead nowhere are left to `validateReferences`.
  */
-export function examineRollout(rollout: Rollout, known: KnownTemplates): readonly DoctorFinding[] {
+export function examineRollout(
+  rollout: Rollout,
+  known: KnownTemplates,
+  traffic: { readonly requestsPerSecond?: number } = {},
+): readonly DoctorFinding[] {
   const namespace = rollout.metadata.namespace ?? 'default'
-  return analysisUses(rollout).flatMap((analysis) => {
+  const expected = expectedRequests(rollout)
+  const requestsPerSecond = traffic.requestsPerSecond ?? (expected.ok ? expected.value : null)
+  const findings = analysisUses(rollout).flatMap((analysis) => {
     const { templates } = resolveTemplates(analysis.refs, { namespace, ...known })
     const declared = templates.flatMap(({ spec }) => spec.args ?? [])
     const args = factsOfUse(rollout, { declared, passed: analysis.args })
-    const use = metricUse(rollout, analysis)
+    const metrics = templates.flatMap(({ spec }) => spec.metrics ?? [])
+    const tests = Math.max(1, metrics.filter(({ test }) => test).length)
+    const use = metricUse(rollout, analysis, { requestsPerSecond, tests })
     return templates.flatMap(({ name, spec }) =>
       (spec.metrics ?? []).flatMap((written) =>
         applied(trafficRules, metricCase(written, { path: use.path, args, use })).map(
@@ -96,6 +107,26 @@ export function examineRollout(rollout: Rollout, known: KnownTemplates): readonl
       ),
     )
   })
+  return expected.ok ? findings : [expected.finding, ...findings]
+}
+
+/** What the author of a Rollout expects, of both versions together; null: nothing. */
+function expectedRequests({
+  metadata,
+}: Rollout):
+  | { readonly ok: true; readonly value: number | null }
+  | { readonly ok: false; readonly finding: DoctorFinding } {
+  const key = annotationKeys.expectedRequestsPerSecond
+  const written = metadata.annotations?.[key]
+  if (written === undefined) return { ok: true, value: null }
+  const value = Number(written)
+  if (value > 0 && Number.isFinite(value)) return { ok: true, value }
+  const message = `${JSON.stringify(written)} is no number above 0, so it counts for nothing; write such as "20"`
+  const path = `metadata.annotations['${key}']`
+  return {
+    ok: false,
+    finding: { reason: 'ExpectedRequests', severity: 'warning', path, message },
+  }
 }
 
 function applied(rules: readonly Rule[], facts: MetricCase): readonly DoctorFinding[] {

@@ -253,3 +253,21 @@ describe('settings of providers', () => {
     expect(reasonsFor(metric)).toEqual(reasons)
   })
 })
+
+test('a sequential test counts by itself: rates are no counters', () => {
+  const source = (query: string) => ({ prometheus: { query } })
+  const metric = metricOf(
+    {
+      counts: {
+        canary: {
+          total: source('sum(requests_total)'),
+          bad: source('sum(rate(errors_total[1m]))'),
+        },
+      },
+    },
+    { successCondition: '', interval: '10s', test: { bound: '1%' } },
+  )
+  expect(reasonsFor(metric)).toEqual([
+    'CountsNeedCounters at provider.counts.canary.bad.prometheus.query',
+  ])
+})

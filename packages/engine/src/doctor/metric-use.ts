@@ -16,6 +16,10 @@ export interface MetricUse {
   readonly versionNames: readonly string[]
   /** Times of one weight during which it is measured, in order. Empty: not known, or the traffic is not shared. */
   readonly stages: readonly Stage[]
+  /** Of both versions together; null: nobody said. */
+  readonly requestsPerSecond: number | null
+  /** How many metrics of the run have a sequential test; at least 1. */
+  readonly tests: number
 }
 
 export interface Stage {
@@ -32,9 +36,18 @@ export interface Stage {
 const stepsPath = 'spec.strategy.canary.steps'
 
 /** What is known of the traffic while an analysis of a Rollout runs. */
-export function metricUse(rollout: Rollout, use: AnalysisUse): MetricUse {
+export function metricUse(
+  rollout: Rollout,
+  use: AnalysisUse,
+  facts: Pick<MetricUse, 'requestsPerSecond' | 'tests'>,
+): MetricUse {
   const path = use.path.replace(/\.(templates|templateName)$/, '')
-  return { path, versionNames: versionNames(rollout), stages: stagesOf(rollout, use, path) }
+  return {
+    path,
+    versionNames: versionNames(rollout),
+    stages: stagesOf(rollout, use, path),
+    ...facts,
+  }
 }
 
 function stagesOf(rollout: Rollout, use: AnalysisUse, path: string): readonly Stage[] {

@@ -18,20 +18,33 @@ import { doubtOf, errorOf, parsingErrors } from './told.ts'
  * Everything wrong or doubtful with these manifests, in their order. They are looked at together: a Rollout with the
  * templates, Services and Ingresses that are among them. What is not among them may be in the cluster.
  */
-export function checkManifests(documents: readonly ManifestDocument[]): readonly LintFinding[] {
+export function checkManifests(
+  documents: readonly ManifestDocument[],
+  traffic: Traffic = {},
+): readonly LintFinding[] {
   const known = knownObjects(documents)
   return documents.flatMap((document) => {
     const { object } = document
     if (object.kind === 'ConfigMap') return checkNotifications(document, documents)
-    return object.apiVersion === 'argoproj.io/v1alpha1' ? check(document, known) : []
+    return object.apiVersion === 'argoproj.io/v1alpha1' ? check(document, known, traffic) : []
   })
 }
 
-function check(document: ManifestDocument, known: KnownObjects): readonly LintFinding[] {
+/** What the manifests are expected to live through. */
+interface Traffic {
+  /** Of both versions together. Absent: what an annotation of the Rollout says, if anything. */
+  readonly requestsPerSecond?: number
+}
+
+function check(
+  document: ManifestDocument,
+  known: KnownObjects,
+  traffic: Traffic,
+): readonly LintFinding[] {
   const { object } = document
   switch (object.kind) {
     case 'Rollout':
-      return checkRollout(document, known)
+      return checkRollout(document, known, traffic)
     case 'AnalysisTemplate':
     case 'ClusterAnalysisTemplate':
       return checkTemplate(document, known)
@@ -50,7 +63,11 @@ function check(document: ManifestDocument, known: KnownObjects): readonly LintFi
   }
 }
 
-function checkRollout(document: ManifestDocument, known: KnownObjects): readonly LintFinding[] {
+function checkRollout(
+  document: ManifestDocument,
+  known: KnownObjects,
+  traffic: Traffic,
+): readonly LintFinding[] {
   const parsed = known.rollouts.get(document)
   if (!parsed) return []
   const { value } = parsed
@@ -63,7 +80,7 @@ function checkRollout(document: ManifestDocument, known: KnownObjects): readonly
     ...problems.map((problem) => errorOf(document, problem, { shortPath: true })),
     ...references.problems.map((problem) => errorOf(document, problem)),
     ...doubts.map((doubt) => doubtOf(document, { ...doubt, severity: 'warning' })),
-    ...examineRollout(value, objects).map((finding) => doubtOf(document, finding)),
+    ...examineRollout(value, objects, traffic).map((finding) => doubtOf(document, finding)),
   ]
 }
 

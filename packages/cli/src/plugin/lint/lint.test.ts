@@ -250,6 +250,28 @@ test('warnings alone are no failure, unless asked for', async () => {
   })
 })
 
+test('expected requests say which analysis gets too few of them', async () => {
+  const canary = {
+    stableService: 'web',
+    canaryService: 'web-canary',
+    steps: [{ setWeight: 10 }, { pause: { duration: '2m' } }],
+    analysis: analysis('web-canary'),
+  }
+  const files = {
+    'all.yaml': [rollout('web', canary), template({ ...errorRate(), interval: '10s' })],
+  }
+  expect(await lint(files)).toMatchObject({ lines: [] })
+  expect(await lint(files, '--requests-per-second 10')).toMatchObject({
+    code: 0,
+    lines: [expect.stringContaining('warning TrafficTooSmall: spec.strategy.canary.analysis: ')],
+  })
+  expect(await lint(files, '--requests-per-second 500')).toMatchObject({ lines: [] })
+  expect(await lint(files, '--requests-per-second none')).toMatchObject({
+    code: 1,
+    err: 'Error: invalid argument "none" for "--requests-per-second" flag: must be a number above 0\n',
+  })
+})
+
 test('as JSON', async () => {
   const { code, lines } = await lint(
     { 'web.yaml': [rollout('web', { maxSurge: 0, maxUnavailable: 0 })] },

@@ -8,6 +8,7 @@ import {
 } from './condition-meaning.ts'
 import { conditionSyntax, conditionUnknownName } from './condition-text.ts'
 import { counterWithoutRate } from './counter-without-rate.ts'
+import { countsNeedCounters } from './counts-need-counters.ts'
 import { promqlSyntax } from './promql-syntax.ts'
 import {
   graphiteTargets,
@@ -20,6 +21,7 @@ import { queryDiluted } from './query-diluted.ts'
 import { rangeLongerThanStep } from './range-longer-than-step.ts'
 import { rateOfGauge } from './rate-of-gauge.ts'
 import { resultShape } from './result-shape.ts'
+import { trafficTooSmall } from './traffic-too-small.ts'
 
 /** What can be said of a metric alone. */
 export const metricRules: readonly Rule[] = [
@@ -39,7 +41,8 @@ export const metricRules: readonly Rule[] = [
   prometheusRange,
   webJsonPath,
   graphiteTargets,
+  countsNeedCounters,
 ]
 
 /** What depends on the traffic that the new version has meanwhile. */
-export const trafficRules: readonly Rule[] = [queryDiluted, rangeLongerThanStep]
+export const trafficRules: readonly Rule[] = [queryDiluted, rangeLongerThanStep, trafficTooSmall]
