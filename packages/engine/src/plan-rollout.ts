@@ -14,6 +14,7 @@ import {
 import { mergePatch } from '@serinus/kube'
 import { planBlueGreen } from './blue-green/plan-blue-green.ts'
 import { planCanary } from './canary/plan-canary.ts'
+import { examineRollout } from './doctor/doctor.ts'
 import { formatInstant } from './instant.ts'
 import type { Finding, Plan, Transition } from './plan.ts'
 import { restartFindings } from './rollout/restart.ts'
@@ -94,7 +95,10 @@ function warningTransitions(
   const { metadata, status } = snapshot.rollout
   if (status?.observedGeneration === String(metadata.generation ?? 0)) return []
   if (!plan.writes.some((write) => write.id === 'status')) return []
-  return warnings.map((warning) => ({
+  const doubts = examineRollout(snapshot.rollout, snapshot).filter(
+    ({ severity }) => severity !== 'hint',
+  )
+  return [...warnings, ...doubts].map((warning) => ({
     type: 'Warning',
     reason: warning.reason,
     message: `${warning.path}: ${warning.message}`,

@@ -8,6 +8,7 @@ import {
   type Rollout,
   resolveTemplates,
   substitute,
+  type TemplateScope,
   validateMetrics,
 } from '@serinus/api'
 import { factsOfTemplate, factsOfUse } from './argument-facts.ts'
@@ -72,6 +73,8 @@ function invalidMetrics({
 export interface KnownTemplates {
   readonly analysisTemplates: readonly AnalysisTemplate[]
   readonly clusterAnalysisTemplates: readonly ClusterAnalysisTemplate[]
+  /** Absent: all that are given. */
+  readonly templateScope?: TemplateScope
 }
 
 /**
