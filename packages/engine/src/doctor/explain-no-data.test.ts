@@ -90,6 +90,15 @@ describe('a run that ends without data says why', () => {
 })
 
 describe('nothing is explained', () => {
+  test('where real numbers decided and the query was empty only once', () => {
+    const status = runWith(
+      { interval: '1m', failureLimit: 1 },
+      { m: ({ serial }) => (serial === 1 ? empty : { phase: 'Failed', value: '[5]' }) },
+    )
+    expect(status?.message).toBe('Metric "m" assessed Failed due to failed (2) > failureLimit (1)')
+    expect(checkedOf(status)?.message).toBeUndefined()
+  })
+
   const of = (value: string, phase: 'Failed' | 'Error' | 'Successful') => ({
     phase,
     measurements: [{ phase, value, startedAt: '2026-01-01T00:00:00Z' }],

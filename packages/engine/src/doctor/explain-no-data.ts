@@ -3,7 +3,7 @@ import type { VectorSelector } from '@serinus/promql'
 import { expressionsOf, type PromqlQuery, parsePromql } from './promql-query.ts'
 
 /**
- * Why measurements that did not succeed had no number to judge, and what to write instead; null where they had one.
+ * Why most measurements that decided a metric had no number to judge, and what to write instead; null where they had one.
  * Arguments must be filled in, secret ones by a stand-in: the text goes into the status.
  */
 export function explainNoData(
@@ -11,11 +11,14 @@ export function explainNoData(
   { measurements = [], phase }: Pick<MetricResult, 'measurements' | 'phase'>,
 ): string | null {
   if (phase === 'Successful') return null
-  const bad = measurements.filter((measurement) => measurement.phase !== 'Successful')
+  // A run that real numbers have failed is not explained by a query that was empty once.
+  const deciding = measurements.filter((measurement) => measurement.phase === phase)
+  const mostly = (is: (measurement: Measurement) => boolean) =>
+    deciding.length > 0 && deciding.filter(is).length * 2 >= deciding.length
   const query = metric.provider.prometheus?.query
   const promql = query ? parsePromql(query) : null
-  if (bad.some(isEmpty)) return emptyText(share(measurements, isEmpty), promql)
-  if (bad.some(isNotANumber)) return notANumberText(share(measurements, isNotANumber), promql)
+  if (mostly(isEmpty)) return emptyText(share(measurements, isEmpty), promql)
+  if (mostly(isNotANumber)) return notANumberText(share(measurements, isNotANumber), promql)
   return null
 }
 
