@@ -86,6 +86,7 @@ export function controllerOptions(): Command {
       boolean,
     )
     .option('--zero-pause <meaning>', 'what pause: {duration: 0} means: gate or advance', 'gate')
+    .option('--plugin-dir <folder>', 'where plugin-bin is made, for the files of plugins', '.')
   command.optionsGroup('Ports and logs:')
   number('--healthzPort <port>', 'port of /healthz and /readyz', '8080')
   number('--metricsPort <port>', 'port of /metrics', '8090')

@@ -43,6 +43,7 @@ test('without flags everything is as with Argo Rollouts', () => {
     logLevel: 'info',
     logFormat: 'text',
     zeroPause: 'gate',
+    pluginFolder: '.',
     verifyRetryIntervalMs: 10_000,
     notices: [],
   })
@@ -52,6 +53,7 @@ test.each([
   [['--qps=120.5', '--burst', '200'], { qps: 120.5, burst: 200 }],
   [['--rollout-threads=3', '--analysis-threads=4'], { rolloutThreads: 3, analysisThreads: 4 }],
   [['--experiment-threads=5'], { experimentThreads: 5 }],
+  [['--plugin-dir=/plugins'], { pluginFolder: '/plugins' }],
   [['--leader-elect=false'], { leaderElect: false }],
   [['--leader-elect'], { leaderElect: true }],
   [

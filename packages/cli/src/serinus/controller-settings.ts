@@ -47,6 +47,7 @@ export interface ControllerFlags extends Connection {
   readonly logformat: string
   readonly selfServiceNotificationEnabled?: boolean
   readonly zeroPause: string
+  readonly pluginDir: string
   readonly version: boolean
   readonly asGroup: readonly string[]
   readonly requestTimeout: string
@@ -79,6 +80,8 @@ export interface ControllerSettings {
   /** Absent: as far as the API lets it be read. */
   readonly selfService?: boolean
   readonly zeroPause: 'gate' | 'advance'
+  /** The files of plugins are put in its folder `plugin-bin`. */
+  readonly pluginFolder: string
   /** Between two looks at whether a router follows (`ROLLOUT_VERIFY_RETRY_INTERVAL`). */
   readonly verifyRetryIntervalMs: number
   /** What is to be told at the start: level and text. */
@@ -138,6 +141,7 @@ export function controllerSettings(
       ? {}
       : { selfService: flags.selfServiceNotificationEnabled }),
     zeroPause: oneOf('zero-pause', flags.zeroPause, ['gate', 'advance']),
+    pluginFolder: folder('plugin-dir', flags.pluginDir),
     verifyRetryIntervalMs: verifyRetryInterval(context.env),
     notices,
   }
@@ -232,6 +236,11 @@ function address(flag: string, text: string): { host: string; port: number } | n
     throw new Error(`--${flag}: ${JSON.stringify(text)} is not ADDRESS:PORT, such as :6060`)
   }
   return { host, port: port(flag, digits) }
+}
+
+function folder(flag: string, text: string): string {
+  if (text === '') throw new Error(`--${flag}: needs a folder, such as /plugins`)
+  return text
 }
 
 function oneOf<W extends string>(flag: string, text: string, words: readonly W[]): W {

@@ -14,6 +14,7 @@ import {
   type Transport,
   VirtualClock,
 } from '@serinus/kube'
+import { type PluginLog, type Plugins, startPlugins } from '@serinus/plugins'
 import type { OutsideFetch } from './outside-fetch.ts'
 import { type Service, startService } from './service.ts'
 
@@ -32,6 +33,8 @@ export interface LocalOptions {
   /** Slack and PagerDuty are played by the inbox. */
   readonly useInbox: boolean
   readonly withController: boolean
+  /** Where the files of plugins are put; absent: no plugins are run. */
+  readonly plugins?: { readonly folder: string; readonly log: PluginLog }
   /** Absent: the outside world is out of reach. */
   readonly outside?: OutsideFetch
   readonly onStored?: (rollout: Rollout) => void
@@ -66,8 +69,21 @@ export async function startLocalCluster(options: LocalOptions): Promise<LocalClu
     metadata: { name: controllerNamespace },
   })
   let controller: Service | null = null
+  let plugins: Plugins | null = null
+  const closing = new AbortController()
   if (options.withController) {
     const client = httpClient(socketless(cluster, clock))
+    plugins = options.plugins
+      ? startPlugins({
+          ...options.plugins,
+          client,
+          clock,
+          signal: AbortSignal.any([signal, closing.signal]),
+          namespace: controllerNamespace,
+          env: process.env,
+          fetch: (request) => cluster.fetch(request),
+        })
+      : null
     controller = startService({
       client,
       clock,
@@ -75,6 +91,7 @@ export async function startLocalCluster(options: LocalOptions): Promise<LocalClu
       fetch: (request, how) => cluster.fetch(request, how),
       env: process.env,
       controllerNamespace,
+      ...(plugins ? { plugins, stepPlugins: plugins } : {}),
       random: new SeededRandom('notifications'),
       holder: 'local',
       onError: options.onError,
@@ -91,7 +108,11 @@ export async function startLocalCluster(options: LocalOptions): Promise<LocalClu
     client: cluster.client,
     controller,
     addresses: opened.addresses,
-    close: opened.close,
+    close: async () => {
+      closing.abort(new Error('the cluster is closed'))
+      await opened.close()
+      await plugins?.stopped
+    },
   }
 }
 

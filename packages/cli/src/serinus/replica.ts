@@ -21,6 +21,7 @@ import {
   type Transport,
   withSignal,
 } from '@serinus/kube'
+import { type PluginLogEntry, startPlugins } from '@serinus/plugins'
 import { build, version } from '../version.ts'
 import type { ControllerSettings } from './controller-settings.ts'
 import { Liveness } from './liveness.ts'
@@ -122,6 +123,17 @@ export function startReplica(options: ReplicaOptions): Replica {
   metrics.registry.registerMetric(notificationProblems(() => service))
 
   async function work(term: AbortSignal, lost: AbortSignal): Promise<void> {
+    const ended = new AbortController()
+    const plugins = startPlugins({
+      client: withSignal(client, lost),
+      clock,
+      signal: AbortSignal.any([term, ended.signal]),
+      namespace: settings.ownNamespace,
+      folder: settings.pluginFolder,
+      env: options.env,
+      fetch: (request) => options.fetch(request),
+      log: (entry) => logPlugin(log, entry),
+    })
     try {
       await unlessAborted(readings.ready, term)
       if (settings.leaderElect) await unlessAborted(readings.refresh(), term)
@@ -132,6 +144,8 @@ export function startReplica(options: ReplicaOptions): Replica {
         fetch: options.fetch,
         env: options.env,
         controllerNamespace: settings.ownNamespace,
+        plugins,
+        stepPlugins: plugins,
         engine: { zeroPause: settings.zeroPause },
         readings,
         recorder,
@@ -164,6 +178,8 @@ export function startReplica(options: ReplicaOptions): Replica {
       if (!term.aborted) throw error
     } finally {
       service = null
+      ended.abort(new Error('the controller does not work any more'))
+      await plugins.stopped
       metrics.queues.endAll()
       liveness.onTermOver()
       // A term that ends in order tells what it has to tell; a lost one keeps it for the next.
@@ -232,6 +248,10 @@ export function startReplica(options: ReplicaOptions): Replica {
 }
 
 const never = new AbortController().signal
+
+function logPlugin(log: Log, { level, message, ...facts }: PluginLogEntry): void {
+  log[level](message, facts)
+}
 
 function logLease(log: Log, event: LeaseEvent): void {
   if (event.kind === 'acquired') log.info('this process leads', { holder: event.term.holder })

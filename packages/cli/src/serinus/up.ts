@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { RealClock, ScaledClock } from '@serinus/kube'
 import {
@@ -38,6 +39,7 @@ export async function up(options: UpOptions, { out, err, env, signal }: Process)
     options.timeScale === 1 ? new RealClock() : new ScaledClock({ factor: options.timeScale })
   const data = options.data ?? defaultDataFolder(env)
   if (!options.ephemeral) mkdirSync(data, { recursive: true, mode: 0o700 })
+  const pluginFolder = options.ephemeral ? mkdtempSync(join(tmpdir(), 'serinus-plugins-')) : data
   const local = await startLocalCluster({
     // Another one at each start: names and uids must not come again beside those that were kept.
     seed: randomUUID(),
@@ -48,6 +50,12 @@ export async function up(options: UpOptions, { out, err, env, signal }: Process)
     insecureHttp: options.insecureHttp,
     useInbox: options.inbox,
     withController: options.controller,
+    plugins: {
+      folder: pluginFolder,
+      log: ({ level, plugin, message }) => {
+        if (level !== 'debug') err(`${plugin ? `plugin ${plugin}` : 'plugins'}: ${message}\n`)
+      },
+    },
     outside: outsideFetch(env),
     onError: (where, error) =>
       err(`${where}: ${error instanceof Error ? error.message : String(error)}\n`),
@@ -81,6 +89,7 @@ Central notification configuration belongs in the namespace ${controllerNamespac
     signal.addEventListener('abort', () => resolve(), { once: true })
   })
   await local.close()
+  if (options.ephemeral) rmSync(pluginFolder, { recursive: true, force: true })
 }
 
 function parseListen(text: string): { host: string; port: number } {
