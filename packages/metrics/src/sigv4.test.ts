@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Metric } from '@serinus/api'
 import { VirtualClock } from '@serinus/kube'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createKept } from './kept.ts'
 import { prometheus } from './prometheus.ts'
 import type { MeasureInput } from './provider.ts'
@@ -140,6 +140,41 @@ describe('a Prometheus with Amazon’s signature', () => {
     })
   })
 
+  test('is signed with the role of the service account, as Kubernetes on Amazon hands it out', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'aws-'))
+    onTestFinished(() => {
+      vi.unstubAllEnvs()
+      rmSync(folder, { recursive: true })
+    })
+    writeFileSync(join(folder, 'token'), 'token-of-the-account')
+    await using sts = await vendorServer([assumed('2026-08-17T11:41:11Z', 'WithWebIdentity')])
+    await using server = await vendorServer([one], keep)
+    const env = {
+      AWS_ROLE_ARN: 'arn:aws:iam::1:role/rollouts',
+      AWS_WEB_IDENTITY_TOKEN_FILE: join(folder, 'token'),
+      AWS_REGION: 'eu-west-1',
+      AWS_ENDPOINT_URL_STS: sts.url,
+    }
+    // The SDK finds the role by the environment of the process, and by nothing else.
+    for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value)
+    vi.stubEnv('AWS_ACCESS_KEY_ID', undefined)
+    vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', join(folder, 'none'))
+    vi.stubEnv('AWS_CONFIG_FILE', join(folder, 'none'))
+    vi.stubEnv('AWS_EC2_METADATA_DISABLED', 'true')
+    const authentication = { sigv4: { region: 'eu-west-1' } }
+    await measure({ address: server.url, authentication }, { env })
+    expect(Object.fromEntries(new URLSearchParams(sts.requests[0]?.body))).toMatchObject({
+      Action: 'AssumeRoleWithWebIdentity',
+      RoleArn: 'arn:aws:iam::1:role/rollouts',
+      WebIdentityToken: 'token-of-the-account',
+    })
+    const [request] = server.requests
+    const assumedKeys = { accessKeyId: 'ASIAROLE', secret: 'assumed-secret' }
+    expect(
+      request && signatureProblem(request, { service: 'aps', region: 'eu-west-1', ...assumedKeys }),
+    ).toBeNull()
+  })
+
   test('is not asked at all where the role is refused', async () => {
     const refusal =
       '<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>not you</Message></Error></ErrorResponse>'
@@ -169,12 +204,12 @@ describe('a Prometheus with Amazon’s signature', () => {
   })
 })
 
-function assumed(expiration: string): ServerAnswer {
+function assumed(expiration: string, how = ''): ServerAnswer {
   return {
     headers: { 'content-type': 'text/xml' },
-    body: `<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>
+    body: `<AssumeRole${how}Response xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRole${how}Result><Credentials>
 <AccessKeyId>ASIAROLE</AccessKeyId><SecretAccessKey>assumed-secret</SecretAccessKey>
 <SessionToken>assumed-token</SessionToken><Expiration>${expiration}</Expiration>
-</Credentials></AssumeRoleResult></AssumeRoleResponse>`,
+</Credentials></AssumeRole${how}Result></AssumeRole${how}Response>`,
   }
 }
