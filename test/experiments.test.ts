@@ -565,6 +565,10 @@ test('the experiment step of the guide compares both versions by Services of the
   }
   await world.until('my-app', (one) => one.status?.currentStepIndex === 2)
   expect((await experimentNow()).status?.phase).toBe('Successful')
+  const told = (await world.events('AnalysisRunRunning')).filter(
+    (one) => one.involvedObject.kind === 'Rollout',
+  )
+  expect(told.map(({ type }) => type)).toEqual(['Normal'])
   await world.until('my-app', (one) => one.status?.stableRS === one.status?.currentPodHash)
   const left = await list(world, resources.services)
   expect(left.filter(({ metadata }) => metadata.name.startsWith(name))).toEqual([])

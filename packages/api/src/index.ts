@@ -88,6 +88,7 @@ export {
   analysisRunSpecFor,
   argumentsOf,
   argumentTags,
+  experimentTagsIn,
   flattenTemplates,
   mergeArguments,
   type ResolvedTemplate,

@@ -245,6 +245,27 @@ test('the templates and arguments of experiment steps are checked before the upd
   ])
 })
 
+test('a required analysis of an experiment must come to an end by itself, any other may go on', () => {
+  const metrics = [{ name: 'm', interval: '1m', provider: { web: { url: 'http://x' } } }]
+  const analysisTemplates = [template('latency', { metrics })]
+  const found = (requiredForCompletion: boolean) =>
+    texts(
+      canaryApp({
+        steps: [
+          {
+            experiment: {
+              templates: [{ name: 'baseline', specRef: 'stable' }],
+              analyses: [{ name: 'p95', templateName: 'latency', requiredForCompletion }],
+            },
+          },
+        ],
+      }),
+      { analysisTemplates },
+    )
+  expect(found(false)).toEqual([])
+  expect(found(true)[0]).toContain('has metric m which runs indefinitely')
+})
+
 test('the Services of blue-green are looked up', () => {
   const blueGreen = { activeService: 'a', previewService: 'p' }
   expect(texts(myApp({ strategy: { blueGreen } }))).toEqual([

@@ -309,7 +309,8 @@ export function analysisUses(rollout: Rollout): readonly AnalysisUse[] {
         args,
         dryRun: step.experiment?.dryRun,
         measurementRetention: step.experiment?.measurementRetention,
-        openEnded: true,
+        // Nobody would ever end what has to succeed first.
+        openEnded: analysis.requiredForCompletion !== true,
         experiment: {
           templates: (step.experiment?.templates ?? []).map((template) => template.name),
           hasDuration: Boolean(step.experiment?.duration),

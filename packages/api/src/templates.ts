@@ -354,6 +354,18 @@ export function argumentTags(
   return problems.length > 0 ? { ok: false, problems } : { ok: true, value: tags }
 }
 
+/** Every `{{tag}}` in the values of arguments, without the braces and the blanks inside them. */
+export function experimentTagsIn(
+  analyses: readonly { readonly args?: readonly { readonly value?: string }[] }[],
+): ReadonlySet<string> {
+  const values = analyses.flatMap(({ args = [] }) => args.map(({ value = '' }) => value))
+  return new Set(
+    values.flatMap((value) =>
+      [...value.matchAll(/\{\{(.*?)\}\}/gs)].map(([, inside = '']) => inside.trim()),
+    ),
+  )
+}
+
 /**
  * The value with every `{{tag}}` in its texts and map keys replaced, blanks inside the braces
  * ignored. An unknown tag, or braces without end, is a problem (spec analysis-and-experiments 4.1).

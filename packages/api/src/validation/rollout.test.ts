@@ -307,6 +307,59 @@ test.each([
     { steps: [{ experiment: { templates: [{ name: 'a', specRef: 'canary' }], duration: '5x' } }] },
   ],
   [
+    '.steps[1].experiment.templates',
+    {
+      ...istio,
+      steps: [
+        { setWeight: 60 },
+        {
+          experiment: {
+            templates: [
+              { name: 'a', specRef: 'stable', weight: 20 },
+              { name: 'b', specRef: 'canary', weight: 21 },
+            ],
+          },
+        },
+      ],
+    },
+  ],
+  [
+    '.steps[0].experiment.templates[0].service',
+    { steps: [{ experiment: { templates: [{ name: 'a', specRef: 'canary', service: {} }] } }] },
+  ],
+  [
+    '.steps[0].experiment.templates[0].service',
+    {
+      steps: [
+        {
+          experiment: {
+            templates: [{ name: 'a', specRef: 'canary' }],
+            analyses: [
+              {
+                name: 'b',
+                templateName: 't',
+                args: [{ name: 'c', value: 'http://{{ templates.a.service.name }}' }],
+              },
+            ],
+          },
+        },
+      ],
+    },
+  ],
+  [
+    '.steps[0].experiment.progressDeadlineSeconds',
+    {
+      steps: [
+        {
+          experiment: {
+            templates: [{ name: 'a', specRef: 'canary' }],
+            progressDeadlineSeconds: -1,
+          },
+        },
+      ],
+    },
+  ],
+  [
     '.analysis.args[0].valueFrom.fieldRef.fieldPath',
     { analysis: { args: [{ name: 'a', valueFrom: { fieldRef: { fieldPath: 'spec.nothing' } } }] } },
   ],

@@ -2,6 +2,7 @@ import { defaults } from '../defaults.ts'
 import { parseDuration, parsePauseDuration } from '../duration.ts'
 import { nearest } from '../nearest.ts'
 import { invalid, missing, type Problem } from '../problem.ts'
+import { experimentTagsIn } from '../templates.ts'
 import type { CanaryStep, CanaryStrategy, ExperimentStep, Rollout } from '../types.ts'
 import { analysisExtras, argumentExtras, metadataArgumentProblems } from './analysis.ts'
 import { canaryPath } from './paths.ts'
@@ -199,7 +200,11 @@ export function stepExtras(
       : []),
     ...analysisExtras(rollout, step.analysis, `${path}.analysis`, { metadataChecked: true }),
     ...(step.experiment
-      ? experimentExtras(rollout, canary, { step: step.experiment, path: `${path}.experiment` })
+      ? experimentExtras(rollout, canary, {
+          step: step.experiment,
+          index,
+          path: `${path}.experiment`,
+        })
       : []),
   ]
 }
@@ -209,9 +214,16 @@ const specRefs = ['canary', 'stable']
 function experimentExtras(
   rollout: Rollout,
   canary: CanaryStrategy,
-  { step, path }: { readonly step: ExperimentStep; readonly path: string },
+  {
+    step,
+    index: at,
+    path,
+  }: { readonly step: ExperimentStep; readonly index: number; readonly path: string },
 ): readonly Problem[] {
-  const problems: Problem[] = []
+  const problems: Problem[] = [
+    ...sharesProblems(canary, { step, index: at, path }),
+    ...portProblems(rollout, step, path),
+  ]
   if (step.templates.length === 0) {
     problems.push(missing(`${path}.templates`, 'an experiment needs at least one template'))
   }
@@ -249,6 +261,38 @@ function experimentExtras(
     problems.push(...argumentExtras(rollout, analysis.args, `${place}.args`))
   })
   return problems
+}
+
+/** Stable gets what is left, which cannot be less than nothing. */
+function sharesProblems(
+  canary: CanaryStrategy,
+  place: { readonly step: ExperimentStep; readonly index: number; readonly path: string },
+): readonly Problem[] {
+  const max = canary.trafficRouting?.maxTrafficWeight ?? 100
+  const sum = place.step.templates.reduce((total, { weight = 0 }) => total + weight, 0)
+  const before = (canary.steps ?? []).slice(0, place.index)
+  const share = before.findLast((one) => one.setWeight !== undefined)?.setWeight ?? 0
+  if (sum === 0 || share + sum <= max) return []
+  const detail = `the weights of the templates and the setWeight of ${share} before them add up to ${share + sum}, more than ${max}`
+  return [invalid(`${place.path}.templates`, sum, detail)]
+}
+
+/** Pods that nobody can reach are found before the update starts (spec api 15.2 B13). */
+function portProblems(rollout: Rollout, step: ExperimentStep, path: string): readonly Problem[] {
+  const containers = rollout.spec.template?.spec?.containers
+  const hasPorts = !containers || containers.some((one) => (one.ports ?? []).length > 0)
+  if (hasPorts || rollout.spec.strategy?.canary?.stableService) return []
+  return step.templates.flatMap((template, index) => {
+    const { name, specRef, service, weight } = template
+    const isReached = service !== undefined || weight !== undefined || mentionsService(step, name)
+    if (specRef !== 'canary' || !isReached) return []
+    const detail = `template '${name}' needs a Service, and its pods declare no port; add spec.template.spec.containers[].ports`
+    return [missing(`${path}.templates[${index}].service`, detail)]
+  })
+}
+
+function mentionsService({ analyses = [] }: ExperimentStep, template: string): boolean {
+  return experimentTagsIn(analyses).has(`templates.${template}.service.name`)
 }
 
 function nameExtras(name: string, path: string, seen: Set<string>): readonly Problem[] {

@@ -27,6 +27,11 @@ const asking = {
   },
 } as AnalysisTemplate
 
+function templateWith(image: string): NonNullable<Rollout['spec']['template']> {
+  const containers = [{ name: 'app', image, ports: [{ containerPort: 80 }] }]
+  return { metadata: { labels: { app: 'app' } }, spec: { containers } }
+}
+
 function worldAt(
   step: Partial<Step> = {},
   facts: { readonly canary?: Canary; readonly rollout?: Partial<Rollout['metadata']> } = {},
@@ -34,12 +39,16 @@ function worldAt(
   const steps = [{ setWeight: 20 }, { experiment: { templates: sides, ...step } }, { pause: {} }]
   const rollout = canaryRollout({ steps, ...facts.canary }, { replicas: 5 })
   const world = new World(
-    { ...rollout, metadata: { ...rollout.metadata, ...facts.rollout } },
+    {
+      ...rollout,
+      metadata: { ...rollout.metadata, ...facts.rollout },
+      spec: { ...rollout.spec, template: templateWith('h1') },
+    },
     { analysisTemplates: [asking] },
   )
   world.pass(10_000)
   world.forget()
-  world.setImage('h2')
+  world.edit((spec) => ({ ...spec, template: templateWith('h2') }))
   world.pass(30_000)
   return world
 }

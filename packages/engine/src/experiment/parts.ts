@@ -1,4 +1,4 @@
-import { annotationKeys, type Experiment, names } from '@serinus/api'
+import { annotationKeys, type Experiment, experimentTagsIn, names } from '@serinus/api'
 import type { ReplicaSet, Service } from '../snapshot.ts'
 import type { ExperimentDraft } from './draft.ts'
 import type { ExperimentSnapshot, ExperimentTemplate, TemplateStatus } from './snapshot.ts'
@@ -65,14 +65,7 @@ export function isOwn({ experiment }: ExperimentSnapshot, object: Service): bool
 /** Whoever refers to the name of a template's Service means that there be one (spec api 15.2 B13). */
 function wantsService({ spec }: Experiment, template: ExperimentTemplate): boolean {
   if (template.service) return true
-  const tag = `templates.${template.name}.service.name`
-  return (spec.analyses ?? []).some((analysis) =>
-    (analysis.args ?? []).some(({ value }) => mentions(value, tag)),
-  )
-}
-
-function mentions(value: string | undefined, tag: string): boolean {
-  return [...(value ?? '').matchAll(/\{\{(.*?)\}\}/gs)].some(([, inside]) => inside?.trim() === tag)
+  return experimentTagsIn(spec.analyses ?? []).has(`templates.${template.name}.service.name`)
 }
 
 /** Counters of a template, as its ReplicaSet tells them. */
