@@ -1,3 +1,4 @@
+import { beforeDeadline } from './before-deadline.ts'
 import type { MeasureInput } from './provider.ts'
 
 /** Error of the SDK, as far as it has one. */
@@ -10,7 +11,7 @@ interface SdkError {
 }
 
 /**
- * The answer of a service of AWS. Failures read as upstream's SDK words them:
+ * The answer of a service of AWS before the measurement's deadline, through which the SDK would sleep between two tries. Failures read as upstream's SDK words them:
  * `operation error CloudWatch: GetMetricData, …`.
  */
 export async function awsCall<T>(
@@ -22,22 +23,6 @@ export async function awsCall<T>(
     return await beforeDeadline(signal, call)
   } catch (cause) {
     throw new Error(`operation error ${operation}, ${causeText(cause)}`, { cause })
-  }
-}
-
-/** The SDK would sleep through the measurement's deadline, between two tries or while it looks for credentials. */
-export async function beforeDeadline<T>(signal: AbortSignal, call: Promise<T>): Promise<T> {
-  const over = new AbortController()
-  const late = new Promise<never>((_, reject) => {
-    // A request under way knows its address: it may speak first.
-    const onAbort = () => setImmediate(reject, new Error('context deadline exceeded'))
-    if (signal.aborted) onAbort()
-    else signal.addEventListener('abort', onAbort, { signal: over.signal })
-  })
-  try {
-    return await Promise.race([call, late])
-  } finally {
-    over.abort()
   }
 }
 

@@ -1,4 +1,4 @@
-import { beforeDeadline } from './aws-call.ts'
+import { beforeDeadline } from './before-deadline.ts'
 import { ask } from './http.ts'
 import type { AwsCredentials } from './kept.ts'
 import type { MeasureInput } from './provider.ts'

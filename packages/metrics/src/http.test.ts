@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http'
+import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { excerptOf } from './http.ts'
@@ -80,5 +80,63 @@ describe('what a message shows of a body', () => {
     ['a'.repeat(201), ''],
   ])('is its beginning, up to a whole word: %j', (body, shown) => {
     expect(excerptOf(body)).toBe(shown)
+  })
+})
+
+describe('a server that', () => {
+  /** Ends with the connection. */
+  async function serving(answer: (response: ServerResponse) => void) {
+    const left = Promise.withResolvers<void>()
+    const server = createServer((request, response) => {
+      request.socket.on('close', () => left.resolve())
+      answer(response)
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => {
+      server.closeAllConnections()
+      server.close()
+    })
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    return { url, left: left.promise }
+  }
+
+  const measuring = (url: string, signal: AbortSignal) =>
+    web.run(measureInput({ provider: { web: { url } } }, { fetch: socketFetch, signal }))
+
+  test('begins an answer and never ends it is left at the deadline', async () => {
+    const deadline = new AbortController()
+    const { url, left } = await serving((response) => {
+      response.write('{', () => setImmediate(() => deadline.abort(new Error('late'))))
+    })
+    await expect(measuring(url, deadline.signal)).rejects.toThrow(
+      `Get "${url}": context deadline exceeded (Client.Timeout exceeded while awaiting headers)`,
+    )
+    await left
+  })
+
+  test('answers without end is left after 10 MiB', async () => {
+    const { url, left } = await serving((response) => {
+      const more = () => response.write('x'.repeat(1024 * 1024), (error) => error ?? more())
+      more()
+    })
+    await expect(measuring(url, new AbortController().signal)).rejects.toThrow(
+      `Get "${url}": the answer is larger than 10485760 bytes`,
+    )
+    await left
+  })
+
+  test('does not heed that it is over costs no more than the deadline', async () => {
+    const deadline = new AbortController()
+    const input = measureInput(
+      { provider: { web: { url: 'http://checks/m' } } },
+      {
+        signal: deadline.signal,
+        fetch: () => {
+          setImmediate(() => deadline.abort(new Error('late')))
+          return new Promise(() => {})
+        },
+      },
+    )
+    await expect(web.run(input)).rejects.toThrow('context deadline exceeded')
   })
 })

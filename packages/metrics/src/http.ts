@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http'
+import { beforeDeadline } from './before-deadline.ts'
 import type { MeasureInput } from './provider.ts'
 
 const largestBody = 10 * 1024 * 1024
@@ -58,7 +59,7 @@ async function exchange(input: MeasureInput, asked: Asked): Promise<Reply> {
   return {
     status: response.status,
     statusText: response.statusText || (STATUS_CODES[response.status] ?? ''),
-    text: await readBounded(response),
+    text: await readBounded(response, input.signal),
     contentType: response.headers.get('content-type') ?? '',
     headers: response.headers,
   }
@@ -106,7 +107,7 @@ async function follow(input: MeasureInput, asked: Asked): Promise<Response> {
       isAway,
       isFirst: url.host === first.host,
     })
-    const response = await input.fetch(
+    const call = input.fetch(
       new Request(withoutCredentials(url), {
         method,
         headers,
@@ -116,10 +117,12 @@ async function follow(input: MeasureInput, asked: Asked): Promise<Response> {
       }),
       options,
     )
+    call.then((late) => (input.signal.aborted ? dropBody(late) : undefined)).catch(() => {})
+    const response = await beforeDeadline(input.signal, call)
     const target = response.headers.get('location')
     if (![301, 302, 303, 307, 308].includes(response.status) || target === null) return response
     if (redirects === mostRedirects) throw new Error(`stopped after ${mostRedirects} redirects`)
-    await response.body?.cancel()
+    await dropBody(response)
     url = new URL(target, url)
     if (response.status < 307) {
       if (method !== 'HEAD') method = 'GET'
@@ -176,16 +179,31 @@ function withoutCredentials(url: URL): string {
   return plain.href
 }
 
-async function readBounded(response: Response): Promise<string> {
+/** Not read, the body would hold its connection. */
+async function dropBody(response: Response): Promise<void> {
+  await response.body?.cancel()
+}
+
+/**
+ * The signal of a Request reaches its answer only while the Request is in use by somebody; a server that sends its body
+ * drop by drop must be left at the deadline all the same.
+ */
+async function readBounded(response: Response, signal: AbortSignal): Promise<string> {
   if (!response.body) return ''
+  const reader = response.body.getReader()
   const chunks: Uint8Array[] = []
   let size = 0
-  for await (const chunk of response.body) {
-    size += chunk.length
-    if (size > largestBody) throw new Error(`the answer is larger than ${largestBody} bytes`)
-    chunks.push(chunk)
+  try {
+    for (;;) {
+      const { done, value } = await beforeDeadline(signal, reader.read())
+      if (done) return Buffer.concat(chunks).toString('utf8')
+      size += value.length
+      if (size > largestBody) throw new Error(`the answer is larger than ${largestBody} bytes`)
+      chunks.push(value)
+    }
+  } finally {
+    reader.cancel().catch(() => {})
   }
-  return Buffer.concat(chunks).toString('utf8')
 }
 
 function causeText(error: unknown, signal: AbortSignal, asked: Asked): string {

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Metric } from '@serinus/api'
 import { expect, test } from 'vitest'
@@ -31,7 +31,9 @@ test('a metric without provider, or with one that is not carried, is an error th
 
 test('what only one provider needs is loaded when it measures: starting costs nothing', () => {
   const folder = import.meta.dirname
-  const sources = readdirSync(folder).filter((name) => !/^test-|\.test\.ts$/.test(name))
+  const sources = globSync('**/*.ts', { cwd: folder }).filter(
+    (name) => !/(^|\/)test-|\.test\.ts$/.test(name),
+  )
   const early = sources.filter((name) =>
     /^import (?!type)[^;]*?from '(?:@aws|@smithy|csv-parse)/m.test(
       readFileSync(join(folder, name), 'utf8'),

@@ -22,17 +22,32 @@ test('a provider that never answers ends at its deadline and delays no other run
   const { clock, api, start, status } = world
   put(api, { metrics: [web('silent', { consecutiveErrorLimit: 0 })] }, 'stuck')
   put(api, { metrics: [web('fine')] }, 'fine')
-  // It does not even heed its signal.
+  // It does not even heed the signal of the request.
   start((url) => (url.pathname === '/silent' ? new Promise(() => {}) : Response.json(1)))
   await clock.advance(0)
   expect(status('fine')?.phase).toBe('Successful')
-  await clock.advance(10_000)
+  await clock.advance(9_999)
   expect(status('stuck')?.phase).toBe('Running')
-  await clock.advance(250)
+  await clock.advance(1)
   expect(status('stuck')).toMatchObject({
     phase: 'Error',
     message:
-      'Metric "silent" assessed Error due to consecutiveErrors (1) > consecutiveErrorLimit (0): "Error Message: context deadline exceeded (http://checks)"',
+      'Metric "silent" assessed Error due to consecutiveErrors (1) > consecutiveErrorLimit (0): "Error Message: Get "http://checks/silent": context deadline exceeded (Client.Timeout exceeded while awaiting headers)"',
+  })
+})
+
+test('a provider that does not heed its deadline is left a quarter of a second after it', async () => {
+  using world = analysisWorld()
+  const { clock, api, start, status } = world
+  put(api, { metrics: [jobMetric({ consecutiveErrorLimit: 0 })] })
+  start(undefined, { jobClient: { ...api.client(), create: () => new Promise(() => {}) } })
+  await clock.advance(30_000)
+  expect(status()?.phase).toBe('Running')
+  await clock.advance(250)
+  expect(status()).toMatchObject({
+    phase: 'Error',
+    message:
+      'Metric "smoke" assessed Error due to consecutiveErrors (1) > consecutiveErrorLimit (0): "Error Message: context deadline exceeded"',
   })
 })
 
