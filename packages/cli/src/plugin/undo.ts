@@ -1,5 +1,5 @@
 import { annotationKeys, hashLabel, kinds, type PodTemplateSpec } from '@serinus/api'
-import { ownTemplate, type ReplicaSet } from '@serinus/engine'
+import type { ReplicaSet } from '@serinus/engine'
 import { type Resource, resources } from '@serinus/kube'
 import { type Access, podLabels, readRollout, type StoredRollout } from './access.ts'
 import { workloadKind } from './workload.ts'
@@ -14,6 +14,8 @@ export async function undo(access: Access, name: string, toRevision: number): Pr
   const labelSelector = await podLabels(access, rollout)
   const sets = await client.list<ReplicaSet>(resources.replicaSets, { namespace, labelSelector })
   const { set, revision } = revisionOf(rollout, { sets: sets.items, toRevision })
+  // The planners take longer to load than other commands to run: this command alone loads them.
+  const { ownTemplate } = await import('@serinus/engine')
   // What the controller put in would stay for ever, and make a new revision instead of the old one again.
   const template = ownTemplate(set)
   if (rollout.spec.template && isContained(withoutHash(rollout.spec.template), template)) {
