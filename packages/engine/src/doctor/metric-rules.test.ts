@@ -20,6 +20,7 @@ describe('a counter is read by its growth', () => {
     'count(errors_total{hash="{{args.hash}}"})',
     'queue_count{hash="{{args.hash}}"}',
     'absent(errors_total{hash="{{args.hash}}"})',
+    'sum(kube_pod_container_status_restarts_total{pod=~".*{{args.hash}}.*"})',
     'increase({{args.metric}}_total{hash="{{args.hash}}"}[5m])',
   ])('%s is not', (text) => {
     expect(reasonsFor(promMetric(text), ['hash', 'metric'])).toEqual([])

@@ -26,6 +26,8 @@ export const counterWithoutRate: Rule = {
 
 /** Names say what a series is; `_sum` and `_count` only beside each other, since gauges are called so too. */
 function isCounter(name: string, others: ReadonlySet<string>): boolean {
+  // It is of one pod and lives as long: of new pods it counts what has happened since the update.
+  if (name.endsWith('_restarts_total')) return false
   if (/_(total|bucket)$/.test(name)) return true
   const [, stem, end] = /^(.*)_(sum|count)$/.exec(name) ?? []
   return stem !== undefined && others.has(`${stem}_${end === 'sum' ? 'count' : 'sum'}`)
