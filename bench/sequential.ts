@@ -72,19 +72,11 @@ function falseAborts(): readonly Figure[] {
         'bursts of 5 % errors, 0.2 % between them; one begins in every 100 looks of 5 s on average and lasts 5, 10 or 15 s',
     },
     {
-      name: 'bursts-of-half-a-minute',
-      how: absolute,
-      looks: 60,
-      release: correlated(1, 12),
-      traffic:
-        'the same with bursts of 5 to 60 s; more than is promised, since a burst that outlasts some looks is a regression while it lasts',
-    },
-    {
-      name: 'bursts-of-half-a-minute-looked-at-every-minute',
+      name: 'long-bursts-seldom-looked-at',
       how: absolute,
       looks: 60,
       release: correlated(12, 12),
-      traffic: 'the same bursts, looked at every minute instead of every 5 s',
+      traffic: 'the same with bursts of up to a minute, looked at every minute',
     },
     {
       name: 'daily-at-the-bound',

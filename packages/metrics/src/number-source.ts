@@ -59,7 +59,7 @@ function providerIn(
 }
 
 function numberOf(text: string, key: string): number {
-  if (text === 'NaN') return Number.NaN
+  if (text === 'NaN' || text === '<nil>') return Number.NaN
   const infinite = /^([+-]?)Inf$/.exec(text)
   if (infinite) return infinite[1] === '-' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY
   const value = Number(text)

@@ -62,6 +62,7 @@ export function refused(): never {
 /** Takes the request and never answers. */
 export function silent(_: SeenRequest, signal: AbortSignal): Promise<Response> {
   return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason)
     signal.addEventListener('abort', () => reject(signal.reason))
   })
 }

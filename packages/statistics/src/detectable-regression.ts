@@ -5,7 +5,7 @@ import { entering, strategies } from './sequential-test.ts'
 export interface ExpectedTraffic {
   /** Requests of the canary per second: all requests times the weight of the step. */
   readonly requestsPerSecond: number
-  /** How long the metric watches: the length of the step, or `interval` times `count`. */
+  /** How long the metric watches: the length of the step, or `interval` times `count - 1`, since the first look only starts the counting. */
   readonly durationSeconds: number
   readonly intervalSeconds: number
   /** `test.bound`: largest share of bad requests that a healthy canary has. */

@@ -66,7 +66,9 @@ function looksOf(
   const intervalMs = parseDuration(metric.interval ?? '')
   const count = defaults.effectiveCount(metric)
   if (intervalMs === undefined || intervalMs <= 0 || count === 1) return null
-  const measuredMs = count === null ? Number.POSITIVE_INFINITY : count * intervalMs
+  // The first look of a test only starts the counting.
+  const looks = count === null ? Number.POSITIVE_INFINITY : metric.test ? count - 1 : count
+  const measuredMs = looks * intervalMs
   const lastsMs = stage.isInline ? measuredMs : Math.min(stage.lastsMs, measuredMs)
   if (!Number.isFinite(lastsMs)) return null
   return { durationSeconds: lastsMs / 1000, intervalSeconds: intervalMs / 1000 }
