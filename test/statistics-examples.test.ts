@@ -1,6 +1,15 @@
-import { type AnalysisRun, kinds } from '@serinus/api'
+import { readFileSync } from 'node:fs'
+import {
+  type AnalysisRun,
+  kinds,
+  parseAnalysisTemplate,
+  problemText,
+  validateMetrics,
+} from '@serinus/api'
+import { examineTemplate } from '@serinus/engine'
 import { type KubeObject, resources } from '@serinus/kube'
 import { expect, test } from 'vitest'
+import { parse } from 'yaml'
 import { readManifests } from '../packages/cli/src/serinus/manifests.ts'
 import { type VirtualCluster, virtualCluster } from './virtual-cluster.ts'
 
@@ -39,6 +48,22 @@ test('a release of the example ends its analysis early when it is healthy, and i
     /^RolloutAborted: Rollout aborted update to revision 3: Step-based analysis phase error\/failed: Metric "errors" assessed Failed due to \d+ of \d+ requests \([\d.]+%\) were bad after \d looks, bound 1%, bound 1.5 times the stable version's /,
   )
   expect(world.errors).toEqual([])
+})
+
+test('the page and the example of sequential analysis show metrics that Serinus takes as they are', () => {
+  const page = readFileSync('docs/sequential-analysis.md', 'utf8')
+  const [, block = ''] = /```yaml\n(metrics:.*?)```/s.exec(page) ?? []
+  const args = [{ name: 'canary' }, { name: 'stable' }]
+  const shown = { metadata: { name: 'page' }, spec: { args, metrics: parse(block).metrics } }
+  const templates = readManifests('examples/sequential.yaml').filter(
+    ({ kind }) => kind === 'AnalysisTemplate',
+  )
+  for (const template of [shown, ...templates]) {
+    const { value, problems, unknownFields } = parseAnalysisTemplate(template)
+    const found = [...problems, ...unknownFields, ...validateMetrics(value.spec.metrics ?? [])]
+    expect(found.map(problemText)).toEqual([])
+    expect(examineTemplate(value.spec)).toEqual([])
+  }
 })
 
 test('the example of the judge is not content with a slower version', async () => {

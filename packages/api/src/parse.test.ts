@@ -95,6 +95,21 @@ test('a closed set of values is checked where the API server checks it', () => {
   ])
 })
 
+test('a bound may be a number, a fraction too, or text for an argument', () => {
+  const parsed = (bound: unknown) => {
+    const metric = { name: 'm', provider: { counts: { canary: { total: {} } } }, test: { bound } }
+    return parseAnalysisTemplate({ metadata: { name: 't' }, spec: { metrics: [metric] } })
+  }
+  for (const bound of [0.01, 1, '1%', '{{args.bound}}']) {
+    const { value, problems } = parsed(bound)
+    expect(problems).toEqual([])
+    expect(value.spec.metrics?.[0]?.test?.bound).toBe(bound)
+  }
+  expect(parsed(true).problems.map(problemText)).toEqual([
+    'spec.metrics[0].test.bound: Invalid value: true: must be of type number,string: "boolean"',
+  ])
+})
+
 test('whatever is handed in, reading and judging it never throws', () => {
   const words = [
     'apiVersion',

@@ -65,7 +65,7 @@ describe('a metric with a test', () => {
     expect(phase).toBe('Failed')
     expect(seconds).toBe(25)
     expect(message).toBe(
-      'Metric "m" assessed Failed due to 25 of 500 requests (5%) were bad after 5 looks, bound 1%, too many for a healthy canary',
+      'Metric "m" assessed Failed due to 25 of 500 requests (5%) were bad after 5 looks, bound 1%: more than a healthy canary shows, with 99.9% confidence',
     )
     expect(result).toMatchObject({ phase: 'Failed', count: 6, successful: 5, failed: 1 })
     expect(result?.measurements?.at(-1)).toMatchObject({
@@ -122,7 +122,7 @@ describe('a metric with a test', () => {
     const worse = outcome(run, growing({ total: 20, bad: 1 }, stable))
     expect(worse.phase).toBe('Failed')
     expect(worse.message).toMatch(
-      /^Metric "m" assessed Failed due to \d+ of \d+ requests \(5%\) were bad after \d+ looks, bound 1.5 times the stable version's \d+ of \d+ requests \(1%\), too many for a healthy canary$/,
+      /^Metric "m" assessed Failed due to \d+ of \d+ requests \(5%\) were bad after \d+ looks, bound 1.5 times the stable version's \d+ of \d+ requests \(1%\): more than a healthy canary shows, with 99.9% confidence$/,
     )
     const incident = outcome(run, growing({ total: 20, bad: 2 }, { total: 180, bad: 18 }))
     expect(incident.phase).toBe('Successful')

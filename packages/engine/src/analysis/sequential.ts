@@ -91,7 +91,10 @@ export function testVerdict(
   const how = sequentialTest(metric, 1)
   switch (verdict) {
     case 'reject':
-      return { phase: 'Failed', text: `${observed(how, evidence)}, too many for a healthy canary` }
+      return {
+        phase: 'Failed',
+        text: `${observed(how, evidence)}: more than a healthy canary shows, with ${confidence(how)} confidence`,
+      }
     case 'accept':
       return { phase: 'Successful', text: observed(how, evidence) }
     case null:
@@ -167,6 +170,11 @@ function observed(how: SequentialTest, { canary, stable, looks }: Evidence): str
 function shareText({ bad, total }: Requests): string {
   const share = total > 0 ? ` (${percent(bad / total)})` : ''
   return `${bad} of ${total} requests${share}`
+}
+
+/** `99.9%` */
+function confidence({ alpha }: SequentialTest): string {
+  return `${Number((100 * (1 - alpha)).toPrecision(8))}%`
 }
 
 function percent(share: number): string {
