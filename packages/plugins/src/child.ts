@@ -4,8 +4,9 @@ import type { PluginStart } from './plugin-process.ts'
 
 /** A process of the plugin's own. */
 export interface Child {
-  readonly pid: number
   write(text: string): void
+  /** Ends its standard input, at which most programs end. */
+  close(): void
   kill(): void
   /** Resolves with the reason once it has ended and all that it printed has been read. */
   readonly ended: Promise<Error>
@@ -53,8 +54,8 @@ export function startChild(
     child.once('error', (error) => reject(error))
     child.once('spawn', () =>
       resolve({
-        pid: child.pid ?? 0,
         write: (text) => void child.stdin.write(text),
+        close: () => void child.stdin.end(),
         kill: () => kill(child),
         ended,
       }),

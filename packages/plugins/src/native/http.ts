@@ -11,13 +11,15 @@ export function startHttpPlugin(start: PluginStart): Promise<PluginProcess> {
   const ended = new Promise<Error>((resolve) => {
     over.signal.addEventListener('abort', () => resolve(over.signal.reason), { once: true })
   })
+  const end = () => over.abort(new Error('the plugin is not asked any more'))
   let lastId = 0
   return initialized(start, {
     ask(method, params, signal) {
       const message = { jsonrpc: '2.0', id: ++lastId, method, params }
       return post(start, message, AbortSignal.any([signal, over.signal]))
     },
-    kill: () => over.abort(new Error('the plugin is not asked any more')),
+    close: end,
+    kill: end,
     ended,
   })
 }

@@ -17,11 +17,11 @@ export async function startJsonLinesPlugin(start: PluginStart): Promise<PluginPr
   }).catch((error: unknown) => {
     throw new StartFailure('get plugin client', error)
   })
-  const { kill, ended } = child
+  const { kill, ended, close } = child
   void ended.then((reason) => rpc.end(reason))
   const ask = (method: string, params: object, signal: AbortSignal) =>
     rpc.call(method, params, signal)
-  return initialized(start, { ask, kill, ended })
+  return initialized(start, { ask, close, kill, ended })
 }
 
 function parsed(line: string): unknown {

@@ -36,12 +36,14 @@ export function startModulePlugin(start: PluginStart): Promise<PluginProcess> {
     )
   })
   void ended.then((reason) => rpc.end(reason))
+  const end = () => void worker.terminate()
   return initialized(start, {
     ask(method, params, signal) {
       const url = pathToFileURL(start.target).href
       return rpc.call(method, method === 'initialize' ? { ...params, url } : params, signal)
     },
-    kill: () => void worker.terminate(),
+    close: end,
+    kill: end,
     ended,
   })
 }

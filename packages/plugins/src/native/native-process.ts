@@ -9,6 +9,8 @@ import {
 /** The way to a plugin that speaks one of our own protocols (spec metric-providers 14.6). */
 export interface NativeLink {
   ask(method: string, params: object, signal: AbortSignal): Promise<unknown>
+  /** Nothing will be asked any more: lets it end. */
+  close(): void
   kill(): void
   readonly ended: Promise<Error>
 }
@@ -41,10 +43,12 @@ export async function initialized(start: PluginStart, link: NativeLink): Promise
     quit() {
       const over = new AbortController()
       void link.ended.then(() => over.abort())
-      const end = () => link.kill()
-      // Whoever has answered has nothing more to do; who does not answer is not waited for.
-      link.ask('shutdown', {}, over.signal).then(end, () => {})
-      sleep(clock, quitGraceMs, over.signal).then(end, () => {})
+      const close = () => link.close()
+      link.ask('shutdown', {}, over.signal).then(close, close)
+      sleep(clock, quitGraceMs, over.signal).then(
+        () => link.kill(),
+        () => {},
+      )
     },
     kill: () => link.kill(),
     ended: link.ended,
