@@ -437,6 +437,20 @@ describe('the configuration:', () => {
   })
 })
 
+test('a program that writes a line without an end costs no memory: it is killed, and its users are told', async () => {
+  const { plugins, declare, file } = await world()
+  const text = linesText.replace(
+    "if (method === 'metric/run') {",
+    "if (method === 'metric/run') { return process.stdout.write('x'.repeat(11 * 2 ** 20))",
+  )
+  const location = file('x.cjs', text)
+  await declare({ metricProviderPlugins: [{ name: 'org/x', location, protocol: 'jsonrpc' }] })
+  const client = await plugins.metric('org/x')
+  await expect(client.run({ run, metric: metric({}) }, never)).rejects.toThrow(
+    'Run rpc call error: the plugin wrote a line of more than 10485760 characters',
+  )
+})
+
 describe('the files of plugins:', () => {
   const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { sleep } from '@serinus/kube'
 import { lineSplitter } from './lines.ts'
 import type { PluginStart } from './plugin-process.ts'
 
@@ -15,18 +16,21 @@ export interface Child {
 /** How many of the last lines on standard error are told with an unexpected end. */
 const lastWordsKept = 3
 
+/** How long the output of a process is read after its end. */
+const lingerMs = 1_000
+
 /** Longest line on standard output: an answer, characters. */
 const longestAnswer = 10 * 2 ** 20
 
 /** Starts the file of a plugin; what it prints on standard error goes to the log. Rejects when it cannot be run. */
 export function startChild(
-  start: Pick<PluginStart, 'target' | 'args' | 'env' | 'log'>,
+  start: Pick<PluginStart, 'target' | 'args' | 'env' | 'log' | 'clock'>,
   facts: {
     readonly env: Readonly<Record<string, string>>
     readonly onLine: (line: string) => void
   },
 ): Promise<Child> {
-  const { target, args, env, log } = start
+  const { target, args, env, log, clock } = start
   const child = spawn(target, args, {
     env: { ...env, ...facts.env },
     stdio: ['pipe', 'pipe', 'pipe'],
@@ -38,16 +42,32 @@ export function startChild(
     if (lastWords.length > lastWordsKept) lastWords.shift()
     log(line)
   })
-  const answers = lineSplitter(facts.onLine, longestAnswer)
+  let fault: Error | null = null
+  const answers = lineSplitter(facts.onLine, {
+    longest: longestAnswer,
+    onLong() {
+      fault ??= new Error(`the plugin wrote a line of more than ${longestAnswer} characters`)
+      kill(child)
+    },
+  })
   child.stdout.on('data', (bytes: Buffer) => answers.push(bytes))
   child.stderr.on('data', (bytes: Buffer) => errors.push(bytes))
   // A plugin that has closed its input will be seen to end; the write itself is no news.
   child.stdin.on('error', () => {})
   const ended = new Promise<Error>((resolve) => {
-    child.on('close', (code, signal) => {
+    const over = new AbortController()
+    child.once('exit', () => {
+      // What it has started may hold its output open for ever.
+      sleep(clock, lingerMs, over.signal).then(
+        () => kill(child),
+        () => {},
+      )
+    })
+    child.once('close', (code, signal) => {
+      over.abort()
       answers.end()
       errors.end()
-      resolve(endOf({ code, signal, lastWords }))
+      resolve(fault ?? endOf({ code, signal, lastWords }))
     })
   })
   return new Promise((resolve, reject) => {

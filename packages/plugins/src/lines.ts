@@ -1,30 +1,48 @@
 /** Longest line that is kept whole, characters: who prints no end of line must not fill our memory. */
 const longestLine = 64 * 1024
 
-/** Cuts text that comes in pieces into lines, without their ends; empty ones are dropped. */
+/**
+ * Cuts text that comes in pieces into lines, without their ends; empty ones are dropped. A line that gets longer than
+ * `longest` characters is told in pieces, or goes to `onLong`.
+ */
 export function lineSplitter(
   onLine: (line: string) => void,
-  longest: number = longestLine,
+  limit: { readonly longest: number; readonly onLong: (start: string) => void } = {
+    longest: longestLine,
+    onLong: onLine,
+  },
 ): { push(bytes: Uint8Array): void; end(): void } {
   const decoder = new TextDecoder()
-  let rest = ''
-  const tell = (line: string) => {
+  let pieces: string[] = []
+  let length = 0
+  const tell = () => {
+    const line = pieces.join('')
+    pieces = []
+    length = 0
     const text = line.endsWith('\r') ? line.slice(0, -1) : line
     if (text !== '') onLine(text)
   }
+  const keep = (text: string) => {
+    pieces.push(text)
+    length += text.length
+    if (length <= limit.longest) return
+    const start = pieces.join('')
+    pieces = []
+    length = 0
+    limit.onLong(start)
+  }
   return {
     push(bytes) {
-      const lines = (rest + decoder.decode(bytes, { stream: true })).split('\n')
-      rest = lines.pop() ?? ''
-      for (const line of lines) tell(line)
-      if (rest.length > longest) {
-        tell(rest)
-        rest = ''
+      const [first = '', ...more] = decoder.decode(bytes, { stream: true }).split('\n')
+      keep(first)
+      for (const line of more) {
+        tell()
+        keep(line)
       }
     },
     end() {
-      tell(rest + decoder.decode())
-      rest = ''
+      keep(decoder.decode())
+      tell()
     },
   }
 }
