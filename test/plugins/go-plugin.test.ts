@@ -227,6 +227,21 @@ status:
     expect(second.metadata?.['pid']).not.toBe(first.metadata?.['pid'])
   })
 
+  test('a Go plugin that stands still as a whole is killed and started anew', async () => {
+    const { plugins, clock, logged } = await world({ metricProviderPlugins: [metricPlugin] })
+    const asked = { run, metric: metric({ phase: 'Successful' }) }
+    const first = await (await plugins.metric('org/sample')).run(asked, never)
+    process.kill(Number(first.metadata?.['pid']), 'SIGSTOP')
+    const refused = plugins.metric('org/sample').catch((error: Error) => error.message)
+    await clock.advance(5_000)
+    expect(await refused).toBe(
+      'failed to create plugin: unable to get metric plugin: unable to start plugin system: could not ping plugin will cleanup process so we can restart it next reconcile (no answer to a ping within 5s)',
+    )
+    await logged(/the plugin process ended \(signal SIGKILL\)/)
+    const second = await (await plugins.metric('org/sample')).run(asked, never)
+    expect(second.metadata?.['pid']).not.toBe(first.metadata?.['pid'])
+  })
+
   test('a method of a Go plugin that never returns costs its caller the deadline and nobody else anything [metric-providers 64]', async () => {
     const { plugins, clock } = await world({ metricProviderPlugins: [metricPlugin] })
     const client = await plugins.metric('org/sample')

@@ -354,6 +354,16 @@ describe('the configuration:', () => {
     )
   })
 
+  test('a plugin of a router is not run, and the log says so', async () => {
+    const { declare, logged, folder } = await world()
+    await declare({ trafficRouterPlugins: [{ name: 'org/x', location: 'file:///bin/false' }] })
+    expect(await logged(/trafficRouterPlugins/)).toEqual({
+      level: 'warn',
+      message: 'trafficRouterPlugins has no effect: no router of this version is a plugin',
+    })
+    expect(existsSync(`${folder}/plugin-bin`)).toBe(false)
+  })
+
   test('a disabled step plugin is told so; one that works is asked', async () => {
     const { plugins, declare, file, logged } = await world()
     const text = `export default () => ({
@@ -520,6 +530,27 @@ describe('the files of plugins:', () => {
     await clock.advance(60_000)
     await logged(/the plugin works/)
     await plugins.metric('org/away')
+  })
+
+  test('a host that takes the request and never answers costs five minutes, not for ever', async () => {
+    const made = await world()
+    const { plugins, declare, clock, logged } = made
+    made.answer = ({ signal }) =>
+      new Promise((_, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason))
+      })
+    const entry = { name: 'org/x', location: 'https://host/x.mjs', timeout: '5s' }
+    await declare({ metricProviderPlugins: [entry] })
+    const waiting = plugins.metric('org/x').catch((error: Error) => error.message)
+    // Who waits for the plugin does so no longer than for an answer of it.
+    await clock.advance(5_000)
+    expect(await waiting).toMatch(
+      /unable to get plugin client \(org\/x\): it did not start within 5s$/,
+    )
+    await clock.advance(295_000)
+    expect((await logged(/started again in 1s/)).message).toContain(
+      'unable to find plugin (org/x): https://host/x.mjs did not come within 300s',
+    )
   })
 
   test('headers for a download come from a Secret, whose values are never told', async () => {

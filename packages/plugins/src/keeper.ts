@@ -87,7 +87,7 @@ export class Keeper {
     try {
       await this.#limited((signal) => process.ping(signal), {
         ms: Math.min(pingTimeoutMs, this.declaration.timeoutMs),
-        what: 'a ping',
+        otherwise: 'no answer to a ping',
       })
     } catch (error) {
       process.kill()
@@ -108,7 +108,7 @@ export class Keeper {
     const process = await this.#process(signal)
     const call = this.#limited(
       (over) => process.call(method, question, over),
-      { ms: this.declaration.timeoutMs, what: method },
+      { ms: this.declaration.timeoutMs, otherwise: `no answer to ${method}` },
       signal,
     )
     this.#calls.add(call)
@@ -132,7 +132,7 @@ export class Keeper {
     const { name, timeoutMs } = this.declaration
     if (this.#state.kind === 'starting') {
       const soon = (over: AbortSignal) => unlessAborted(this.#started(), over)
-      await this.#limited(soon, { ms: timeoutMs, what: 'its start' }, signal).catch(
+      await this.#limited(soon, { ms: timeoutMs, otherwise: 'it did not start' }, signal).catch(
         (error: unknown) => {
           throw new Error(`unable to get plugin client (${name}): ${textOf(error)}`, {
             cause: error,
@@ -220,7 +220,7 @@ export class Keeper {
           target: await obtainFile(declaration, { folder, fetch, headers, signal }),
         }
       },
-      { ms: downloadTimeoutMs, what: `the file ${location.text}` },
+      { ms: downloadTimeoutMs, otherwise: `${location.text} did not come` },
     ).catch((error: unknown) => {
       throw new Error(`unable to find plugin (${name}): ${textOf(error)}`, { cause: error })
     })
@@ -238,7 +238,7 @@ export class Keeper {
           signal,
           log: (line) => log({ ...whoIs(declaration), ...parseLine(this.#masked(line)) }),
         }),
-      { ms: startTimeoutMs, what: 'its start' },
+      { ms: startTimeoutMs, otherwise: 'it did not start' },
     ).catch((error: unknown) => {
       const stage = error instanceof StartFailure ? error.stage : 'get plugin client'
       throw new Error(`unable to ${stage} (${name}): ${textOf(error)}`, { cause: error })
@@ -248,7 +248,10 @@ export class Keeper {
   /** One that answers a ping only had a slow call; any other is of no use to anybody. */
   async #killIfHung(process: PluginProcess): Promise<void> {
     try {
-      await this.#limited((signal) => process.ping(signal), { ms: pingTimeoutMs, what: 'a ping' })
+      await this.#limited((signal) => process.ping(signal), {
+        ms: pingTimeoutMs,
+        otherwise: 'no answer to a ping',
+      })
     } catch {
       process.kill()
     }
@@ -257,14 +260,14 @@ export class Keeper {
   /** Work with a deadline; also ends with the keeper and with `outer`. */
   async #limited<T>(
     work: (signal: AbortSignal) => Promise<T>,
-    limit: { readonly ms: number; readonly what: string },
+    limit: { readonly ms: number; readonly otherwise: string },
     outer?: AbortSignal,
   ): Promise<T> {
     const { clock, signal } = this.#options
     const done = new AbortController()
     const late = new AbortController()
     sleep(clock, limit.ms, done.signal).then(
-      () => late.abort(new TookTooLong(`no answer to ${limit.what} within ${limit.ms / 1000}s`)),
+      () => late.abort(new TookTooLong(`${limit.otherwise} within ${limit.ms / 1000}s`)),
       () => {},
     )
     const over = AbortSignal.any([late.signal, signal, ...(outer ? [outer] : [])])

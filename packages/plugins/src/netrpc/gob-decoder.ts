@@ -79,14 +79,14 @@ export class GobDecoder {
   }
 
   #struct(input: GobReader, told: Told & { sort: 'struct' }, depth: number): GobValue {
-    const record: Record<string, GobValue> = {}
+    const fields: [string, GobValue][] = []
     for (let index = -1, delta = input.uint(); delta !== 0; delta = input.uint()) {
       index += delta
       const field = told.fields[index]
       if (!field) throw new Error(`gob: ${told.name} has no field ${index}`)
-      record[field.name] = this.#value(input, field.id, depth + 1)
+      fields.push([field.name, this.#value(input, field.id, depth + 1)])
     }
-    return record
+    return Object.fromEntries(fields)
   }
 
   #interface(input: GobReader): GobValue {
