@@ -537,6 +537,7 @@ describe('the files of plugins:', () => {
     const { plugins, declare, clock, logged } = made
     made.answer = ({ signal }) =>
       new Promise((_, reject) => {
+        if (signal.aborted) reject(signal.reason)
         signal.addEventListener('abort', () => reject(signal.reason))
       })
     const entry = { name: 'org/x', location: 'https://host/x.mjs', timeout: '5s' }

@@ -1,6 +1,7 @@
-import { type Clock, sleep } from '@serinus/kube'
+import { sleep } from '@serinus/kube'
+import { type Deadline, TookTooLong, unlessAborted, withDeadline } from './deadline.ts'
 import type { Declaration } from './declarations.ts'
-import { obtainFile } from './files.ts'
+import { type LaunchOptions, launch } from './launch.ts'
 import { type PluginLog, type PluginLogEntry, parseLine } from './log.ts'
 import {
   PluginError,
@@ -8,21 +9,10 @@ import {
   type PluginMethod,
   type PluginProcess,
   type PluginQuestions,
-  StartFailure,
   textOf,
 } from './plugin-process.ts'
-import { protocolOf, starters } from './protocols.ts'
 
-export interface KeeperOptions {
-  readonly declaration: Declaration
-  readonly clock: Clock
-  /** Ends the plugin. */
-  readonly signal: AbortSignal
-  /** Where `plugin-bin` is. */
-  readonly folder: string
-  readonly env: Readonly<Record<string, string | undefined>>
-  readonly fetch: (request: Request) => Promise<Response>
-  readonly readHeaders: (secrets: readonly string[]) => Promise<Readonly<Record<string, string>>>
+export interface KeeperOptions extends Omit<LaunchOptions, 'onSecrets' | 'onLine'> {
   readonly log: PluginLog
 }
 
@@ -34,12 +24,6 @@ type State =
   | { readonly kind: 'failed'; readonly message: string }
 
 const backoff = { initialMs: 1_000, maxMs: 60_000 }
-
-/** How long a plugin may take until it can be asked, as with go-plugin. */
-const startTimeoutMs = 60_000
-
-/** How long the file of a plugin may take. */
-const downloadTimeoutMs = 300_000
 
 /** How long a plugin may take to say that it is there. */
 const pingTimeoutMs = 5_000
@@ -85,10 +69,8 @@ export class Keeper {
   async ready(): Promise<void> {
     const process = await this.#process()
     try {
-      await this.#limited((signal) => process.ping(signal), {
-        ms: Math.min(pingTimeoutMs, this.declaration.timeoutMs),
-        otherwise: 'no answer to a ping',
-      })
+      const ms = Math.min(pingTimeoutMs, this.declaration.timeoutMs)
+      await this.#within({ ms, otherwise: 'no answer to a ping' }, (over) => process.ping(over))
     } catch (error) {
       process.kill()
       // Upstream's words; here the restart waits for nobody.
@@ -106,9 +88,9 @@ export class Keeper {
     signal: AbortSignal,
   ): Promise<unknown> {
     const process = await this.#process(signal)
-    const call = this.#limited(
-      (over) => process.call(method, question, over),
+    const call = this.#within(
       { ms: this.declaration.timeoutMs, otherwise: `no answer to ${method}` },
+      (over) => process.call(method, question, over),
       signal,
     )
     this.#calls.add(call)
@@ -132,13 +114,10 @@ export class Keeper {
     const { name, timeoutMs } = this.declaration
     if (this.#state.kind === 'starting') {
       const soon = (over: AbortSignal) => unlessAborted(this.#started(), over)
-      await this.#limited(soon, { ms: timeoutMs, otherwise: 'it did not start' }, signal).catch(
-        (error: unknown) => {
-          throw new Error(`unable to get plugin client (${name}): ${textOf(error)}`, {
-            cause: error,
-          })
-        },
-      )
+      const limit = { ms: timeoutMs, otherwise: 'it did not start' }
+      await this.#within(limit, soon, signal).catch((cause: unknown) => {
+        throw new Error(`unable to get plugin client (${name}): ${textOf(cause)}`, { cause })
+      })
     }
     const state = this.#state
     if (state.kind === 'ready') return state.process
@@ -184,7 +163,7 @@ export class Keeper {
   async #live(): Promise<string> {
     const { signal, log, declaration } = this.#options
     const { name } = declaration
-    const process = await this.#start()
+    const process = await this.#launch()
     if (signal.aborted) return this.#quit(process)
     log({ ...whoIs(declaration), level: 'info', message: `the plugin works (${process.type})` })
     this.#become({ kind: 'ready', process })
@@ -206,80 +185,35 @@ export class Keeper {
     return (await process.ended).message
   }
 
-  async #start(): Promise<PluginProcess> {
-    const { declaration, env, clock, fetch, log, readHeaders } = this.#options
-    const { name, kind, location, headersFrom } = declaration
-    const prepared = await this.#limited(
-      async (signal) => {
-        const headers = await readHeaders(headersFrom)
-        this.#secrets = Object.values(headers).filter((value) => value !== '')
-        if (location.kind === 'service') return { headers, target: location.url }
-        const { folder } = this.#options
-        return {
-          headers,
-          target: await obtainFile(declaration, { folder, fetch, headers, signal }),
-        }
+  #launch(): Promise<PluginProcess> {
+    const { log, declaration } = this.#options
+    return launch({
+      ...this.#options,
+      onSecrets: (values) => {
+        this.#secrets = values
       },
-      { ms: downloadTimeoutMs, otherwise: `${location.text} did not come` },
-    ).catch((error: unknown) => {
-      throw new Error(`unable to find plugin (${name}): ${textOf(error)}`, { cause: error })
-    })
-    const start = await starters[protocolOf(declaration)]()
-    return this.#limited(
-      (signal) =>
-        start({
-          kind,
-          name,
-          ...prepared,
-          args: declaration.args,
-          env,
-          clock,
-          fetch,
-          signal,
-          log: (line) => log({ ...whoIs(declaration), ...parseLine(this.#masked(line)) }),
-        }),
-      { ms: startTimeoutMs, otherwise: 'it did not start' },
-    ).catch((error: unknown) => {
-      const stage = error instanceof StartFailure ? error.stage : 'get plugin client'
-      throw new Error(`unable to ${stage} (${name}): ${textOf(error)}`, { cause: error })
+      onLine: (line) => log({ ...whoIs(declaration), ...parseLine(this.#masked(line)) }),
     })
   }
 
   /** One that answers a ping only had a slow call; any other is of no use to anybody. */
   async #killIfHung(process: PluginProcess): Promise<void> {
     try {
-      await this.#limited((signal) => process.ping(signal), {
-        ms: pingTimeoutMs,
-        otherwise: 'no answer to a ping',
-      })
+      const limit = { ms: pingTimeoutMs, otherwise: 'no answer to a ping' }
+      await this.#within(limit, (over) => process.ping(over))
     } catch {
       process.kill()
     }
   }
 
-  /** Work with a deadline; also ends with the keeper and with `outer`. */
-  async #limited<T>(
+  /** Also ends with the keeper, and with `outer`. */
+  #within<T>(
+    limit: Pick<Deadline, 'ms' | 'otherwise'>,
     work: (signal: AbortSignal) => Promise<T>,
-    limit: { readonly ms: number; readonly otherwise: string },
     outer?: AbortSignal,
   ): Promise<T> {
     const { clock, signal } = this.#options
-    const done = new AbortController()
-    const late = new AbortController()
-    sleep(clock, limit.ms, done.signal).then(
-      () => late.abort(new TookTooLong(`${limit.otherwise} within ${limit.ms / 1000}s`)),
-      () => {},
-    )
-    const over = AbortSignal.any([late.signal, signal, ...(outer ? [outer] : [])])
-    try {
-      return await work(over)
-    } catch (error) {
-      // What the abort made of it says less than why there was one.
-      if (over.aborted) throw over.reason
-      throw error
-    } finally {
-      done.abort()
-    }
+    return withDeadline({ ...limit, clock, signals: outer ? [signal, outer] : [signal] }, work)
   }
 
   #become(state: State): void {
@@ -299,11 +233,6 @@ export class Keeper {
   }
 }
 
-/** The plugin did not answer in time. */
-class TookTooLong extends Error {
-  override readonly name = 'TookTooLong'
-}
-
 function whoIs({ name, kind }: Declaration): Pick<PluginLogEntry, 'plugin' | 'kind'> {
   return { plugin: name, kind }
 }
@@ -313,14 +242,5 @@ function aborted(signal: AbortSignal): Promise<null> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve(null)
     signal.addEventListener('abort', () => resolve(null), { once: true })
-  })
-}
-
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason)
-    if (signal.aborted) onAbort()
-    signal.addEventListener('abort', onAbort, { once: true })
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
   })
 }

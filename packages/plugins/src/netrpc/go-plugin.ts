@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net'
 import { sleep } from '@serinus/kube'
 import { type Child, startChild } from '../child.ts'
+import { unlessAborted } from '../deadline.ts'
 import { lineSplitter } from '../lines.ts'
 import {
   type PluginMethod,
@@ -52,7 +53,7 @@ export async function startGoPlugin(start: PluginStart): Promise<PluginProcess> 
       await conversation.initialize()
       return conversation.process(child)
     }
-    return await Promise.race([work(), died, aborted(start.signal)])
+    return await unlessAborted(Promise.race([work(), died]), start.signal)
   } catch (error) {
     child.kill()
     throw error instanceof StartFailure ? error : new StartFailure(stage.name, error)
@@ -206,12 +207,5 @@ function connected(address: GoAddress): Promise<Socket> {
       socket.removeListener('error', reject)
       resolve(socket)
     })
-  })
-}
-
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason)
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
   })
 }
