@@ -397,6 +397,10 @@ describe('the configuration:', () => {
     await expect(client.call('run', { ...input, config: { after: '5' } }, never)).rejects.toThrow(
       /^Run rpc call error: the answer has the requeueAfter "5": time: missing unit/,
     )
+    const large = { ...input, status: 'x'.repeat(70_000) }
+    await expect(client.call('run', large, never)).rejects.toThrow(
+      /^Run rpc call error: the answer has a status of \d+ characters; no more than 65536 are stored$/,
+    )
     await expect(client.call('abort', input, never)).rejects.toThrow(
       /^Abort rpc call error: the plugin has no method abort$/,
     )
@@ -423,6 +427,9 @@ describe('the configuration:', () => {
     )
     expect(await answer({ phase: 'Running', resumeAt: 'soon' })).toBe(
       'Run rpc call error: the answer has the resumeAt "soon", which is no instant of RFC 3339',
+    )
+    expect(await answer({ phase: 'Failed', message: 'x'.repeat(40_000) })).toBe(
+      'Run rpc call error: the answer has a message of 40002 characters; no more than 32768 are stored',
     )
     expect(await answer({ phase: 'Successful', value: 12, finishedAt: null })).toEqual({
       phase: 'Successful',

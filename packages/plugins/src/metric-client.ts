@@ -98,10 +98,24 @@ function parseMeasurement(answer: unknown): Measurement {
     instantField(answer, field),
   )
   const metadata = answer['metadata']
+  refuseTooMuch(answer)
   return {
     phase: answer['phase'] as Measurement['phase'],
     ...Object.fromEntries([...texts, ...instants]),
     ...(metadata === undefined || metadata === null ? {} : { metadata: parseMetadata(metadata) }),
+  }
+}
+
+/** Most that is stored of one measurement, characters: etcd takes 1.5 MiB for a run with all its measurements. */
+const mostStored = 32_768
+
+function refuseTooMuch(answer: Readonly<Record<string, unknown>>): void {
+  for (const field of ['message', 'value', 'metadata']) {
+    const { length } = JSON.stringify(answer[field]) ?? ''
+    if (length <= mostStored) continue
+    throw new Error(
+      `the answer has a ${field} of ${length} characters; no more than ${mostStored} are stored`,
+    )
   }
 }
 

@@ -60,10 +60,20 @@ export function unavailableStep(name: string, cause: string): string {
   return `failed to get step plugin ${name}: unable to start plugin system: ${cause}`
 }
 
+/** Most that is stored of what a step says, characters: etcd takes 1.5 MiB for the whole Rollout. */
+const mostStored = 65_536
+
 function parseReply(answer: unknown): StepPluginReply {
   if (typeof answer !== 'object' || answer === null || Array.isArray(answer))
     throw new Error(`the answer is no result of a step: ${JSON.stringify(answer).slice(0, 100)}`)
   const { phase, message, requeueAfter, status } = answer as Readonly<Record<string, unknown>>
+  for (const [field, value] of Object.entries({ message, status })) {
+    const { length } = JSON.stringify(value) ?? ''
+    if (length <= mostStored) continue
+    throw new Error(
+      `the answer has a ${field} of ${length} characters; no more than ${mostStored} are stored`,
+    )
+  }
   return {
     phase: textOrNothing('phase', phase),
     message: textOrNothing('message', message),

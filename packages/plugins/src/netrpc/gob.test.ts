@@ -180,6 +180,12 @@ test('bytes that are no gob end in an error, never in a hang or a crash', () => 
   )
 })
 
+test('a message that says to be larger than any answer is refused before its bytes come', () => {
+  expect(() => splitMessage(Uint8Array.of(0xfc, 0x7f, 0xff, 0xff, 0xff))).toThrow(
+    'gob: a message of 2147483647 bytes is longer than 10485760',
+  )
+})
+
 test('a value that does not fit its type is refused before anything is sent', () => {
   expect(() => new GobEncoder().encode(gobInt, 1.5)).toThrow('a whole number cannot be made of 1.5')
   expect(() => new GobEncoder().encode({ kind: 'list', of: gobInt }, 'x')).toThrow(
