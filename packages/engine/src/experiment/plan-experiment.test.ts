@@ -196,7 +196,7 @@ test('what Argo Rollouts has in flight goes on with the pods it has', () => {
             ownerReferences: owner,
             annotations: { [annotationKeys.experimentTemplateName]: 'a' },
           },
-          spec: { selector: { app: 'web' } },
+          spec: { selector: { app: 'web', [hashLabel]: 'hash-a' } },
         } as Service,
       ],
     },
@@ -464,6 +464,35 @@ test('pods without ports get a Service with the ports of the stable Service of t
     object: { kind: 'Service', spec: { ports: [{ port: 80, targetPort: 8080, protocol: 'TCP' }] } },
   })
   expect(set).toMatchObject({ object: { kind: 'ReplicaSet' }, requires: [service?.id] })
+})
+
+test('a Service follows pods that somebody deleted and that are made again', () => {
+  const status: ExperimentStatus = {
+    phase: 'Running',
+    availableAt: formatInstant(start),
+    templateStatuses: [{ ...statusOf('a', 'Running'), serviceName: 'exp-a' }],
+  }
+  const services: Service[] = [
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: {
+        name: 'exp-a',
+        namespace: 'default',
+        ownerReferences: owner,
+        annotations: { [annotationKeys.experimentTemplateName]: 'a' },
+      },
+      spec: { selector: { app: 'web', [hashLabel]: 'hash-a' } },
+    },
+  ]
+  const spec = { templates: [template('a', { service: {} })] }
+  const { writes } = planExperiment(snapshotOf(spec, { status, services }), start + 1_000)
+  const set = writes.find((write) => write.kind === 'create')?.object as ReplicaSet
+  expect(writes[0]).toMatchObject({
+    kind: 'patch',
+    key: { name: 'exp-a' },
+    patch: { body: { spec: { selector: set.spec.selector.matchLabels } } },
+  })
 })
 
 test('rules for the measurements of all runs reach those that have such a metric', () => {

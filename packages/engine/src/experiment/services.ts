@@ -30,6 +30,7 @@ export function arrangeService(draft: ExperimentDraft, part: Part): ServiceOutco
   if (service) {
     const isLeft = desired === 0 && (part.set?.status?.availableReplicas ?? 0) === 0
     if (!wantsService || isLeft) dropService(draft, service)
+    else if (desired > 0) follow(draft, part, service)
     return nothing
   }
   if (!wantsService || desired === 0) return nothing
@@ -51,6 +52,20 @@ export function arrangeService(draft: ExperimentDraft, part: Part): ServiceOutco
     object: serviceOf(draft, part, { set, ports }),
   })
   return { ok: true, requires: [id] }
+}
+
+/** Pods that had to be made again may have another revision. */
+function follow(draft: ExperimentDraft, part: Part, { metadata, spec }: Service): void {
+  const set = part.set ?? newReplicaSet(draft, part)
+  const hash = hashOf(set)
+  if (!hash || spec?.selector?.[hashLabel] === hash) return
+  draft.writes.push({
+    kind: 'patch',
+    id: `service/${metadata.name}`,
+    resource: resources.services,
+    key: keyIn(draft, metadata.name),
+    patch: { kind: 'merge', body: { spec: { selector: set.spec.selector.matchLabels ?? {} } } },
+  })
 }
 
 export function dropService(draft: ExperimentDraft, { metadata }: Service): void {
