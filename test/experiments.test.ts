@@ -491,12 +491,21 @@ steps:
 `) as { readonly steps: readonly unknown[] }
 
 /** The Rollout with the step of the guide at that step, and requests for both sides, as a load test sends them. */
-async function comparing(annotations: Readonly<Record<string, string>>) {
+async function comparing(
+  annotations: Readonly<Record<string, string>>,
+  subscriptions: Readonly<Record<string, string>> = {},
+) {
   const world = await virtualCluster()
+  const notifications = 'examples/articles/notifications/argo-rollouts-notification'
+  await world.apply(
+    ...readManifests(`${notifications}-configmap.yaml`),
+    ...readManifests(`${notifications}-secret.yaml`),
+  )
   const [asking, rollout] = readManifests('examples/articles/production/compare-latency.yaml')
   if (!asking || !rollout) throw new Error('the example has changed')
   await world.apply(...readManifests('examples/articles/production/surroundings.yaml'))
-  await world.apply(asking as KubeObject, rollout as KubeObject)
+  const metadata = { ...rollout.metadata, annotations: subscriptions }
+  await world.apply(asking as KubeObject, { ...rollout, metadata } as KubeObject)
   await world.until('my-app', (one) => one.status?.phase === 'Healthy')
   const stored = await world.rollout('my-app')
   expect(stored.spec.strategy?.canary?.steps?.[0]).toEqual(guide.steps[0])
@@ -576,7 +585,10 @@ test('the experiment step of the guide compares both versions by Services of the
 })
 
 test('the experiment step of the guide aborts a slower version before it gets any traffic', async () => {
-  const { world, experimentNow } = await comparing({ 'sim.serinus.dev/latency-p95': '400ms' })
+  const { world, experimentNow } = await comparing(
+    { 'sim.serinus.dev/latency-p95': '400ms' },
+    { 'notifications.argoproj.io/subscribe.on-analysis-run-failed.slack': 'deploy-failures' },
+  )
   await using _ = world
   const aborted = await world.until('my-app', (one) => one.status?.abort === true)
   expect(aborted.status?.message).toBe(
@@ -588,6 +600,9 @@ test('the experiment step of the guide aborts a slower version before it gets an
   ])
   const told = (await world.events('AnalysisRunFailed')).map((one) => one.involvedObject.kind)
   expect(told.sort()).toEqual(['AnalysisRun', 'Experiment', 'Rollout'])
+  expect(world.cluster.inbox.received.map(({ to, text }) => [to, text.split('\n')[0]])).toEqual([
+    ['deploy-failures', expect.stringContaining('AnalysisRun Failed')],
+  ])
   await world.pass(60_000)
   expect((await sizes(world)).filter((size) => !size.endsWith(' 0'))).toHaveLength(1)
   expect(world.errors).toEqual([])

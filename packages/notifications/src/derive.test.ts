@@ -187,3 +187,33 @@ test('runs of other Rollouts tell nothing here', () => {
   const other = analysisRun(rollout({ name: 'other' }), { phase: 'Failed' })
   expect(deriveEvents(update(), [other], nextSeen(update(), [], null))).toEqual([])
 })
+
+test('an experiment of a step is told once, and its runs as those of the step', () => {
+  const name = 'my-service-bbb-2-1'
+  const owner = {
+    apiVersion: 'argoproj.io/v1alpha1',
+    kind: 'Experiment',
+    uid: 'uid-exp',
+    controller: true,
+  }
+  const runOf = (experiment: string): AnalysisRun => {
+    const run = analysisRun(update(), { phase: 'Failed', name: `${experiment}-compare` })
+    const ownerReferences = [{ ...owner, name: experiment }]
+    return { ...run, metadata: { ...run.metadata, ownerReferences } }
+  }
+  const runs = [runOf(name), runOf('other-bbb-2-1')]
+  const running = { canary: { currentExperiment: name } }
+  const [, created = [], again = []] = history([first, update(running), update(running)])
+  expect(created.filter(({ reason }) => reason === 'ExperimentCreated')).toMatchObject([
+    { message: `Created Experiment '${name}'`, triggers: ['on-experiment-created'] },
+  ])
+  expect(again).toEqual([])
+  const failed = deriveEvents(update(running), runs, null)
+  expect(failed.filter(({ reason }) => reason === 'AnalysisRunFailed')).toMatchObject([
+    { type: 'Warning', run: `${name}-compare`, failedMetrics: [{ name: 'error-rate' }] },
+  ])
+  const [abort] = deriveEvents(rollout({ ...second, status: aborted }), runs, null).filter(
+    ({ reason }) => reason === 'RolloutAborted',
+  )
+  expect(abort?.failedMetrics).toMatchObject([{ name: 'error-rate' }])
+})

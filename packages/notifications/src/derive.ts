@@ -3,6 +3,8 @@ import {
   annotationKeys,
   type EventFacts,
   finalPhases,
+  kinds,
+  labelKeys,
   names,
   type Rollout,
   rolloutEvents,
@@ -99,12 +101,23 @@ export function revisionOf(object: { readonly metadata: Rollout['metadata'] }): 
   return Number(object.metadata.annotations?.[annotationKeys.revision] ?? 0) || 0
 }
 
-/** Runs that the Rollout owns. */
+/** Runs that the Rollout owns, or an Experiment of one of its steps. */
 export function ownRuns(rollout: Rollout, runs: readonly AnalysisRun[]): readonly AnalysisRun[] {
   const { uid } = rollout.metadata
-  return runs.filter((run) =>
-    run.metadata.ownerReferences?.some((reference) => reference.uid === uid),
+  return runs.filter(
+    (run) =>
+      run.metadata.ownerReferences?.some((reference) => reference.uid === uid) ||
+      isOfExperiment(rollout, run),
   )
+}
+
+/** By the Experiment's name, which says whose it is, of which revision and of which step (spec api 8.3). */
+function isOfExperiment(rollout: Rollout, { metadata }: AnalysisRun): boolean {
+  const owner = metadata.ownerReferences?.find((reference) => reference.controller)
+  const hash = metadata.labels?.[labelKeys.podTemplateHash]
+  if (owner?.kind !== kinds.experiments.kind || !hash) return false
+  if (metadata.namespace !== rollout.metadata.namespace) return false
+  return owner.name.startsWith(`${rollout.metadata.name}-${hash}-${revisionOf({ metadata })}-`)
 }
 
 /** The id of a Rollout's end, which only an observer of its deletion can derive. */
@@ -223,6 +236,8 @@ function updates(rollout: Rollout, last: Observation | null, build: Build): Deri
   if (condition('Progressing')?.reason === 'NewReplicaSetCreated') {
     events.push(build(rolloutEvents.newReplicaSetCreated(replicaSet, revision), [revision]))
   }
+  const experiment = status.canary?.currentExperiment
+  if (experiment) events.push(build(rolloutEvents.experimentCreated(experiment), [experiment]))
   if (!last) return events
   const steps = rollout.spec.strategy?.canary?.steps?.length ?? 0
   if (
@@ -289,6 +304,8 @@ function runEvents(rollout: Rollout, runs: readonly AnalysisRun[], build: Build)
 }
 
 function kindOf(run: AnalysisRun): 'Step' | 'Background' | 'PrePromotion' | 'PostPromotion' {
+  const owner = run.metadata.ownerReferences?.find((reference) => reference.controller)
+  if (owner?.kind === kinds.experiments.kind) return 'Step'
   const type = run.metadata.labels?.['rollout-type']
   return type === 'Step' || type === 'PrePromotion' || type === 'PostPromotion'
     ? type

@@ -20,6 +20,7 @@ const derived = [
   'RolloutDeleted',
   'SkipSteps',
   'SwitchService',
+  'ExperimentCreated',
   'AnalysisRunPending',
   'AnalysisRunRunning',
   'AnalysisRunSuccessful',
@@ -33,7 +34,6 @@ const derived = [
 /** Upstream's other reasons: subscriptions to them are no mistake, though they only repeat errors that conditions show. */
 const recordedOnly = [
   'ReplicaSetCreateError',
-  'ExperimentCreated',
   'StepPluginTransition',
   'ReconciliationError',
   'TrafficRoutingError',

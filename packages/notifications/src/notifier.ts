@@ -21,7 +21,7 @@ import {
   type Secret,
   withAlias,
 } from './config.ts'
-import { type DerivedEvent, deletedEvent } from './derive.ts'
+import { type DerivedEvent, deletedEvent, ownRuns } from './derive.ts'
 import { guardEgress } from './egress.ts'
 import { eventTriggers } from './events.ts'
 import { type Finding, findingText } from './finding.ts'
@@ -260,8 +260,16 @@ class RunningNotifier implements Notifier {
         if (owner.kind === kinds.rollouts.kind && this.#tracked.has(owner.uid)) {
           this.#enqueue(owner.uid)
         }
+        if (owner.kind === kinds.experiments.kind) this.#enqueueUsers(change.object)
       }
     })
+  }
+
+  /** The Rollout whose step runs the Experiment of a run. */
+  #enqueueUsers(run: AnalysisRun): void {
+    for (const [uid, { rollout }] of this.#tracked) {
+      if (ownRuns(rollout, [run]).length > 0) this.#enqueue(uid)
+    }
   }
 
   #see(rollout: Rollout): void {
