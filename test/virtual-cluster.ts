@@ -1,7 +1,7 @@
 import { crd, kinds, type Rollout } from '@serinus/api'
 import { type Cluster, startCluster } from '@serinus/cluster'
 import type { StepPlugins } from '@serinus/controller'
-import type { Plan } from '@serinus/engine'
+import type { RolloutPlan } from '@serinus/engine'
 import {
   countRequests,
   httpClient,
@@ -35,7 +35,7 @@ export interface VirtualCluster extends AsyncDisposable {
   /** Cluster admin. */
   readonly client: KubeClient
   readonly errors: string[]
-  readonly plans: Plan[]
+  readonly plans: RolloutPlan[]
   /** What goes wrong between the controller and everybody else; may be changed at any time. */
   readonly faults: Faults
   /** What the controller asked of the API. */
@@ -90,7 +90,7 @@ export async function virtualCluster(options: VirtualClusterOptions = {}): Promi
   )
   const ended = new AbortController()
   const errors: string[] = []
-  const plans: Plan[] = []
+  const plans: RolloutPlan[] = []
   const report = (where: string) => (error: unknown) => {
     if (!ended.signal.aborted)
       errors.push(`${where}: ${error instanceof Error ? error.message : String(error)}`)

@@ -1,5 +1,5 @@
 import { annotationKeys, hashLabel, labelKeys, type RolloutStatus } from '@serinus/api'
-import type { Plan, ReplicaSet, Service, Write } from '@serinus/engine'
+import type { ReplicaSet, RolloutPlan, Service, Write } from '@serinus/engine'
 import type { Shape } from './shapes.ts'
 import { setNames, versionOf } from './snapshot.ts'
 import {
@@ -21,7 +21,7 @@ export interface Effect {
 }
 
 /** What a plan does, in the order of the real shell: creations, routes, the rest, the status last. */
-export function effectsOf(shape: Shape, state: State, plan: Plan): readonly Effect[] {
+export function effectsOf(shape: Shape, state: State, plan: RolloutPlan): readonly Effect[] {
   const rank = (write: Write) => (write.kind === 'create' ? 0 : write.id === 'status' ? 3 : 2)
   const written = plan.writes.map((write) => ({
     rank: rank(write),

@@ -1,5 +1,5 @@
 import type { RolloutStatus } from '@serinus/api'
-import { type Plan, planRollout } from '@serinus/engine'
+import { planRollout, type RolloutPlan } from '@serinus/engine'
 import { canonical } from './canonical.ts'
 import { type Effect, effectsOf, merged } from './effects.ts'
 import { judgeEffect, laws } from './laws.ts'
@@ -108,7 +108,7 @@ export function explore(shape: Shape, most: number): Report {
   return report(judgeRests({ keys, seen, next, alarm, story, plan, labels }), true)
 }
 
-function planner(shape: Shape): (state: State) => Plan {
+function planner(shape: Shape): (state: State) => RolloutPlan {
   const snapshot = snapshots(shape)
   return (state) => planRollout(snapshot(state), now)
 }
@@ -121,7 +121,7 @@ interface Pass {
   readonly moves: () => readonly Move[]
 }
 
-function passOf(shape: Shape, state: State, plan: Plan): Pass {
+function passOf(shape: Shape, state: State, plan: RolloutPlan): Pass {
   const effects = effectsOf(shape, state, plan)
   const course = run(shape, state, effects)
   const { deferred } = state.memory.value
@@ -218,7 +218,7 @@ function judgeRests(all: {
   readonly alarm: readonly (string | null)[]
   readonly labels: readonly string[]
   readonly story: (index: number, more?: readonly Step[]) => readonly Step[]
-  readonly plan: (state: State) => Plan
+  readonly plan: (state: State) => RolloutPlan
 }): Omit<Violation, 'shape'> | null {
   const { keys, seen, next, alarm, story } = all
   for (const index of keys.keys()) {

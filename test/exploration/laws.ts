@@ -1,5 +1,5 @@
 import { conditionOf, type RolloutStatus } from '@serinus/api'
-import type { Plan } from '@serinus/engine'
+import type { RolloutPlan } from '@serinus/engine'
 import { finished } from './canonical.ts'
 import { type Effect, progressOf } from './effects.ts'
 import type { Shape } from './shapes.ts'
@@ -11,7 +11,7 @@ import { deadlineTicks, now } from './time.ts'
 export interface Seen {
   readonly shape: Shape
   readonly state: State
-  readonly plan: Plan
+  readonly plan: RolloutPlan
   /** The status that the pass wants stored, whether or not it could be. */
   readonly status: RolloutStatus
   /** The state after all effects that succeed. */

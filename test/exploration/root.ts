@@ -1,4 +1,4 @@
-import type { Plan } from '@serinus/engine'
+import type { RolloutPlan } from '@serinus/engine'
 import { canonical } from './canonical.ts'
 import { effectsOf } from './effects.ts'
 import { clusterMoves, later } from './moves.ts'
@@ -7,7 +7,7 @@ import { keyOf, type State, tables } from './state.ts'
 import { longAgo } from './time.ts'
 
 /** The first version with three pods, deployed by the planner itself and left alone until nothing happens any more. */
-export function healthyState(shape: Shape, plan: (state: State) => Plan): State {
+export function healthyState(shape: Shape, plan: (state: State) => RolloutPlan): State {
   let state = beginning(shape)
   for (let round = 0; round < 100; round++) {
     const before = keyOf(state)

@@ -1,5 +1,5 @@
 import type { Rollout } from '@serinus/api'
-import type { EngineOptions, Plan } from '@serinus/engine'
+import type { EngineOptions, RolloutPlan } from '@serinus/engine'
 import {
   type Clock,
   type EventFacts,
@@ -60,7 +60,7 @@ export interface ControllerOptions {
   /** What the notifier found wrong with a Rollout's subscriptions; null while it has not looked. */
   readonly notificationProblems?: RolloutControllerOptions['notificationProblems']
   readonly onStored?: (rollout: Rollout) => void
-  readonly onPlan?: (rollout: Rollout, plan: Plan) => void
+  readonly onPlan?: (rollout: Rollout, plan: RolloutPlan) => void
 }
 
 export interface Controller extends Pick<RolloutController, 'caches' | 'snapshot' | 'enqueue'> {

@@ -10,7 +10,7 @@ export { examineRollout, examineTemplate, type KnownTemplates } from './doctor/d
 export type { DoctorFinding, Severity } from './doctor/finding.ts'
 export { planExperiment } from './experiment/plan-experiment.ts'
 export type { ExperimentPlan, ExperimentSnapshot } from './experiment/snapshot.ts'
-export type { EffectFailure, Finding, Plan, Transition, Write } from './plan.ts'
+export type { EffectFailure, Finding, Plan, RolloutPlan, Transition, Write } from './plan.ts'
 export { planRollout } from './plan-rollout.ts'
 export { ownTemplate } from './rollout/own-template.ts'
 export { releaseServices, servicesInUse } from './rollout/release-services.ts'

@@ -1,7 +1,7 @@
 import { defaults, type Rollout, resolveFenceposts } from '@serinus/api'
 import fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
-import type { Plan } from './plan.ts'
+import type { RolloutPlan } from './plan.ts'
 import type { ReplicaSet } from './snapshot.ts'
 import { doDeed, type Story, stories, worldOf } from './testing/stories.ts'
 import type { World } from './testing/world.ts'
@@ -32,7 +32,11 @@ const weather: fc.Arbitrary<Weather> = fc
   }))
 
 /** The world of a story in that weather, with a look at every instant at which something happened. */
-function live(story: Story, facts: Weather, look: (world: World, plan: Plan) => void): World {
+function live(
+  story: Story,
+  facts: Weather,
+  look: (world: World, plan: RolloutPlan) => void,
+): World {
   const world = worldOf(story.rollout)
   world.options = { ...world.options, routerSettleMs }
   world.endpointLagMs = facts.endpointLagMs
@@ -103,7 +107,7 @@ const lives = fc
   .map(withPods)
 
 /** The size that a plan takes a ReplicaSet down to; null: it does not. */
-function shrunkTo({ metadata, spec }: ReplicaSet, plan: Plan): number | null {
+function shrunkTo({ metadata, spec }: ReplicaSet, plan: RolloutPlan): number | null {
   const write = plan.writes.find(({ id }) => id === `scale/${metadata.name}`)
   const body = write?.kind === 'patch' ? (write.patch.body as Partial<ReplicaSet>) : {}
   const to = body.spec?.replicas
@@ -111,7 +115,7 @@ function shrunkTo({ metadata, spec }: ReplicaSet, plan: Plan): number | null {
 }
 
 /** Who gets more requests has pods that answer, unless nobody has any. Returns 1 where a plan moves requests. */
-function checkMove(world: World, plan: Plan): number {
+function checkMove(world: World, plan: RolloutPlan): number {
   const weight = plan.routes?.weight ?? null
   if (weight === null || world.weight === null || weight === world.weight) return 0
   const answers = (service: string) => {

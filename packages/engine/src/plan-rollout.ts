@@ -16,13 +16,13 @@ import { planBlueGreen } from './blue-green/plan-blue-green.ts'
 import { planCanary } from './canary/plan-canary.ts'
 import { examineRollout } from './doctor/doctor.ts'
 import { formatInstant } from './instant.ts'
-import type { Finding, Plan, Transition } from './plan.ts'
+import type { Finding, RolloutPlan, Transition } from './plan.ts'
 import { restartFindings } from './rollout/restart.ts'
 import { adoptSize, type Resolved, resolveWorkload, workloadFindings } from './rollout/workload.ts'
 import { restoreWorkloads } from './rollout/workload-scale.ts'
 import type { RolloutSnapshot } from './snapshot.ts'
 
-const nothing: Plan = {
+const nothing: RolloutPlan = {
   writes: [],
   routes: null,
   transitions: [],
@@ -38,7 +38,7 @@ const nothing: Plan = {
  * Everything one pass over a Rollout may do. Pure: the same snapshot and `now` (epoch milliseconds) give the same plan,
  * and a plan that was applied and observed leads to one without writes.
  */
-export function planRollout(observed: RolloutSnapshot, now: number): Plan {
+export function planRollout(observed: RolloutSnapshot, now: number): RolloutPlan {
   if (observed.rollout.metadata.deletionTimestamp) return nothing
   const resolved = resolveWorkload(observed)
   const plan = planResolved(resolved, now)
@@ -59,7 +59,7 @@ function uncarriedRouters(snapshot: RolloutSnapshot): readonly Problem[] {
   }))
 }
 
-function planResolved({ snapshot, problems: own }: Resolved, now: number): Plan {
+function planResolved({ snapshot, problems: own }: Resolved, now: number): RolloutPlan {
   const { rollout } = snapshot
   const references = validateReferences(rollout, snapshot)
   const problems = [
@@ -89,7 +89,7 @@ function planResolved({ snapshot, problems: own }: Resolved, now: number): Plan 
 /** Said once per generation: in the pass that first observes it, which the stored status tells apart. */
 function warningTransitions(
   snapshot: RolloutSnapshot,
-  plan: Plan,
+  plan: RolloutPlan,
   warnings: readonly Finding[],
 ): readonly Transition[] {
   const { metadata, status } = snapshot.rollout
@@ -107,7 +107,11 @@ function warningTransitions(
 }
 
 /** Pods, Services and routes stay as they are until the spec is mended (api.md 11). */
-function planInvalid(snapshot: RolloutSnapshot, problems: readonly Problem[], now: number): Plan {
+function planInvalid(
+  snapshot: RolloutSnapshot,
+  problems: readonly Problem[],
+  now: number,
+): RolloutPlan {
   const { rollout } = snapshot
   const before: RolloutStatus = rollout.status ?? {}
   const facts = conditionFacts.invalidSpec(

@@ -9,22 +9,26 @@ import type { Wait } from './wait.ts'
  */
 export interface Plan {
   readonly writes: readonly Write[]
-  /** What routing objects must say from now on; the shell lets each router turn it into writes. Null: no routing is configured or it must not be touched now. */
-  readonly routes: DesiredRoutes | null
   /** Told as Kubernetes Events once the write they name has succeeded. */
   readonly transitions: readonly Transition[]
   /** Everything the object stands still for, the most decisive first. */
   readonly waits: readonly Wait[]
   /** Epoch milliseconds of the next look without any event; null: nothing is pending. */
   readonly checkAt: number | null
+  /** Mistakes that change nothing but must be said (api.md 15): at most one Warning Event per generation each. */
+  readonly warnings: readonly Finding[]
+}
+
+/** Everything one pass over a Rollout may do. */
+export interface RolloutPlan extends Plan {
+  /** What routing objects must say from now on; the shell lets each router turn it into writes. Null: no routing is configured or it must not be touched now. */
+  readonly routes: DesiredRoutes | null
   /** Counters changed and their write waits for company: `checkAt` is when it is sent at the latest. */
   readonly statusDeferred: boolean
   /** The pods decide what else is to be done: the next snapshot must have them. */
   readonly needsPods: boolean
   /** Step plugins to call; null: the pass did not look at them, and their answers are kept for the next. */
   readonly pluginCalls: readonly StepPluginCall[] | null
-  /** Mistakes that change nothing but must be said (api.md 15): at most one Warning Event per generation each. */
-  readonly warnings: readonly Finding[]
 }
 
 interface WriteFacts {

@@ -3,8 +3,8 @@ import {
   type EffectFailure,
   type EngineOptions,
   type NotificationProblem,
-  type Plan,
   planRollout,
+  type RolloutPlan,
   type RolloutSnapshot,
   releaseServices,
   restoreWorkloads,
@@ -59,7 +59,7 @@ export interface RolloutControllerOptions {
   /** Called after every status that was stored, with the object as the API answered it. */
   readonly onStored?: (rollout: Rollout) => void
   /** Called with each plan; `explain`, the timeline and tests read it. */
-  readonly onPlan?: (rollout: Rollout, plan: Plan) => void
+  readonly onPlan?: (rollout: Rollout, plan: RolloutPlan) => void
 }
 
 export interface RolloutController {
@@ -284,7 +284,7 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
     key: string,
     pass: {
       readonly snapshot: RolloutSnapshot
-      readonly plan: Plan
+      readonly plan: RolloutPlan
       readonly now: number
       readonly outcomes: readonly Outcome[]
       /** Ids of the writes that routers asked for. */
@@ -362,18 +362,18 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
   return { caches, stopped, enqueue: (key) => queue.add(key), snapshot }
 }
 
-function splitStatus(plan: Plan): [Plan['writes'], Plan['writes']] {
+function splitStatus(plan: RolloutPlan): [RolloutPlan['writes'], RolloutPlan['writes']] {
   return [
     plan.writes.filter((write) => write.id === 'status'),
     plan.writes.filter((write) => write.id !== 'status'),
   ]
 }
 
-function creates(writes: Plan['writes']): Plan['writes'] {
+function creates(writes: RolloutPlan['writes']): RolloutPlan['writes'] {
   return writes.filter((write) => write.kind === 'create')
 }
 
-function others(writes: Plan['writes']): Plan['writes'] {
+function others(writes: RolloutPlan['writes']): RolloutPlan['writes'] {
   return writes.filter((write) => write.kind !== 'create')
 }
 

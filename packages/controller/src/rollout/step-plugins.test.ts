@@ -1,5 +1,5 @@
 import { kinds, type Rollout } from '@serinus/api'
-import type { Plan, StepPluginCall, Write } from '@serinus/engine'
+import type { RolloutPlan, StepPluginCall, Write } from '@serinus/engine'
 import { VirtualClock } from '@serinus/kube'
 import { afterEach, expect, test } from 'vitest'
 import type { Outcome } from './apply.ts'
@@ -35,7 +35,7 @@ const run: StepPluginCall = {
   status: null,
 }
 
-function planOf(facts: Partial<Plan>): Plan {
+function planOf(facts: Partial<RolloutPlan>): RolloutPlan {
   return {
     writes: [],
     routes: null,
@@ -79,7 +79,7 @@ function world(plugin: StepPlugin | undefined) {
     enqueue: (key) => woken.push(key),
   })
   /** A pass over app/web that plans this and whose writes end like that. */
-  const pass = (facts: Partial<Plan>, outcomes: readonly Outcome[] = []) => {
+  const pass = (facts: Partial<RolloutPlan>, outcomes: readonly Outcome[] = []) => {
     const observed = calls.observe('app/web', rollout)
     calls.follow('app/web', { rollout, observed, plan: planOf(facts), outcomes })
   }

@@ -1,7 +1,7 @@
 import { formatDuration, type Rollout } from '@serinus/api'
 import type {
   ObservedStepPlugins,
-  Plan,
+  RolloutPlan,
   StepPluginAnswer,
   StepPluginCall,
   StepPluginCallId,
@@ -111,7 +111,7 @@ export class StepPluginCalls {
     pass: {
       readonly rollout: Rollout
       readonly observed: ObservedStepPlugins | undefined
-      readonly plan: Plan
+      readonly plan: RolloutPlan
       readonly outcomes: readonly Outcome[]
     },
   ): void {

@@ -70,13 +70,9 @@ export interface AnalysisRunPlan extends Plan {
 
 const nothing: AnalysisRunPlan = {
   writes: [],
-  routes: null,
   transitions: [],
   waits: [],
   checkAt: null,
-  statusDeferred: false,
-  needsPods: false,
-  pluginCalls: null,
   warnings: [],
   measure: [],
   retain: [],

@@ -1,5 +1,5 @@
 import { type Finding, finalPhases } from '@serinus/api'
-import type { Plan } from '../plan.ts'
+import type { RolloutPlan } from '../plan.ts'
 import { markAborted } from '../rollout/aborted-mark.ts'
 import { type Draft, startDraft } from '../rollout/draft.ts'
 import { isPromoted, positionOf } from '../rollout/facts.ts'
@@ -37,7 +37,7 @@ export function planBlueGreen(
   snapshot: RolloutSnapshot,
   now: number,
   warnings: readonly Finding[],
-): Plan {
+): RolloutPlan {
   const facts = blueGreenFacts(snapshot, now)
   const draft = startDraft(snapshot.rollout)
   countPods(facts, draft)

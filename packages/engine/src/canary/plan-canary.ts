@@ -1,5 +1,5 @@
 import { type Finding, rolloutEvents } from '@serinus/api'
-import type { Plan } from '../plan.ts'
+import type { RolloutPlan } from '../plan.ts'
 import { markAborted } from '../rollout/aborted-mark.ts'
 import { checkAt, type Draft, startDraft } from '../rollout/draft.ts'
 import { isPromoted, positionOf } from '../rollout/facts.ts'
@@ -41,7 +41,7 @@ export function planCanary(
   snapshot: RolloutSnapshot,
   now: number,
   warnings: readonly Finding[],
-): Plan {
+): RolloutPlan {
   const facts = canaryFacts(snapshot, now)
   const draft = startDraft(snapshot.rollout)
   countPods(facts, draft)

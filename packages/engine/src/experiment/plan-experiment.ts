@@ -30,14 +30,10 @@ import { isTerminating, judgeExperiment } from './verdict.ts'
 
 const nothing: ExperimentPlan = {
   writes: [],
-  routes: null,
   transitions: [],
   ownerTransitions: [],
   waits: [],
   checkAt: null,
-  statusDeferred: false,
-  needsPods: false,
-  pluginCalls: null,
   warnings: [],
 }
 

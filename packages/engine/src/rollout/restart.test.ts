@@ -1,6 +1,6 @@
 import type { Rollout } from '@serinus/api'
 import { expect, test } from 'vitest'
-import type { Plan } from '../plan.ts'
+import type { RolloutPlan } from '../plan.ts'
 import { planRollout } from '../plan-rollout.ts'
 import type { Pod } from '../snapshot.ts'
 import { healthyWorld, type World } from '../testing/world.ts'
@@ -28,7 +28,7 @@ function restart(world: World, pods: readonly Pod[] | null, spec: Partial<Rollou
   return planRollout({ ...world.snapshot(), rollout, pods }, world.now)
 }
 
-const evicted = ({ writes }: Plan) =>
+const evicted = ({ writes }: RolloutPlan) =>
   writes.flatMap((write) => (write.kind === 'evict' ? [write.key.name] : []))
 
 const many = (count: number, fact: Partial<Pod> = {}) => Array.from({ length: count }, () => fact)

@@ -1,6 +1,6 @@
 import { annotationKeys } from '@serinus/api'
 import { expect, test } from 'vitest'
-import type { Plan } from '../plan.ts'
+import type { RolloutPlan } from '../plan.ts'
 import { planRollout } from '../plan-rollout.ts'
 import type { Pod } from '../snapshot.ts'
 import { healthyWorld, type World } from '../testing/world.ts'
@@ -26,7 +26,7 @@ function podsOf(world: World, image: string, facts: readonly Partial<Pod>[]): re
 const plan = (world: World, pods: readonly Pod[] | null) =>
   planRollout({ ...world.snapshot(), pods }, world.now)
 
-const patches = ({ writes }: Plan, kind: 'pod' | 'role') =>
+const patches = ({ writes }: RolloutPlan, kind: 'pod' | 'role') =>
   writes.flatMap((write) =>
     write.kind === 'patch' && write.id.startsWith(`${kind}/`)
       ? [[write.id.slice(kind.length + 1), write.patch.body]]

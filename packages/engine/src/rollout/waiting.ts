@@ -1,5 +1,5 @@
 import { parseInstant } from '../instant.ts'
-import type { Plan } from '../plan.ts'
+import type { RolloutPlan } from '../plan.ts'
 import type { Draft } from './draft.ts'
 import { isStableLost, type RolloutFacts } from './facts.ts'
 import { pauseOf, pauseReasons } from './pauses.ts'
@@ -58,7 +58,7 @@ function sayWhatIsMissing(
   } else if (leaving) draft.waits.push(waitForPods(leaving, 0))
 }
 
-export function waitForPods(set: Sized, wanted: number): Plan['waits'][number] {
+export function waitForPods(set: Sized, wanted: number): RolloutPlan['waits'][number] {
   const { name: replicaSet, available } = set
   return { kind: 'pods', replicaSet, available, wanted, until: null }
 }
@@ -66,8 +66,8 @@ export function waitForPods(set: Sized, wanted: number): Plan['waits'][number] {
 /** The finished draft as a plan. */
 export function planOf(
   draft: Draft,
-  { routes, warnings }: Pick<Plan, 'routes' | 'warnings'>,
-): Plan {
+  { routes, warnings }: Pick<RolloutPlan, 'routes' | 'warnings'>,
+): RolloutPlan {
   const { writes, transitions, waits, checkAt, statusDeferred, needsPods, pluginCalls } = draft
   return {
     writes,

@@ -1,6 +1,6 @@
 import type { Rollout } from '@serinus/api'
 import { expect, test } from 'vitest'
-import type { Plan } from '../plan.ts'
+import type { RolloutPlan } from '../plan.ts'
 import { planRollout } from '../plan-rollout.ts'
 import type { ReferencedWorkload, RolloutSnapshot, Workload } from '../snapshot.ts'
 import { canaryRollout, World } from '../testing/world.ts'
@@ -60,7 +60,7 @@ function snapshotOf(facts: {
   }
 }
 
-function sizeWritten({ writes }: Plan): unknown {
+function sizeWritten({ writes }: RolloutPlan): unknown {
   const write = writes.find(({ id }) => id === 'workload/app')
   return write?.kind === 'patch' ? write.patch.body : undefined
 }

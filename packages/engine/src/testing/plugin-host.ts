@@ -1,4 +1,4 @@
-import type { Plan } from '../plan.ts'
+import type { RolloutPlan } from '../plan.ts'
 import type {
   ObservedStepPlugins,
   StepPluginAnswer,
@@ -60,7 +60,7 @@ export class PluginHost {
   }
 
   /** Forgets the answers that the last snapshot told of, once nothing more depends on them. */
-  settle(plan: Plan, isStored: boolean): void {
+  settle(plan: RolloutPlan, isStored: boolean): void {
     const writesStatus = plan.writes.some(({ id }) => id === 'status')
     if (plan.pluginCalls === null || (writesStatus && !isStored)) return
     this.#answers = this.#answers.slice(this.#shown)

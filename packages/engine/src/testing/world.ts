@@ -6,7 +6,7 @@ import {
   hashLabel,
   type Rollout,
 } from '@serinus/api'
-import type { EffectFailure, Plan, Transition, Write } from '../plan.ts'
+import type { EffectFailure, RolloutPlan, Transition, Write } from '../plan.ts'
 import { planRollout } from '../plan-rollout.ts'
 import type { DesiredRoutes } from '../routes.ts'
 import type { EngineOptions, Ingress, ReplicaSet, RolloutSnapshot, Service } from '../snapshot.ts'
@@ -16,7 +16,7 @@ import type { PluginHost } from './plugin-host.ts'
 export interface Pass {
   readonly snapshot: RolloutSnapshot
   readonly now: number
-  readonly plan: Plan
+  readonly plan: RolloutPlan
 }
 
 /**
@@ -64,7 +64,7 @@ export class World {
   plugins: PluginHost | null = null
   readonly writes: Write[] = []
   readonly transitions: Transition[] = []
-  readonly plans: Plan[] = []
+  readonly plans: RolloutPlan[] = []
   #statusDeferredSince: number | null = null
   #checkAt: number | null = null
   #version = 1
@@ -299,7 +299,7 @@ export class World {
   }
 
   /** The shell: routes before sizes, creations before both. Says whether anything is new to the next pass. */
-  #carryOut(plan: Plan): boolean {
+  #carryOut(plan: RolloutPlan): boolean {
     const done = new Set<string>()
     const failed = new Set<string>()
     const failures: EffectFailure[] = []
