@@ -35,14 +35,17 @@ async function freePorts(): Promise<readonly [number, number]> {
   return ports as [number, number]
 }
 
-/** Starts `serinus controller` without client limits: what is measured is the controller, not its tokens. */
-export async function startControllerProcess(kubeconfig: string): Promise<ControllerProcess> {
+/** Starts `serinus controller`, unless told otherwise without client limits: what is measured is the controller, not its tokens. */
+export async function startControllerProcess(
+  kubeconfig: string,
+  { limits = 'none' }: { readonly limits?: 'none' | 'default' } = {},
+): Promise<ControllerProcess> {
   const [metricsPort, healthzPort] = await freePorts()
   const child = spawn(
     process.execPath,
     [
       ...[release(), 'controller', '--kubeconfig', kubeconfig, '--logformat', 'json'],
-      ...['--qps', '100000', '--burst', '100000'],
+      ...(limits === 'none' ? ['--qps', '100000', '--burst', '100000'] : []),
       ...['--metricsPort', String(metricsPort), '--healthzPort', String(healthzPort)],
     ],
     { stdio: ['ignore', 'ignore', 'pipe'] },
