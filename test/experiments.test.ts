@@ -3,6 +3,7 @@ import { type KubeObject, type Resource, resources, type UnknownObject } from '@
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { readManifests } from '../packages/cli/src/serinus/manifests.ts'
+import { canary, isHealthy, replicaWorld } from './replica-world.ts'
 import { refusal, type VirtualCluster, virtualCluster } from './virtual-cluster.ts'
 
 type StoredExperiment = Experiment & KubeObject
@@ -771,4 +772,61 @@ test('an API that answers every first write with a conflict changes nothing of h
   })
   expect(refused.size).toBeGreaterThan(8)
   expect(disturbed.end).toEqual(calm.end)
+})
+
+const experimentSteps = [{ experiment: { templates: [{ name: 'a', specRef: 'canary' }] } }]
+
+test('experiments that may not be read hold back the Rollouts with such steps and nobody else', async () => {
+  await using world = await replicaWorld()
+  const a = world.replica('a')
+  a.refuse = ({ url }) =>
+    /argoproj.io\/v1alpha1\/experiments/.test(url)
+      ? refusal({ code: 403, reason: 'Forbidden', message: 'experiments is forbidden: no' })
+      : null
+  await world.apply(canary('plain'), canary('trying', { steps: experimentSteps }))
+  await world.until('plain', isHealthy)
+  expect((await world.rollout('trying')).status).toBeUndefined()
+  expect(a.replica.unready()).toContain('experiments cannot be read in all namespaces')
+  a.refuse = () => null
+  await world.until('trying', isHealthy)
+  expect(a.replica.unready()).toBe(null)
+})
+
+test('experiments have series and a queue of their own, and those of another controller are left alone', async () => {
+  await using world = await replicaWorld()
+  const { replica } = world.replica('a', ['--experiment-threads=2'])
+  const other = { 'argo-rollouts.argoproj.io/controller-instance-id': 'other' }
+  const mine = experiment({ templates: [template('a')] })
+  const theirs = { ...mine, metadata: { ...mine.metadata, name: 'theirs', labels: other } }
+  await world.apply(mine, theirs)
+  await world.pass(10_000)
+  const phaseOf = async (name: string) =>
+    (await world.client.get<StoredExperiment>(kinds.experiments, { namespace: 'default', name }))
+      .status?.phase
+  expect([await phaseOf('exp'), await phaseOf('theirs')]).toEqual(['Running', undefined])
+  const text = await replica.metrics.text()
+  expect(text).toMatch(/^experiment_info\{.*name="exp",phase="Running"\} 1$/m)
+  expect(text).toMatch(/^experiment_reconcile_count\{.*name="exp"\} \d+$/m)
+  expect(text).toMatch(/^workqueue_adds_total\{name="Experiments"\} [1-9]/m)
+})
+
+test('a controller of one namespace runs its experiments and asks for nothing else', async () => {
+  await using world = await replicaWorld()
+  const a = world.replica('a', ['--namespaced', '--namespace=default'])
+  await world.apply(
+    judgedByJob('check', { lasts: '5s' }),
+    experiment({
+      templates: [template('a', { service: {} })],
+      analyses: [{ name: 'check', templateName: 'check', requiredForCompletion: true }],
+    }),
+  )
+  await world.pass(30_000)
+  const stored = await world.client.get<StoredExperiment>(kinds.experiments, key)
+  expect(stored.status?.phase).toBe('Successful')
+  const elsewhere = a.sent.filter(
+    ({ path }) =>
+      /\/(experiments|replicasets|services|analysisruns)/.test(path) &&
+      !path.includes('/namespaces/default/'),
+  )
+  expect(elsewhere).toEqual([])
 })

@@ -227,6 +227,25 @@ test('load on a Service reaches its pods without any Ingress', async () => {
   expect(world.query('count(nginx_ingress_controller_requests)')).toBeNaN()
 })
 
+test('requests to one side of a canary are told as those of the Service that clients know, those to other pods are not', async () => {
+  await using world = new TrafficWorld()
+  const load = { 'sim.serinus.dev/requests-per-second': '100' }
+  const hash = { 'rollouts-pod-template-hash': 's1' }
+  await world.put(
+    ...myApp().filter((object) => object.kind !== 'Ingress'),
+    service('my-app', { app: 'my-app' }),
+    service('my-app-stable', { app: 'my-app', ...hash }, load),
+    service('side', { app: 'my-app', ...hash, experiment: 'a' }, load),
+    slice('side', 'stable-a'),
+  )
+  await world.pass(60)
+  const told = (name: string) =>
+    world.query(`sum(istio_requests_total{destination_service_name="${name}"})`)
+  expect(told('my-app')).toBeGreaterThan(4_000)
+  expect(told('side')).toBeGreaterThan(4_000)
+  expect(told('my-app-stable')).toBeNaN()
+})
+
 test('a request from inside the cluster reaches a pod of the Service', async () => {
   await using world = new TrafficWorld()
   await world.put(...myApp())
