@@ -830,3 +830,44 @@ test('a controller of one namespace runs its experiments and asks for nothing el
   )
   expect(elsewhere).toEqual([])
 })
+
+test('an experiment that is deleted and applied again waits for what the first one left behind, and then runs', async () => {
+  await using world = await virtualCluster()
+  const again = experiment({ duration: '1h', templates: [template('a', { service: {} })] })
+  await world.apply(again)
+  await until(world, hasPhase('Running'))
+  await world.client.delete(kinds.experiments, key)
+  await world.client.create(kinds.experiments, again)
+  await until(world, hasPhase('Running'))
+  const { metadata } = await get(world)
+  const [set] = await sets(world)
+  expect(set?.metadata.ownerReferences?.[0]?.uid).toBe(metadata.uid)
+  expect(await world.events('ExperimentError')).toEqual([])
+})
+
+test('the name of a Service is waited for while it belongs to an experiment that is over, and refused while that one runs', async () => {
+  await using world = await virtualCluster()
+  const named = (name: string): KubeObject => {
+    const one = experiment({
+      duration: '10s',
+      templates: [template(name, { service: { name: 'shared' } })],
+    })
+    return { ...one, metadata: { ...one.metadata, name } }
+  }
+  const phaseOf = async (name: string) =>
+    (await world.client.get<StoredExperiment>(kinds.experiments, { namespace: 'default', name }))
+      .status?.phase
+  await world.apply(named('first'))
+  await world.pass(8_000)
+  await world.apply(named('second'))
+  await world.pass(2_000)
+  expect([await phaseOf('first'), await phaseOf('second')]).toEqual(['Running', 'Error'])
+  await world.pass(10_000)
+  await world.apply(named('third'))
+  await world.pass(10_000)
+  expect([await phaseOf('first'), await phaseOf('third')]).toEqual(['Successful', 'Pending'])
+  expect(await sizes(world)).toEqual(['first-first 1'])
+  await world.pass(30_000)
+  expect(await phaseOf('third')).toBe('Successful')
+  expect(world.errors).toEqual([])
+})

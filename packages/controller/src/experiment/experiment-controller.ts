@@ -1,4 +1,12 @@
-import { type Experiment, kinds, parseExperiment, parseRollout, type Rollout } from '@serinus/api'
+import {
+  type Experiment,
+  finalPhases,
+  kinds,
+  names,
+  parseExperiment,
+  parseRollout,
+  type Rollout,
+} from '@serinus/api'
 import {
   type EffectFailure,
   type ExperimentPlan,
@@ -114,7 +122,28 @@ export function startExperimentController(options: ExperimentControllerOptions):
       activeSince: options.activeSince ?? null,
       failures: memory?.failures ?? [],
       taken: memory?.taken ?? [],
+      leaving: leavingOf(experiment),
     }
+  }
+
+  /** Names that this Experiment wants and that objects of others, which are over or deleted, still have. */
+  function leavingOf({ metadata, spec }: Experiment): readonly string[] {
+    const { namespace = 'default', name, uid } = metadata
+    const isLeft = (object: KubeObject | undefined) => {
+      const owner = object?.metadata.ownerReferences?.find((reference) => reference.controller)
+      if (owner?.kind !== kinds.experiments.kind || owner.uid === uid) return false
+      const other = caches.experiments.get(`${namespace}/${owner.name}`)
+      if (other?.metadata.uid !== owner.uid) return true
+      return finalPhases.has(other.status?.phase ?? '') || other.spec?.terminate === true
+    }
+    return spec.templates.flatMap((template) => {
+      const set = names.experimentReplicaSet(name, template.name)
+      const service = template.service?.name || set
+      return [
+        ...(isLeft(caches.replicaSets.get(`${namespace}/${set}`)) ? [`create/${set}`] : []),
+        ...(isLeft(caches.services.get(`${namespace}/${service}`)) ? [`service/${service}`] : []),
+      ]
+    })
   }
 
   function rolloutOf({ metadata }: Experiment): Rollout | null {

@@ -1,4 +1,5 @@
-import { type AnalysisRun, finalPhases, kinds } from '@serinus/api'
+import { type AnalysisRun, annotationKeys, finalPhases, kinds } from '@serinus/api'
+import type { ReplicaSet, Service } from '@serinus/engine'
 import { type Change, type KubeObject, keyOf, resources, type WorkQueue } from '@serinus/kube'
 import type { Caches, OwnWrites } from '../rollout/caches.ts'
 import { isOurs } from '../rollout/wake.ts'
@@ -39,8 +40,24 @@ export function wakeExperiments(
         if (key !== undefined && matters(change)) queue.add(key)
       }
     }
-  caches.replicaSets.subscribe(ofOwner(resources.replicaSets.plural))
-  caches.services.subscribe(ofOwner(resources.services.plural))
+  /** An Experiment may wait for the name of what another one left behind. */
+  const nameIsFree = ({ metadata }: KubeObject) => {
+    if (metadata.annotations?.[annotationKeys.experimentName] === undefined) return
+    for (const experiment of caches.experiments.list(metadata.namespace)) {
+      const isOver = finalPhases.has(experiment.status?.phase ?? '')
+      if (!isOver && isOurs(experiment, instanceId)) queue.add(keyOf(experiment))
+    }
+  }
+  const ownerOfSet = ofOwner<ReplicaSet>(resources.replicaSets.plural)
+  const ownerOfService = ofOwner<Service>(resources.services.plural)
+  caches.replicaSets.subscribe((change) => {
+    ownerOfSet(change)
+    if (change.type === 'deleted') nameIsFree(change.object)
+  })
+  caches.services.subscribe((change) => {
+    ownerOfService(change)
+    if (change.type === 'deleted') nameIsFree(change.object)
+  })
   caches.analysisRuns.subscribe(ofOwner(kinds.analysisRuns.plural, hasTurned))
   // Templates are reached through others, too; they change seldom.
   const templateChanged = ({ object }: Change<KubeObject>) => {

@@ -65,6 +65,15 @@ export function refusalOf(draft: ExperimentDraft, id: string): string | null {
   return failure && lasting.has(failure.reason) ? failure.message : null
 }
 
+/** Whether a creation must wait for what another Experiment has left behind; says so. */
+export function mustWait(draft: ExperimentDraft, id: string): boolean {
+  if (!draft.snapshot.leaving.includes(id)) return false
+  const message =
+    'an Experiment that is over still has an object of this name, which is about to go'
+  draft.waits.push({ kind: 'effect', id, message, since: draft.now })
+  return true
+}
+
 export function isTaken(draft: ExperimentDraft, id: string): boolean {
   return draft.snapshot.taken.includes(id)
 }

@@ -56,6 +56,7 @@ function snapshotOf(
     activeSince: null,
     failures: [],
     taken: [],
+    leaving: [],
     ...rest,
   }
 }

@@ -17,6 +17,7 @@ import {
   isTaken,
   keyIn,
   lookAt,
+  mustWait,
   namespaceOf,
   ownerReferencesOf,
   refusalOf,
@@ -82,6 +83,7 @@ export function arrangeSet(
   if (part.set) return resize(draft, { ...part, set: part.set }, requires)
   if (part.desired === 0) return null
   const id = `create/${part.name}`
+  if (mustWait(draft, id)) return null
   const refusal = isTaken(draft, id)
     ? `replicasets.apps "${part.name}" already exists and is not controlled by this Experiment; rename the Experiment or the template, or delete that ReplicaSet`
     : refusalOf(draft, id)

@@ -5,6 +5,7 @@ import {
   type ExperimentDraft,
   isTaken,
   keyIn,
+  mustWait,
   namespaceOf,
   ownerReferencesOf,
   refusalOf,
@@ -14,10 +15,14 @@ import { markOf, newReplicaSet } from './replica-sets.ts'
 
 type Ports = NonNullable<NonNullable<Service['spec']>['ports']>
 
-/** What became of a template's Service: ids that its pods must wait for, or why there can be none. */
+/** What became of a template's Service. */
 export type ServiceOutcome =
-  | { readonly ok: true; readonly requires: readonly string[] }
-  | { readonly ok: false; readonly message: string }
+  /** Its pods may come once these writes have succeeded. */
+  | { readonly kind: 'ready'; readonly requires: readonly string[] }
+  /** Its name is not free yet. */
+  | { readonly kind: 'waits' }
+  /** There can be none. */
+  | { readonly kind: 'refused'; readonly message: string }
 
 /**
  * Creates the Service of a template before its pods, and deletes it after them (spec analysis-and-experiments 5.3).
@@ -26,7 +31,7 @@ export type ServiceOutcome =
  */
 export function arrangeService(draft: ExperimentDraft, part: Part): ServiceOutcome {
   const { service, desired, wantsService } = part
-  const nothing: ServiceOutcome = { ok: true, requires: [] }
+  const nothing: ServiceOutcome = { kind: 'ready', requires: [] }
   if (service) {
     const isLeft = desired === 0 && (part.set?.status?.availableReplicas ?? 0) === 0
     if (!wantsService || isLeft) dropService(draft, service)
@@ -39,11 +44,12 @@ export function arrangeService(draft: ExperimentDraft, part: Part): ServiceOutco
   // Taken over as it runs: that it has no Service is what the former controller made of it.
   if (ports.length === 0 && part.set) return nothing
   const id = `service/${part.serviceName}`
+  if (mustWait(draft, id)) return { kind: 'waits' }
   const why =
     ports.length === 0 ? noPorts(part) : (foreign(draft, part, id) ?? refusalOf(draft, id))
   if (why !== null) {
     const message = `Failed to create Service ${part.serviceName} for template '${part.template.name}': ${why}`
-    return { ok: false, message }
+    return { kind: 'refused', message }
   }
   draft.writes.push({
     kind: 'create',
@@ -51,7 +57,7 @@ export function arrangeService(draft: ExperimentDraft, part: Part): ServiceOutco
     resource: resources.services,
     object: serviceOf(draft, part, { set, ports }),
   })
-  return { ok: true, requires: [id] }
+  return { kind: 'ready', requires: [id] }
 }
 
 /** Pods that had to be made again may have another revision. */

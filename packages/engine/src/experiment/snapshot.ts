@@ -40,6 +40,8 @@ export interface ExperimentSnapshot {
   readonly failures: readonly EffectFailure[]
   /** Ids of creations that were refused since somebody else's object has the name. */
   readonly taken: readonly string[]
+  /** Ids of creations that must wait: an object of an Experiment that is over or deleted still has the name. */
+  readonly leaving: readonly string[]
 }
 
 /** Everything one pass over an Experiment may do. */

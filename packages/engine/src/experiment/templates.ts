@@ -3,14 +3,14 @@ import { formatInstant, parseInstant } from '../instant.ts'
 import { type ExperimentDraft, lookAt } from './draft.ts'
 import { countersOf, endedTemplates, type Part } from './parts.ts'
 import { arrangeSet, isResizing } from './replica-sets.ts'
-import { arrangeService, hashOf } from './services.ts'
+import { arrangeService, hashOf, type ServiceOutcome } from './services.ts'
 import type { TemplateStatus } from './snapshot.ts'
 
 /** Judges one template by what is seen of it, and plans its ReplicaSet and Service (spec analysis-and-experiments 5.3). */
 export function planTemplate(draft: ExperimentDraft, part: Part): TemplateStatus {
   const { before, set, template } = part
   const service = arrangeService(draft, part)
-  const error = service.ok ? arrangeSet(draft, part, service.requires) : service.message
+  const error = arrangePods(draft, part, service)
   const counters = countersOf(set)
   const isMoved =
     !before ||
@@ -37,6 +37,20 @@ export function planTemplate(draft: ExperimentDraft, part: Part): TemplateStatus
   }
   tell(draft, before, status)
   return status
+}
+
+/** @returns why there can be no pods; null: nothing stands in their way */
+function arrangePods(draft: ExperimentDraft, part: Part, service: ServiceOutcome): string | null {
+  switch (service.kind) {
+    case 'ready':
+      return arrangeSet(draft, part, service.requires)
+    case 'waits':
+      return null
+    case 'refused':
+      return service.message
+    default:
+      throw new TypeError(`unknown outcome: ${JSON.stringify(service satisfies never)}`)
+  }
 }
 
 type Verdict = Required<Pick<TemplateStatus, 'status'>> & Pick<TemplateStatus, 'message'>

@@ -70,6 +70,7 @@ export class ExperimentWorld {
       activeSince: null,
       failures: [],
       taken: [],
+      leaving: [],
     }
   }
 
