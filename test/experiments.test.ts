@@ -559,7 +559,9 @@ test('the experiment step of the guide compares both versions by Services of the
   const measured = (await runs(world))[0]?.status?.metricResults?.[0]
   expect(measured?.successful).toBeGreaterThan(10)
   // The pods of an experiment are nobody's but its own; a Service that selects more than it should is named.
-  const warned = (await world.events('ExperimentPodsSelected')).map(({ message }) => message)
+  const warned = (await world.events('ExperimentPodsSelected'))
+    .filter((one) => one.involvedObject.kind === 'Rollout')
+    .map(({ message }) => message)
   expect(warned.map((text) => text.slice(0, text.indexOf(';'))).sort()).toEqual([
     "Service 'my-app' selects the pods of template 'baseline', which get its requests",
     "Service 'my-app' selects the pods of template 'canary', which get its requests",

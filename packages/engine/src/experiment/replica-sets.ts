@@ -101,7 +101,9 @@ export function arrangeSet(
     ...(requires.length > 0 ? { requires } : {}),
   })
   const created = experimentEvents.newReplicaSetCreated(part.name, part.desired)
-  draft.transitions.push({ ...created, after: id }, ...warnings(draft, part, object, id))
+  const doubts = warnings(draft, part, object, id)
+  draft.transitions.push({ ...created, after: id }, ...doubts)
+  draft.ownerTransitions.push(...doubts)
   return null
 }
 
