@@ -561,6 +561,22 @@ describe('the files of plugins:', () => {
     )
   })
 
+  test('a plugin that dies comes back although the host of its file is away by then', async () => {
+    const made = await world()
+    const { plugins, declare, logged } = made
+    made.answer = () => new Response(moduleText)
+    await declare({ metricProviderPlugins: [{ name: 'org/x', location: 'https://host/x.mjs' }] })
+    const client = await plugins.metric('org/x')
+    await client.run({ run, metric: metric({}) }, never)
+    await logged(/the plugin works/)
+    made.answer = () => new Response('gone', { status: 503 })
+    await expect(client.run({ run, metric: metric({ exit: true }) }, never)).rejects.toThrow('7')
+    await logged(/the plugin works/)
+    expect(await client.run({ run, metric: metric({}) }, never)).toMatchObject({
+      phase: 'Successful',
+    })
+  })
+
   test('headers for a download come from a Secret, whose values are never told', async () => {
     const made = await world()
     const { plugins, declare, cluster, logged, log } = made

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { createReadStream, createWriteStream } from 'node:fs'
+import { createReadStream, createWriteStream, existsSync } from 'node:fs'
 import { chmod, mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises'
 import { STATUS_CODES } from 'node:http'
 import { dirname, join, resolve } from 'node:path'
@@ -17,6 +17,8 @@ export interface FileOptions {
   /** Sent with a download. */
   readonly headers: Readonly<Record<string, string>>
   readonly signal: AbortSignal
+  /** It was fetched for this declaration before: what is there is taken, since its host may be away by now. */
+  readonly isFetched: boolean
 }
 
 /** Kinds do not share a folder: two plugins of one name would overwrite each other, as they do upstream. */
@@ -44,6 +46,8 @@ export async function obtainFile(declaration: Declaration, options: FileOptions)
   )
   const target = join(resolve(options.folder), 'plugin-bin', folders[kind], `${name}${ending}`)
   if (sha256 && (await checksumOf(target)) === sha256) return target
+  if (!sha256 && location.kind === 'download' && options.isFetched && existsSync(target))
+    return target
   await mkdir(dirname(target), { recursive: true, mode: 0o700 })
   // Beside its place, so that the last move is one step.
   const unfinished = await mkdtemp(join(dirname(target), '.new-'))

@@ -12,7 +12,7 @@ import {
   textOf,
 } from './plugin-process.ts'
 
-export interface KeeperOptions extends Omit<LaunchOptions, 'onSecrets' | 'onLine'> {
+export interface KeeperOptions extends Omit<LaunchOptions, 'isFetched' | 'onSecrets' | 'onLine'> {
   readonly log: PluginLog
 }
 
@@ -39,6 +39,8 @@ export class Keeper {
   #changed = Promise.withResolvers<void>()
   /** Since the last start it has answered: its death is then no reason to wait. */
   #hasAnswered = false
+  /** It has worked before, so its file is there and is the right one. */
+  #hasWorked = false
   #secrets: readonly string[] = []
   readonly stopped: Promise<void>
 
@@ -166,6 +168,7 @@ export class Keeper {
     const process = await this.#launch()
     if (signal.aborted) return this.#quit(process)
     log({ ...whoIs(declaration), level: 'info', message: `the plugin works (${process.type})` })
+    this.#hasWorked = true
     this.#become({ kind: 'ready', process })
     const over = new AbortController()
     try {
@@ -189,6 +192,7 @@ export class Keeper {
     const { log, declaration } = this.#options
     return launch({
       ...this.#options,
+      isFetched: this.#hasWorked,
       onSecrets: (values) => {
         this.#secrets = values
       },

@@ -15,6 +15,8 @@ export interface LaunchOptions {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly fetch: (request: Request) => Promise<Response>
   readonly readHeaders: (secrets: readonly string[]) => Promise<Readonly<Record<string, string>>>
+  /** Its file was fetched before. */
+  readonly isFetched: boolean
   /** Told the values of the headers, which must not be told to anybody else. */
   readonly onSecrets: (values: readonly string[]) => void
   /** A line that the plugin printed. */
@@ -51,10 +53,11 @@ async function prepare(
   options: LaunchOptions,
   signal: AbortSignal,
 ): Promise<{ readonly target: string; readonly headers: Readonly<Record<string, string>> }> {
-  const { declaration, folder, fetch } = options
+  const { declaration, folder, fetch, isFetched } = options
   const headers = await options.readHeaders(declaration.headersFrom)
   options.onSecrets(Object.values(headers).filter((value) => value !== ''))
   const { location } = declaration
   if (location.kind === 'service') return { headers, target: location.url }
-  return { headers, target: await obtainFile(declaration, { folder, fetch, headers, signal }) }
+  const file = { folder, fetch, headers, signal, isFetched }
+  return { headers, target: await obtainFile(declaration, file) }
 }
