@@ -608,9 +608,10 @@ describe('the files of plugins:', () => {
     )
     expect(seen).toEqual(['Bearer s3cr3t'])
     // A module that tells its token gets masked, too.
-    made.answer = () => new Response(`console.log('I have Bearer s3cr3t')\n${moduleText}`)
+    made.answer = () =>
+      new Response(`console.log('I have Bearer s3cr3t, or s3cr3t')\n${moduleText}`)
     await made.clock.advance(2_000)
-    expect((await logged(/I have/)).message).toBe('I have *****')
+    expect((await logged(/I have/)).message).toBe('I have *****, or *****')
     expect(JSON.stringify(log)).not.toContain('s3cr3t')
   })
 

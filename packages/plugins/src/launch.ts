@@ -55,9 +55,18 @@ async function prepare(
 ): Promise<{ readonly target: string; readonly headers: Readonly<Record<string, string>> }> {
   const { declaration, folder, fetch, isFetched } = options
   const headers = await options.readHeaders(declaration.headersFrom)
-  options.onSecrets(Object.values(headers).filter((value) => value !== ''))
+  options.onSecrets(Object.values(headers).flatMap(secretsIn))
   const { location } = declaration
   if (location.kind === 'service') return { headers, target: location.url }
   const file = { folder, fetch, headers, signal, isFetched }
   return { headers, target: await obtainFile(declaration, file) }
+}
+
+/** Shorter texts are no secrets, and masking them would make a riddle of every message. */
+const shortestSecret = 4
+
+/** The value of a header, and without it the word that counts: `Bearer TOKEN` is told by TOKEN alone. */
+function secretsIn(value: string): readonly string[] {
+  const words = value.split(/\s+/).slice(1)
+  return [value, ...words].filter((text) => text.length >= shortestSecret)
 }
