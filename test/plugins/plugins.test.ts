@@ -55,12 +55,13 @@ const answer = (message) => console.log(JSON.stringify({ jsonrpc: '2.0', ...mess
 createInterface(process.stdin).on('line', (line) => {
   const { id, method, params } = JSON.parse(line)
   if (method === 'initialize') return answer({ id, result: { type: 'lines of ' + params.kind } })
-  if (method === 'ping') return answer({ id, result: null })
+  if (method === 'ping') return globalThis.isMute ? undefined : answer({ id, result: null })
   if (method === '$/cancelRequest') return console.error('told to stop ' + params.id)
   if (method === 'shutdown') { console.error('bye'); answer({ id, result: null }); return process.exit(0) }
   if (method === 'metric/run') {
     const config = Object.values(params.metric.provider.plugin)[0]
     if (config.print) console.log(config.print)
+    if (config.mute) globalThis.isMute = true
     if (config.fail) return answer({ id, error: { code: 1, message: config.fail } })
     if (config.wait) return
     if (config.spin) for (;;);
@@ -452,6 +453,22 @@ describe('the configuration:', () => {
       'Run rpc call error: the answer is longer than 10485760 bytes',
     )
   })
+})
+
+test('a plugin that answers no ping before it is asked is killed and started anew', async () => {
+  const { plugins, declare, file, clock, logged } = await world()
+  const location = file('x.cjs', linesText)
+  await declare({ metricProviderPlugins: [{ name: 'org/x', location, protocol: 'jsonrpc' }] })
+  const client = await plugins.metric('org/x')
+  await client.run({ run, metric: metric({ mute: true }) }, never)
+  await logged(/the plugin works/)
+  const refused = expect(plugins.metric('org/x')).rejects.toThrow(
+    `${chain}could not ping plugin will cleanup process so we can restart it next reconcile (no answer to a ping within 5s)`,
+  )
+  await clock.advance(5_000)
+  await refused
+  await logged(/the plugin process ended \(signal SIGKILL\)/)
+  await plugins.metric('org/x')
 })
 
 test('a program that writes a line without an end costs no memory: it is killed, and its users are told', async () => {
