@@ -88,8 +88,10 @@ export function startExperimentController(options: ExperimentControllerOptions):
     remember(key, outcomes)
     tell(snapshot, plan, outcomes)
     if (plan.checkAt !== null) queue.addAt(key, plan.checkAt)
-    const error = errorOf(outcomes)
+    const error = errorOf(outcomes.filter((outcome) => !isConflict(outcome)))
     if (error) throw error
+    // What was in the way comes by the watch; a watch that lags must not be waited for.
+    if (outcomes.some(isConflict)) queue.addAt(key, clock.now() + conflictRetryMs)
   }
 
   function observe(key: string): ExperimentSnapshot | null {
@@ -156,9 +158,9 @@ export function startExperimentController(options: ExperimentControllerOptions):
 
   function remember(key: string, outcomes: readonly Outcome[]): void {
     const before = memories.get(key)
-    const failed = outcomes.flatMap((outcome) => (outcome.kind === 'failed' ? [outcome] : []))
-    // A conflict only means that we read too early; the next pass knows better.
-    const real = failed.filter(({ reason }) => reason !== 'Conflict')
+    const real = outcomes.flatMap((outcome) =>
+      outcome.kind === 'failed' && !isConflict(outcome) ? [outcome] : [],
+    )
     if (real.length === 0) {
       memories.delete(key)
       return
@@ -198,4 +200,11 @@ export function startExperimentController(options: ExperimentControllerOptions):
     () => {},
   )
   return { stopped }
+}
+
+const conflictRetryMs = 1_000
+
+/** Somebody else has written in between: nobody's fault, and the next pass knows better. */
+function isConflict(outcome: Outcome): boolean {
+  return outcome.kind === 'failed' && outcome.reason === 'Conflict'
 }
