@@ -29,7 +29,8 @@ export async function samplePlugin(
   const folder = join(base, 'serinus', 'plugins', fingerprint())
   if (!existsSync(folder)) {
     if (!(await hasGo())) return { kind: 'missing', why: 'Go is not on this machine' }
-    await build(folder)
+    const obstacle = await build(folder)
+    if (obstacle !== null) return { kind: 'missing', why: obstacle }
   }
   return {
     kind: 'here',
@@ -38,7 +39,8 @@ export async function samplePlugin(
   }
 }
 
-async function build(folder: string): Promise<void> {
+/** Returns why the modules cannot be had, else null; a program that does not compile is a fault of ours and rejects. */
+async function build(folder: string): Promise<string | null> {
   const unfinished = `${folder}.${process.pid}`
   mkdirSync(unfinished, { recursive: true })
   const flags = ['-mod=readonly', '-trimpath', '-ldflags', '-s -w', '-o', `${unfinished}/`]
@@ -50,8 +52,15 @@ async function build(folder: string): Promise<void> {
     })
     // Whole or not at all: another run may be looking.
     renameSync(unfinished, folder)
+    return null
   } catch (error) {
-    if (!existsSync(folder)) throw error // else that other run was faster
+    if (existsSync(folder)) return null // that other run was faster
+    const [unreachable] =
+      /^.*(dial tcp|module lookup disabled|: 40[34] |i\/o timeout).*$/m.exec(
+        (error as { stderr?: string }).stderr ?? '',
+      ) ?? []
+    if (unreachable === undefined) throw error
+    return `Go's modules cannot be downloaded: ${unreachable.trim()}`
   } finally {
     rmSync(unfinished, { recursive: true, force: true })
   }
