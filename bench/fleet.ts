@@ -52,7 +52,7 @@ export function startFleet(options: {
         })
       }),
     async create() {
-      for (const name of names) {
+      await atOnce(names, async (name) => {
         const one = canary(name, {
           replicas: 1,
           steps: [{ setWeight: 50 }],
@@ -60,14 +60,26 @@ export function startFleet(options: {
         })
         const object: KubeObject = { ...one, metadata: { ...one.metadata, namespace } }
         await client.create(kinds.rollouts, object)
-      }
+      })
     },
-    async change(tag) {
-      for (const name of names) await changeOne(name, tag)
-    },
+    change: (tag) => atOnce(names, (name) => changeOne(name, tag)),
     changeOne,
     [Symbol.dispose]: () => ended.abort(),
   }
+}
+
+const hands = 8
+
+/** One after the other, an API server at its limit would spread what is meant to happen at once over a minute. */
+async function atOnce(
+  names: readonly string[],
+  act: (name: string) => Promise<void>,
+): Promise<void> {
+  const left = [...names]
+  const hand = async () => {
+    for (let name = left.shift(); name !== undefined; name = left.shift()) await act(name)
+  }
+  await Promise.all(Array.from({ length: hands }, hand))
 }
 
 function isAt(rollout: StoredRollout, tag: string): boolean {

@@ -34,6 +34,8 @@ export const annotationKeys = {
   scaleDownDeadline: 'scale-down-deadline',
   /** On a Rollout: requests per second of both versions together, which `lint` reckons with. Ours. */
   expectedRequestsPerSecond: 'serinus.dev/expected-requests-per-second',
+  /** On an AnalysisRun, and the Experiment that makes it: how many metrics with a test share alpha in the update. Ours. */
+  alphaShares: 'serinus.dev/alpha-shares',
   /** On a ReplicaSet: its last update was aborted. Ours. */
   aborted: 'serinus.dev/aborted',
   /** On a ReplicaSet: an update goes back to it while its pods have not gone yet. Ours. */

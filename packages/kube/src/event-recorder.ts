@@ -75,7 +75,8 @@ export class EventRecorder {
     this.#perObject = options.perObject ?? { burst: 25, perSecond: 1 }
     this.#queue = new WorkQueue({
       clock: options.clock,
-      workers: 4,
+      // One at a time: when the API is slow, what is to be done goes before what is to be told of it.
+      workers: 1,
       process: (key) => this.#deliver(key),
       backoff: { initialMs: 200, maxMs: 10_000 },
     })

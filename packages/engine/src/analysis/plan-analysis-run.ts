@@ -3,6 +3,7 @@ import {
   type AnalysisRunStatus,
   type AnalysisTemplate,
   analysisRunSpecFor,
+  annotationKeys,
   type ClusterAnalysisTemplate,
   defaults,
   kinds,
@@ -373,7 +374,10 @@ function withAnswers(
       const described = known.metadata || !metadata ? known : { ...known, metadata }
       const definition = prepared.metrics.find(({ name }) => name === metric)
       const judged = definition?.test
-        ? tested(definition, described, { measurement, metrics: sharersOfAlpha(prepared) })
+        ? tested(definition, described, {
+            measurement,
+            metrics: sharersOfAlpha(snapshot.run, prepared),
+          })
         : { result: described, measurement }
       results.set(metric, withMeasurement(judged.result, judged.measurement))
     }
@@ -381,9 +385,14 @@ function withAnswers(
   return { results, late }
 }
 
-/** How many metrics can fail the run by a test: a false alarm of any of them counts. */
-function sharersOfAlpha({ metrics, dry }: Extract<Prepared, { ok: true }>): number {
-  return Math.max(1, metrics.filter(({ name, test }) => test && !dry.has(name)).length)
+/** How many metrics can fail the run, or the update that it belongs to, by a test: a false alarm of any of them counts. */
+function sharersOfAlpha(
+  run: AnalysisRun,
+  { metrics, dry }: Extract<Prepared, { ok: true }>,
+): number {
+  const own = metrics.filter(({ name, test }) => test && !dry.has(name)).length
+  const ofUpdate = Number(run.metadata.annotations?.[annotationKeys.alphaShares] ?? 1)
+  return Math.max(1, own, Number.isSafeInteger(ofUpdate) ? ofUpdate : 1)
 }
 
 function withoutEmpty(status: AnalysisRunStatus): AnalysisRunStatus {

@@ -143,6 +143,14 @@ describe('a metric with a test', () => {
     expect(alone).toMatchObject({ phase: 'Failed', seconds: 25 })
   })
 
+  test('alpha is shared with the other analyses of the same update', () => {
+    const run = analysisRun({ metrics: [tested()] })
+    const annotations = { 'serinus.dev/alpha-shares': '51' }
+    const shared = { ...run, metadata: { ...run.metadata, annotations } }
+    expect(outcome(run, regression).seconds).toBe(25)
+    expect(outcome(shared, regression).seconds).toBe(40)
+  })
+
   test('in a dry run fails nothing', () => {
     const run = analysisRun({ metrics: [tested()], dryRun: [{ metricName: 'm' }] })
     expect(outcome(run, regression)).toMatchObject({

@@ -437,3 +437,27 @@ test('a background run can wait for a pod to measure', () => {
   expect(runsAtOnce(false)).toEqual([1, 1])
   expect(runsAtOnce(true)).toEqual([0, 1])
 })
+
+test('a run is told how many metrics with a test share alpha in the whole update', () => {
+  const source = { prometheus: { address: 'http://p', query: 'up' } }
+  const counts = { canary: { total: source, bad: source } }
+  const tested = (name: string) =>
+    metric(name, { interval: '5s', count: 9, test: { bound: 0.01 }, provider: { counts } } as never)
+  const templates = [
+    template('a', { metrics: [tested('a1'), tested('a2'), metric('plain')] }),
+    template('b', { metrics: [tested('b1'), tested('b2')], dryRun: [{ metricName: 'b2' }] }),
+  ]
+  const world = worldWith(
+    {
+      steps: [{ setWeight: 50 }, inline('a'), inline('a')],
+      analysis: { templates: [{ templateName: 'b' }] },
+    },
+    { templates },
+  )
+  world.setImage('h2')
+  world.pass(10_000)
+  const shares = world.analysisRuns.map(
+    (run) => run.metadata.annotations?.['serinus.dev/alpha-shares'],
+  )
+  expect(shares).toEqual(['5', '5'])
+})

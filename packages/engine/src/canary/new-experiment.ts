@@ -9,6 +9,7 @@ import {
   type Outcome,
   type Problem,
 } from '@serinus/api'
+import { alphaAnnotation } from '../rollout/alpha-shares.ts'
 import { ownTemplate } from '../rollout/own-template.ts'
 import type { ReplicaSet } from '../snapshot.ts'
 import type { CanaryFacts } from './facts.ts'
@@ -75,7 +76,10 @@ function identityOf(
         [hashLabel]: newSet.hash,
         [labelKeys.stepIndex]: String(index),
       },
-      annotations: { [annotationKeys.revision]: String(newSet.revision) },
+      annotations: {
+        [annotationKeys.revision]: String(newSet.revision),
+        ...alphaAnnotation(snapshot),
+      },
       ownerReferences: [
         {
           apiVersion: 'argoproj.io/v1alpha1',

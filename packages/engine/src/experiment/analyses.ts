@@ -258,22 +258,19 @@ function absent(
 /** Labels say to which revision of a Rollout the run belongs, as those of its own runs do (spec api, falls short 22). */
 function newRun(draft: ExperimentDraft, name: string, spec: AnalysisRunSpec): AnalysisRun {
   const { metadata, spec: wanted } = draft.snapshot.experiment
-  const own = [hashLabel, labelKeys.instanceId].flatMap((key) => {
-    const value = metadata.labels?.[key]
-    return value === undefined ? [] : [[key, value] as const]
-  })
-  const revision = metadata.annotations?.[annotationKeys.revision]
+  const labels = handedOn(metadata.labels, [hashLabel, labelKeys.instanceId])
+  const annotations = handedOn(metadata.annotations, [
+    annotationKeys.revision,
+    annotationKeys.alphaShares,
+  ])
   return {
     apiVersion: 'argoproj.io/v1alpha1',
     kind: 'AnalysisRun',
     metadata: {
       name,
       namespace: namespaceOf(draft),
-      labels: { ...wanted.analysisRunMetadata?.labels, ...Object.fromEntries(own) },
-      annotations: {
-        ...wanted.analysisRunMetadata?.annotations,
-        ...(revision === undefined ? {} : { [annotationKeys.revision]: revision }),
-      },
+      labels: { ...wanted.analysisRunMetadata?.labels, ...labels },
+      annotations: { ...wanted.analysisRunMetadata?.annotations, ...annotations },
       ownerReferences: ownerReferencesOf(draft),
     },
     spec,
@@ -309,4 +306,17 @@ function tell(
   })
   draft.transitions.push({ ...event, after: 'status' })
   draft.ownerTransitions.push({ ...event, after: 'status' })
+}
+
+/** What a run has of the Experiment that makes it. */
+function handedOn(
+  from: Readonly<Record<string, string>> | undefined,
+  keys: readonly string[],
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    keys.flatMap((key) => {
+      const value = from?.[key]
+      return value === undefined ? [] : [[key, value]]
+    }),
+  )
 }

@@ -14,6 +14,7 @@ import {
   rolloutEvents,
 } from '@serinus/api'
 import type { Resource } from '@serinus/kube'
+import { alphaAnnotation } from './alpha-shares.ts'
 import type { Draft, LooseStatus } from './draft.ts'
 import type { RolloutFacts } from './facts.ts'
 import { addPause, hasPause, pauseReasons } from './pauses.ts'
@@ -278,6 +279,7 @@ function start(facts: RolloutFacts, draft: Draft, wish: RunWish): void {
         annotations: {
           ...analysis.analysisRunMetadata?.annotations,
           [annotationKeys.revision]: String(newSet.revision),
+          ...alphaAnnotation(facts.snapshot),
         },
         ownerReferences: [
           {
