@@ -276,3 +276,18 @@ test('after its end a recorder takes nothing more and says what was lost', async
   expect(recorder.waiting).toBe(0)
   expect(clock.nextTimerAt).toBeNull()
 })
+
+test('an API that takes 100 ms for an answer gets 100 ms of rest after it: work goes before what is told of it', async () => {
+  const clock = new VirtualClock(Date.UTC(2026, 7, 1, 12))
+  const api = new TestApi(clock)
+  const slow = async (request: Request) => {
+    await clock.until(clock.now() + 100)
+    return api.transport(request)
+  }
+  const { recorder } = world({ client: httpClient(slow), clock })
+  for (let n = 0; n < 20; n++) recorder.record(rollout(`app-${n}`), paused)
+  await clock.advance(1_000)
+  expect(api.objects('events')).toHaveLength(5)
+  await clock.advance(3_000)
+  expect(api.objects('events')).toHaveLength(20)
+})

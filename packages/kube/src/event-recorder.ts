@@ -3,6 +3,7 @@ import type { Clock } from './clock.ts'
 import { renderTime } from './instants.ts'
 import type { KubeObject } from './objects.ts'
 import { resources } from './resources.ts'
+import { sleep } from './sleep.ts'
 import { WorkQueue } from './work-queue.ts'
 
 /** What an Event says; reasons are one word in CamelCase that clients match on. */
@@ -46,6 +47,9 @@ export interface EventDrop {
 
 /** An Event repeated within this time raises the count of the first (client-go: tools/record, 600 s). */
 const repeatWithinMs = 600_000
+
+/** Answers that take longer say that the API has more to do than it can. */
+const busyMs = 20
 
 /** Events remembered for repetition, as many as client-go's caches hold. */
 const rememberedEvents = 4096
@@ -175,8 +179,12 @@ export class EventRecorder {
       }
       // Out of the lane while it is being sent: a repetition meanwhile must become a new entry.
       lane.shift()
+      const askedAt = clock.now()
       try {
         await this.#send(entry)
+        // A slow API is a busy one: it gets as long a rest as its answer took.
+        const tookMs = clock.now() - askedAt
+        if (tookMs > busyMs) await sleep(clock, tookMs, this.#options.signal).catch(() => {})
       } catch (error) {
         if (isPassing(error) && !this.#options.signal.aborted) {
           lane.unshift(entry)
