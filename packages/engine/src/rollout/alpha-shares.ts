@@ -1,11 +1,17 @@
 import { analysisUses, annotationKeys, metricRuleMatches, resolveTemplates } from '@serinus/api'
 import type { RolloutSnapshot } from '../snapshot.ts'
 
+/** Tells a run, or the Experiment that makes it, with how many others it shares alpha. */
+export function alphaAnnotation(snapshot: RolloutSnapshot): Readonly<Record<string, string>> {
+  const shares = alphaShares(snapshot)
+  return shares === 0 ? {} : { [annotationKeys.alphaShares]: String(shares) }
+}
+
 /**
  * How many metrics with a test all analyses of an update ask, those of experiments included. They share alpha, so that
  * the promise holds for the update and not only for each of its runs.
  */
-export function alphaShares(snapshot: RolloutSnapshot): number {
+function alphaShares(snapshot: RolloutSnapshot): number {
   const namespace = snapshot.rollout.metadata.namespace ?? 'default'
   const counts = analysisUses(snapshot.rollout).map(({ refs, dryRun = [] }) => {
     const { templates } = resolveTemplates(refs, { ...snapshot, namespace })
@@ -17,10 +23,4 @@ export function alphaShares(snapshot: RolloutSnapshot): number {
       .filter(({ name, test }) => test && decides(name)).length
   })
   return counts.reduce((total, count) => total + count, 0)
-}
-
-/** Tells a run, or the Experiment that makes it, with how many others it shares alpha. */
-export function alphaAnnotation(snapshot: RolloutSnapshot): Readonly<Record<string, string>> {
-  const shares = alphaShares(snapshot)
-  return shares === 0 ? {} : { [annotationKeys.alphaShares]: String(shares) }
 }
