@@ -281,20 +281,4 @@ export const mutants: readonly Mutant[] = [
       ],
     },
   },
-  {
-    issue: 1775,
-    fault: 'a conflict while a ReplicaSet is written fails its Experiment, and the update with it',
-    edits: [
-      {
-        file: `${engine}/experiment/draft.ts`,
-        find: "  'RequestEntityTooLarge',\n",
-        replace: "  'RequestEntityTooLarge',\n  'Conflict',\n",
-      },
-    ],
-    tests: {
-      [`${engine}/experiment/plan-experiment.test.ts`]: [
-        'only what the API refuses for good ends an experiment; anything else is tried again',
-      ],
-    },
-  },
 ]
