@@ -12,6 +12,7 @@ import {
   type WriteOptions,
 } from './client.ts'
 import { apiVersionOf, type KubeObject, type ListOf, type Resource } from './objects.ts'
+import { unlessAborted } from './unless-aborted.ts'
 
 /** How `httpClient` speaks. */
 export interface HttpClientOptions {
@@ -514,16 +515,6 @@ function linkTo(outer: AbortSignal | undefined): {
   if (outer.aborted) onAbort()
   else outer.addEventListener('abort', onAbort, { once: true })
   return { signal: own.signal, unlink: () => outer.removeEventListener('abort', onAbort) }
-}
-
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return work
-  return new Promise<T>((resolve, reject) => {
-    const onAbort = () => reject(signal.reason)
-    if (signal.aborted) onAbort()
-    signal.addEventListener('abort', onAbort, { once: true })
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
-  })
 }
 
 /** fetch says "fetch failed" and hides what happened in `cause`. */

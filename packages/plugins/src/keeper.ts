@@ -1,5 +1,5 @@
-import { sleep } from '@serinus/kube'
-import { type Deadline, TookTooLong, unlessAborted, withDeadline } from './deadline.ts'
+import { sleep, unlessAborted } from '@serinus/kube'
+import { type Deadline, TookTooLong, withDeadline } from './deadline.ts'
 import type { Declaration } from './declarations.ts'
 import { type LaunchOptions, launch } from './launch.ts'
 import { type PluginLog, type PluginLogEntry, parseLine } from './log.ts'

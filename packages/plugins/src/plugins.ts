@@ -3,6 +3,7 @@ import {
   deepEqual,
   type KubeClient,
   type KubeObject,
+  readSecret,
   resources,
   startInformer,
 } from '@serinus/kube'
@@ -242,16 +243,10 @@ async function readHeaders(
 ): Promise<Readonly<Record<string, string>>> {
   const headers: Record<string, string> = {}
   for (const name of secrets) {
-    const secret = await client
-      .get<KubeObject & { data?: Readonly<Record<string, string>> }>(resources.secrets, {
-        namespace,
-        name,
-      })
-      .catch((cause: unknown) => {
-        throw new Error(`failed to get secret in secretRef: ${textOf(cause)}`, { cause })
-      })
-    for (const [key, value] of Object.entries(secret.data ?? {}))
-      headers[key] = Buffer.from(value, 'base64').toString('utf8').trim()
+    const values = await readSecret(client, { namespace, name }).catch((cause: unknown) => {
+      throw new Error(`failed to get secret in secretRef: ${textOf(cause)}`, { cause })
+    })
+    for (const [key, value] of Object.entries(values)) headers[key] = value.trim()
   }
   return headers
 }

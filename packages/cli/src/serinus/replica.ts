@@ -19,6 +19,7 @@ import {
   SeededRandom,
   sleep,
   type Transport,
+  unlessAborted,
   withSignal,
 } from '@serinus/kube'
 import { type PluginLogEntry, startPlugins } from '@serinus/plugins'
@@ -285,13 +286,4 @@ function dampened(
     if (told.size > 4096) told.delete(told.keys().next().value as string)
     tell(key, error)
   }
-}
-
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason)
-    if (signal.aborted) onAbort()
-    signal.addEventListener('abort', onAbort, { once: true })
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
-  })
 }

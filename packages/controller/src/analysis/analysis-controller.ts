@@ -1,4 +1,11 @@
-import { type AnalysisRun, kinds, labelKeys, type Metric, parseAnalysisRun } from '@serinus/api'
+import {
+  type AnalysisRun,
+  finalPhases,
+  kinds,
+  labelKeys,
+  type Metric,
+  parseAnalysisRun,
+} from '@serinus/api'
 import { type Answer, type MeasureTask, planAnalysisRun, resolveMetrics } from '@serinus/engine'
 import {
   type Clock,
@@ -7,6 +14,7 @@ import {
   type KubeClient,
   type KubeObject,
   keyOf,
+  readSecret,
   resources,
   sleep,
   startInformer,
@@ -24,7 +32,7 @@ import {
 } from '@serinus/metrics'
 import { applyWrites, errorOf, trueTransitions } from '../rollout/apply.ts'
 import { type AnalysisCaches, OwnWrites } from '../rollout/caches.ts'
-import { maskOf, readSecret, type Secrets, secretsOf } from './secrets.ts'
+import { maskOf, type Secrets, secretsOf } from './secrets.ts'
 
 export interface AnalysisControllerOptions {
   readonly client: KubeClient
@@ -63,8 +71,6 @@ interface Memory {
 
 /** What a provider that heeds the end of its deadline may take to say so in its own words. */
 const lastWordsMs = 250
-
-const finalPhases: ReadonlySet<string> = new Set(['Successful', 'Failed', 'Error', 'Inconclusive'])
 
 const noSecrets: Secrets = { ok: true, value: () => '', mask: (text) => text }
 

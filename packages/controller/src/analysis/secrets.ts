@@ -1,5 +1,5 @@
 import type { AnalysisRun } from '@serinus/api'
-import { ApiError, type KubeClient, type KubeObject, resources } from '@serinus/kube'
+import { ApiError, type KubeClient, readSecret } from '@serinus/kube'
 
 /** The secret values of a run's arguments; they are read for one pass and never stored. */
 export type Secrets = {
@@ -44,23 +44,6 @@ export function maskOf(values: readonly string[]): (text: string) => string {
     .filter((text) => text !== '')
     .sort((a, b) => b.length - a.length)
   return (text) => longestFirst.reduce((masked, secret) => masked.replaceAll(secret, '*****'), text)
-}
-
-/** The decoded values of a Secret, by key. */
-export async function readSecret(
-  client: KubeClient,
-  reference: { readonly namespace: string; readonly name: string },
-): Promise<Readonly<Record<string, string>>> {
-  const secret = await client.get<KubeObject & { data?: Readonly<Record<string, string>> }>(
-    resources.secrets,
-    reference,
-  )
-  return Object.fromEntries(
-    Object.entries(secret.data ?? {}).map(([key, data]) => [
-      key,
-      Buffer.from(data, 'base64').toString('utf8'),
-    ]),
-  )
 }
 
 /** A secret as it may stand in a stored text: as it is, in a URL of ours or of the server's making, in a form, in JSON. */

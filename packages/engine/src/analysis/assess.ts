@@ -1,13 +1,27 @@
-import { defaults, type Measurement, type Metric, type MetricResult } from '@serinus/api'
+import {
+  defaults,
+  finalPhases,
+  type Measurement,
+  type Metric,
+  type MetricResult,
+} from '@serinus/api'
 import { testVerdict } from './sequential.ts'
 
 export type Phase = Measurement['phase']
 
-const finished: ReadonlySet<string> = new Set(['Successful', 'Failed', 'Error', 'Inconclusive'])
-
 export function isFinished(phase: string | undefined): boolean {
-  return phase !== undefined && finished.has(phase)
+  return phase !== undefined && finalPhases.has(phase)
 }
+
+/** The phases of metrics and runs, the worst last (spec analysis-and-experiments 2.7). */
+export const severity: readonly Phase[] = [
+  'Successful',
+  'Running',
+  'Pending',
+  'Inconclusive',
+  'Error',
+  'Failed',
+]
 
 /** Phase of one metric, and why, where a limit decided it (spec analysis-and-experiments 2.6). */
 export interface Assessment {

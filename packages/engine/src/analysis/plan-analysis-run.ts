@@ -20,7 +20,14 @@ import { explainNoData, withExplanation, withoutExplanation } from '../doctor/ex
 import { formatInstant, parseInstant } from '../instant.ts'
 import type { Plan, Transition } from '../plan.ts'
 import type { Wait } from '../wait.ts'
-import { assessMetric, isFinished, type Phase, serialOf, withMeasurement } from './assess.ts'
+import {
+  assessMetric,
+  isFinished,
+  type Phase,
+  serialOf,
+  severity,
+  withMeasurement,
+} from './assess.ts'
 import { resolveMetrics } from './resolve-metrics.ts'
 import { tested } from './sequential.ts'
 
@@ -419,15 +426,6 @@ function completion(phase: Phase): Transition {
     message: `Analysis Completed. Result: ${phase}`,
   }
 }
-
-const severity: readonly Phase[] = [
-  'Successful',
-  'Running',
-  'Pending',
-  'Inconclusive',
-  'Error',
-  'Failed',
-]
 
 interface Judged {
   readonly phase: Phase

@@ -4,6 +4,7 @@ import {
   type ExperimentStatus,
   finalPhases,
 } from '@serinus/api'
+import { severity } from '../analysis/assess.ts'
 import type { ExperimentDraft } from './draft.ts'
 import type { ExperimentRun, TemplateStatus } from './snapshot.ts'
 
@@ -73,18 +74,9 @@ function judgeTemplates(templates: readonly TemplateStatus[]): ExperimentVerdict
   return verdict(status === 'Progressing' ? 'Pending' : status, worst?.message)
 }
 
-const runSeverity: readonly AnalysisPhase[] = [
-  'Successful',
-  'Running',
-  'Pending',
-  'Inconclusive',
-  'Error',
-  'Failed',
-]
-
 function judgeRuns(draft: ExperimentDraft, runs: readonly ExperimentRun[]): ExperimentVerdict {
   const { spec } = draft.snapshot.experiment
-  const rank = ({ phase }: ExperimentRun) => runSeverity.indexOf(phase)
+  const rank = ({ phase }: ExperimentRun) => severity.indexOf(phase)
   const worst = runs.reduce<ExperimentRun | undefined>(
     (known, one) => (known === undefined || rank(one) > rank(known) ? one : known),
     undefined,

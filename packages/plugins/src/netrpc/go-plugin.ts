@@ -1,7 +1,6 @@
 import { connect, type Socket } from 'node:net'
-import { sleep } from '@serinus/kube'
+import { sleep, unlessAborted } from '@serinus/kube'
 import { type Child, startChild } from '../child.ts'
-import { unlessAborted } from '../deadline.ts'
 import { lineSplitter } from '../lines.ts'
 import {
   type PluginMethod,
