@@ -211,13 +211,28 @@ test('an Event that the API refuses for good is dropped, told, and blocks nothin
   api.intercept = () => {
     if (!refuse) return undefined
     refuse = false
-    return status(403, 'Forbidden', 'namespace is being terminated')
+    return status(403, 'Forbidden', 'exceeded quota: events')
   }
   recorder.record(rollout(), scaled('up to 1'))
   recorder.record(rollout(), scaled('up to 2'))
   await clock.settle()
   expect(told()).toEqual(['ScalingReplicaSet up to 2 x1'])
   expect(drops).toMatchObject([{ why: 'refused', message: 'up to 1', error: { code: 403 } }])
+})
+
+test('in a namespace on its way out nobody is left to be told, and that is nothing to report', async () => {
+  const { clock, api, recorder, drops } = world()
+  api.intercept = () =>
+    status(
+      403,
+      'Forbidden',
+      'events is forbidden: unable to create new content in namespace shop because it is being terminated',
+    )
+  recorder.record(rollout(), paused)
+  await clock.settle()
+  expect(drops).toEqual([])
+  expect(recorder.dropped).toBe(0)
+  expect(recorder.waiting).toBe(0)
 })
 
 test('a name that is taken is replaced by the next', async () => {

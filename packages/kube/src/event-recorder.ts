@@ -1,6 +1,7 @@
 import { ApiError, type KubeClient } from './client.ts'
 import type { Clock } from './clock.ts'
 import { renderTime } from './instants.ts'
+import { isNamespaceTerminating } from './namespace-terminating.ts'
 import type { KubeObject } from './objects.ts'
 import { resources } from './resources.ts'
 import { sleep } from './sleep.ts'
@@ -190,7 +191,9 @@ export class EventRecorder {
           lane.unshift(entry)
           throw error
         }
-        this.#drop(entry, this.#options.signal.aborted ? 'ended' : 'refused', error)
+        if (this.#options.signal.aborted) this.#drop(entry, 'ended', error)
+        // With the namespace go the object and everybody who could ask what became of it.
+        else if (!isNamespaceTerminating(error)) this.#drop(entry, 'refused', error)
       }
       this.#takeToken(laneKey)
       this.#left(1)

@@ -23,6 +23,7 @@ export type { KubeconfigOptions, KubeconfigTransport } from './kubeconfig.ts'
 export { KubeconfigError, kubeconfigTransport } from './kubeconfig.ts'
 export type { LeaseEvent, LeaseOptions, LeaseTerm, LeaseWork } from './lease.ts'
 export { runWithLease } from './lease.ts'
+export { isNamespaceTerminating } from './namespace-terminating.ts'
 export type {
   KubeObject,
   ListOf,

@@ -3,6 +3,7 @@ import {
   type Clock,
   EventRecorder,
   type Informer,
+  isNamespaceTerminating,
   type KubeClient,
   type KubeObject,
   keyOf,
@@ -85,15 +86,8 @@ export function startController(
 /** A cache that lags behind, or a namespace on its way out: tried again, and nothing to report. */
 function isEveryday(error: unknown): boolean {
   return (
-    error instanceof ApiError && (error.code === 409 || error.code === 404 || isTerminating(error))
-  )
-}
-
-export function isTerminating(error: unknown): boolean {
-  return (
     error instanceof ApiError &&
-    error.code === 403 &&
-    error.message.includes('because it is being terminated')
+    (error.code === 409 || error.code === 404 || isNamespaceTerminating(error))
   )
 }
 

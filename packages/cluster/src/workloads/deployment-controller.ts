@@ -1,10 +1,9 @@
-import { ApiError, keyOf, resources } from '@serinus/kube'
+import { ApiError, isNamespaceTerminating, keyOf, resources } from '@serinus/kube'
 import { matchesLabelSelector } from '../apiserver/selectors.ts'
 import {
   byController,
   type Context,
   ignoreNotFound,
-  isTerminating,
   objectKey,
   onEachChange,
   orphans,
@@ -115,7 +114,7 @@ export function startDeploymentController(context: Context): void {
       await client.create(resources.replicaSets, set)
       return true
     } catch (error) {
-      if (isTerminating(error)) throw error
+      if (isNamespaceTerminating(error)) throw error
       if (error instanceof ApiError && error.reason === 'AlreadyExists') {
         const existing = replicaSets.get(keyOf(set))
         const collision = planCollision(deployment, existing)

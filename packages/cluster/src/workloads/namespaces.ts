@@ -1,6 +1,7 @@
 import {
   ApiError,
   type Informer,
+  isNamespaceTerminating,
   type KubeObject,
   keyOf,
   type Resource,
@@ -12,7 +13,6 @@ import type { AllKinds, Known } from './all-kinds.ts'
 import {
   type Context,
   ignoreNotFound,
-  isTerminating,
   objectKey,
   onEachChange,
   startController,
@@ -214,7 +214,7 @@ export function startNamespaceFurnishing(
       await client.create(resource, object)
     } catch (error) {
       const exists = error instanceof ApiError && error.reason === 'AlreadyExists'
-      if (!exists && !isTerminating(error)) throw error
+      if (!exists && !isNamespaceTerminating(error)) throw error
     }
   }
 }

@@ -1,6 +1,12 @@
-import { type EventRecorder, type KubeClient, type KubeObject, resources } from '@serinus/kube'
+import {
+  type EventRecorder,
+  isNamespaceTerminating,
+  type KubeClient,
+  type KubeObject,
+  resources,
+} from '@serinus/kube'
 import type { Pod, PodTemplate } from '../pods/pod.ts'
-import { ignoreNotFound, isTerminating, objectKey } from './controller.ts'
+import { ignoreNotFound, objectKey } from './controller.ts'
 import type { Expectations } from './expectations.ts'
 import { controllerReference } from './objects.ts'
 
@@ -42,7 +48,7 @@ export function podControl(options: {
       })
     } catch (error) {
       // Any creation in a namespace that is going away fails, and that is no failure of the owner.
-      if (isTerminating(error)) return
+      if (isNamespaceTerminating(error)) return
       recorder().record(owner, {
         type: 'Warning',
         reason: 'FailedCreate',
