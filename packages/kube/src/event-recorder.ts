@@ -59,7 +59,8 @@ const rememberedEvents = 4096
  * Writes core v1 Events off the caller's path. `record` never waits and never throws. An event that is recorded
  * again within 10 minutes raises the count of the first, as with client-go. Unlike there, nothing is dropped in
  * silence: while the API is away events wait and are tried again; an object over its limit has its events delayed
- * and those of one reason combined; only a full queue and a refusal by the API drop, and both are told.
+ * and those of one reason combined; only a full queue and a refusal by the API drop, and both are told. An Event that
+ * is refused because its namespace goes is neither: it would go with it.
  */
 export class EventRecorder {
   readonly #options: EventRecorderOptions
