@@ -8,8 +8,8 @@ export const defaults = {
   maxUnavailable: defaultPercentage,
   errorRetryIntervalMs: 10_000,
   measurementsPerMetric: 10,
-  /** Of `test` of a metric. */
-  test: { alpha: 0.001, beta: 0.05, minimumSample: 30 },
+  /** Of `test` of a metric; `mostParts` is how many parts of `burst` a look may have. */
+  test: { alpha: 0.001, beta: 0.05, minimumSample: 30, mostParts: 60 },
   /** Of the provider `judge`. */
   judge: { pass: 80, marginal: 60, confidence: 0.98, tolerance: 0.25, minimumSamples: 8 },
   webTimeoutSeconds: 10,

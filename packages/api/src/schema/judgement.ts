@@ -145,4 +145,8 @@ export const sequentialTest = object({
     int64,
     'Requests of the canary before which nothing is decided; 30 by default.',
   ),
+  burst: optional(
+    string,
+    'Duration of the longest burst of errors, such as 2s. Each look is then judged in parts of that length, which finds a regression sooner; absent: a burst may last as long as interval.',
+  ),
 })

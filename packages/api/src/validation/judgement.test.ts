@@ -55,6 +55,52 @@ describe('a metric with a test', () => {
     expect(texts(tested({ bound: 0.01 }, more))).toEqual([text])
   })
 
+  test.each([
+    [{}],
+    [{ interval: '1m' }],
+    [{ interval: '1500ms' }],
+    [{ provider: { counts: { canary: { total: query, good: query } } } }],
+  ])('a burst of 1s is right with %j', (more) => {
+    expect(texts(tested({ bound: 0.01, burst: '1s' }, more))).toEqual([])
+  })
+
+  test.each([
+    ['1', {}, 'test.burst must be a duration of at least 1ms, such as 1s; it is "1"'],
+    ['0s', {}, 'test.burst must be a duration of at least 1ms, such as 1s; it is "0s"'],
+    ['-1s', {}, 'test.burst must be a duration of at least 1ms, such as 1s; it is "-1s"'],
+    [
+      '6s',
+      {},
+      'test.burst (6s) must not be longer than interval (5s): longer bursts need a longer interval, and no test.burst',
+    ],
+    [
+      '1s',
+      { interval: '5m' },
+      'test.burst (1s) makes 300 parts of interval (5m), and 60 are the most: make interval shorter, or test.burst at least 5s',
+    ],
+    [
+      '1s',
+      { provider: { counts: { canary: { total: query, bad: { graphite: { query: 'x' } } } } } },
+      'test.burst needs counters as they stood at several instants, which only prometheus tells; provider.counts.canary.bad asks graphite: ask prometheus there, or remove test.burst',
+    ],
+    [
+      '1s',
+      {
+        provider: {
+          counts: {
+            canary: {
+              total: { prometheus: { query: 'x', rangeQuery: { step: '1s' } } },
+              bad: query,
+            },
+          },
+        },
+      },
+      'provider.counts.canary.total.prometheus.rangeQuery means nothing beside test.burst, which asks for a range of its own: remove it',
+    ],
+  ])('a burst of %s with %j: %s', (burst, more, text) => {
+    expect(texts(tested({ bound: 0.01, burst }, more))).toEqual([text])
+  })
+
   test('a relative bound needs the stable side', () => {
     const alone = { provider: { counts: { canary: side } } }
     expect(texts(tested({ relativeBound: 2 }, alone))).toEqual([

@@ -1,4 +1,5 @@
 import { defaults } from '../defaults.ts'
+import { formatDuration, parseDuration } from '../duration.ts'
 import { intOrStringCount } from '../int-or-string.ts'
 import { parseNumber } from '../number.ts'
 import type { Metric, MetricProvider, NumberSource } from '../types.ts'
@@ -38,6 +39,46 @@ export function testProblems(metric: Metric): readonly string[] {
   }
   details.push(...rangeProblems('test.relativeBound', test.relativeBound, positive))
   if ((test.minimumSample ?? 0) < 0) details.push('test.minimumSample must be 0 or more')
+  if (test.burst !== undefined) details.push(...burstProblems(test.burst, metric))
+  return details
+}
+
+function burstProblems(burst: string, { interval, provider }: Metric): readonly string[] {
+  const burstMs = parseDuration(burst)
+  if (burstMs === undefined || burstMs < 1)
+    return [
+      `test.burst must be a duration of at least 1ms, such as 1s; it is ${JSON.stringify(burst)}`,
+    ]
+  const details: string[] = []
+  const intervalMs = parseDuration(interval ?? '') ?? burstMs
+  const parts = Math.ceil(intervalMs / burstMs)
+  const { mostParts } = defaults.test
+  if (burstMs > intervalMs) {
+    details.push(
+      `test.burst (${burst}) must not be longer than interval (${interval}): longer bursts need a longer interval, and no test.burst`,
+    )
+  }
+  if (parts > mostParts) {
+    details.push(
+      `test.burst (${burst}) makes ${parts} parts of interval (${interval}), and ${mostParts} are the most: make interval shorter, or test.burst at least ${formatDuration(intervalMs / mostParts)}`,
+    )
+  }
+  for (const [side, sources] of Object.entries(provider.counts ?? {})) {
+    for (const [name, source] of Object.entries(sources)) {
+      const path = `provider.counts.${side}.${name}`
+      const other = providersIn(source).find((key) => key !== 'prometheus')
+      if (other) {
+        details.push(
+          `test.burst needs counters as they stood at several instants, which only prometheus tells; ${path} asks ${other}: ask prometheus there, or remove test.burst`,
+        )
+      }
+      if (source.prometheus?.rangeQuery) {
+        details.push(
+          `${path}.prometheus.rangeQuery means nothing beside test.burst, which asks for a range of its own: remove it`,
+        )
+      }
+    }
+  }
   return details
 }
 
@@ -115,14 +156,18 @@ function sourceProblems(
   source: NumberSource,
   facts: { readonly isSeries: boolean },
 ): readonly string[] {
-  const named = Object.entries(source).filter(([, config]) => config != null)
+  const named = providersIn(source)
   if (named.length !== 1) {
-    const found = named.length === 0 ? 'none' : named.map(([name]) => name).join(' and ')
+    const found = named.length === 0 ? 'none' : named.join(' and ')
     return [`${path} needs exactly one provider, and has ${found}`]
   }
   return facts.isSeries && source.prometheus && !source.prometheus.rangeQuery
     ? [`${path}.prometheus needs rangeQuery, or provider.judge.rangeQuery for all queries`]
     : []
+}
+
+function providersIn(source: NumberSource): readonly string[] {
+  return Object.entries(source).flatMap(([name, config]) => (config == null ? [] : [name]))
 }
 
 interface NumberRange {
