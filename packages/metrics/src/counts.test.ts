@@ -173,3 +173,133 @@ describe('counts', () => {
     expect(providerOf(metric).address?.(metric, env)).toBe('http://p:9090')
   })
 })
+
+describe('counts of a metric with a burst', () => {
+  const now = 1786963271
+  const burst = { interval: '2s', test: { bound: '1%', burst: '1s' } } as const
+
+  /** A matrix of one series for each list: its values at the four instants that two looks of 2 s have; null: none. */
+  function matrixOf(...series: readonly (readonly (string | null)[])[]): unknown {
+    const result = series.map((values) => ({
+      metric: {},
+      values: values.flatMap((value, index) => (value === null ? [] : [[now - 3 + index, value]])),
+    }))
+    return { status: 'success', data: { resultType: 'matrix', result } }
+  }
+
+  async function partsOf(side: Counts['canary'], answers: Readonly<Record<string, unknown>>) {
+    const { fetch, requests } = vendor((seen, signal) => {
+      const query = new URLSearchParams(seen.body).get('query') ?? ''
+      return json(answers[query] ?? matrixOf())(seen, signal)
+    })
+    const metric = metricOf({ canary: side }, burst)
+    const measured = await providerOf(metric).run(measureInput(metric, { fetch }))
+    const value = JSON.parse((measured.kind === 'done' && measured.value) || 'null')
+    return { value, parts: value.parts.map((part: { canary: object }) => part.canary), requests }
+  }
+
+  test('asks for every counter over two intervals in steps of the burst, byte for byte', async () => {
+    await using server = await vendorServer([{ body: JSON.stringify(matrixOf()) }])
+    const side = { total: source('total', server.url), bad: source('bad', server.url) }
+    for (const [length, range] of [
+      [
+        { interval: '2s', test: { burst: '1s' } },
+        'end=1786963271&query=bad&start=1786963268&step=1',
+      ],
+      [
+        { interval: '1s', test: { burst: '500ms' } },
+        'end=1786963271&query=bad&start=1786963269.5&step=0.5',
+      ],
+      [
+        { interval: '5s', test: { burst: '2s' } },
+        'end=1786963270&query=bad&start=1786963260&step=2',
+      ],
+      [
+        { interval: '60s', test: { burst: '1s' } },
+        'end=1786963271&query=bad&start=1786963212&step=1',
+      ],
+    ] as const) {
+      const metric = metricOf({ canary: side }, length)
+      const before = server.requests.length
+      await providerOf(metric).run(measureInput(metric, { fetch: socketFetch }))
+      const headers = {
+        'content-type': 'application/x-www-form-urlencoded',
+        'user-agent': expect.any(String),
+      }
+      const line = 'POST /api/v1/query_range'
+      expect(server.requests.slice(before).toSorted((a, b) => (a.body < b.body ? -1 : 1))).toEqual([
+        { line, headers, body: range },
+        { line, headers, body: range.replace('bad', 'total') },
+      ])
+    }
+  })
+
+  test('shows the counters at the end of each part, and as they stand', async () => {
+    const { value } = await partsOf(canary, {
+      total: matrixOf(['10', '20', '30', '40'], ['1', '2', '3', '4']),
+      bad: matrixOf(['0', '0', '1', '1']),
+    })
+    expect(value).toEqual({
+      canary: { bad: 1, total: 44 },
+      parts: [
+        { at: 1786963268000, canary: { bad: 0, total: 11 } },
+        { at: 1786963269000, canary: { bad: 0, total: 22 } },
+        { at: 1786963270000, canary: { bad: 1, total: 33 } },
+        { at: 1786963271000, canary: { bad: 1, total: 44 } },
+      ],
+    })
+  })
+
+  test('reads both sides at the same instants', async () => {
+    const { fetch } = vendor(json(matrixOf(['1', '2', '3', '4'])))
+    const metric = metricOf({ canary, stable: canary }, burst)
+    const measured = await providerOf(metric).run(measureInput(metric, { fetch }))
+    expect(JSON.parse((measured.kind === 'done' && measured.value) || '').parts[2]).toEqual({
+      at: 1786963270000,
+      canary: { bad: 3, total: 3 },
+      stable: { bad: 3, total: 3 },
+    })
+  })
+
+  test('knows nothing of a part in which a counter has no series', async () => {
+    const { parts } = await partsOf(canary, { total: matrixOf([null, '20', 'NaN', '40']) })
+    expect(parts).toEqual([
+      { bad: null, total: null },
+      { bad: null, total: 20 },
+      { bad: null, total: null },
+      { bad: null, total: 40 },
+    ])
+  })
+
+  test('before the first good request nothing is known, and now it is an error', async () => {
+    const good = { total: source('total'), good: source('good') }
+    const total = matrixOf(['1', '2', '3', '4'])
+    const late = await partsOf(good, { total, good: matrixOf([null, null, '2', '2']) })
+    expect(late.parts).toEqual([
+      { bad: null, total: null },
+      { bad: null, total: null },
+      { bad: 1, total: 3 },
+      { bad: 2, total: 4 },
+    ])
+    await expect(partsOf(good, { total })).rejects.toThrow(
+      'good of the canary side has no series, while total has',
+    )
+  })
+
+  test.each(['graphite', 'influxdb', 'datadog', 'web'])(
+    '%s is refused, since it only knows what is',
+    async (key) => {
+      const side = { total: source('total'), bad: { [key]: {} } }
+      await expect(partsOf(side, {})).rejects.toThrow(
+        `bad of the canary side: ${key} does not tell a counter as it stood at several instants, which test.burst needs: ask prometheus, or remove test.burst`,
+      )
+    },
+  )
+
+  test('an answer that is no range is an error', async () => {
+    const answers = { total: vectorOf(['1']) }
+    await expect(partsOf(canary, answers)).rejects.toThrow(
+      'total of the canary side: unexpected value type "vector"',
+    )
+  })
+})

@@ -1,5 +1,5 @@
 import type { NumberSource } from '@serinus/api'
-import { defaultDeadlineMs, type MeasureInput, type Provider } from './provider.ts'
+import { defaultDeadlineMs, type Instants, type MeasureInput, type Provider } from './provider.ts'
 
 /** Providers by their key in a metric. */
 export type Providers = Readonly<Record<string, Provider>>
@@ -25,6 +25,20 @@ export async function numbersFrom(
     .split(/[,\s]+/)
     .filter((text) => text !== '')
     .map((text) => numberOf(text, key))
+}
+
+/** The same at several instants, one list for each. Rejects where the provider only knows what is. */
+export async function numbersAt(
+  providers: Providers,
+  source: NumberSource,
+  asked: { readonly input: MeasureInput; readonly instants: Instants },
+): Promise<readonly (readonly number[])[]> {
+  const { key, provider } = providerIn(providers, source)
+  const metric = { name: asked.input.metric.name, provider: source }
+  if (provider.numbersAt) return provider.numbersAt({ ...asked.input, metric }, asked.instants)
+  throw new Error(
+    `${key} does not tell a counter as it stood at several instants, which test.burst needs: ask prometheus, or remove test.burst`,
+  )
 }
 
 /** Longest that the slowest of the sources may take, milliseconds; they are asked together. */

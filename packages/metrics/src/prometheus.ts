@@ -27,11 +27,30 @@ export const prometheus: Provider = {
     return seconds === undefined || seconds < 0 ? defaultDeadlineMs : seconds * 1000
   },
   async run(input) {
-    const config = input.metric.provider.prometheus ?? {}
-    if ((config.timeout ?? 0) < 0) throw new Error('prometheus timeout should not be negative')
-    const url = urlOf(config, input.env)
+    const config = configOf(input)
+    const url = urlOf(config, input.env, config.rangeQuery ? 'query_range' : 'query')
     const parameters = parametersOf(input, config)
     return judged(input, await query(input, { url, parameters, config }))
+  },
+  async numbersAt(input, { lastAt, stepMs, count }) {
+    const config = configOf(input)
+    const url = urlOf(config, input.env, 'query_range')
+    const startAt = lastAt - (count - 1) * stepMs
+    const parameters = {
+      query: config.query ?? '',
+      start: formatFloat(startAt / 1000),
+      end: formatFloat(lastAt / 1000),
+      step: formatFloat(stepMs / 1000),
+    }
+    const { data } = parseAnswer(await query(input, { url, parameters, config }))
+    if (data?.resultType !== 'matrix') throw unexpectedType(data?.resultType)
+    const numbers = Array.from({ length: count }, (): number[] => [])
+    for (const sample of seriesOf(data.result).flatMap(({ values = [] }) => values)) {
+      // Of a series that was not there at some instant the answer just has fewer samples.
+      const value = parseSample(sample)
+      numbers[Math.round((sample[0] * 1000 - startAt) / stepMs)]?.push(value)
+    }
+    return numbers
   },
   metadata({ provider: { prometheus: config } }) {
     return { ResolvedPrometheusQuery: config?.query ?? '' }
@@ -42,11 +61,16 @@ function addressOf(config: Config | undefined, env: MeasureInput['env']): string
   return config?.address || env['ARGO_ROLLOUTS_PROMETHEUS_ADDRESS']
 }
 
+function configOf(input: MeasureInput): Config {
+  const config = input.metric.provider.prometheus ?? {}
+  if ((config.timeout ?? 0) >= 0) return config
+  throw new Error('prometheus timeout should not be negative')
+}
+
 /** Base path of the address kept, its query string too. */
-function urlOf(config: Config, env: MeasureInput['env']): URL {
+function urlOf(config: Config, env: MeasureInput['env'], path: 'query' | 'query_range'): URL {
   const url = parseAddress(addressOf(config, env))
-  const path = config.rangeQuery ? 'api/v1/query_range' : 'api/v1/query'
-  url.pathname = `${url.pathname}/${path}`.replace(/\/{2,}/g, '/')
+  url.pathname = `${url.pathname}/api/v1/${path}`.replace(/\/{2,}/g, '/')
   return url
 }
 
@@ -162,9 +186,8 @@ function judged(input: MeasureInput, reply: Reply): Measured {
       ...metadata,
     }
   }
-  if (resultType !== 'vector' && resultType !== 'matrix')
-    throw new Error(`unexpected value type ${JSON.stringify(resultType)}`)
-  const series = (Array.isArray(result) ? result : []) as readonly Series[]
+  if (resultType !== 'vector' && resultType !== 'matrix') throw unexpectedType(resultType)
+  const series = seriesOf(result)
   // A native histogram has no value: upstream reads it as 0, which is nobody's measurement.
   const numbers = series
     .flatMap((one) => one.values ?? (one.value ? [one.value] : []))
@@ -175,6 +198,14 @@ function judged(input: MeasureInput, reply: Reply): Measured {
     ...verdictOn(metric, floats(numbers), { now, whyEmpty: whyEmpty(series) }),
     ...metadata,
   }
+}
+
+function unexpectedType(resultType = ''): Error {
+  return new Error(`unexpected value type ${JSON.stringify(resultType)}`)
+}
+
+function seriesOf(result: unknown): readonly Series[] {
+  return Array.isArray(result) ? result : []
 }
 
 function whyEmpty(series: readonly Series[]): string {

@@ -54,6 +54,13 @@ export type Measured =
       readonly metadata?: Readonly<Record<string, string>>
     }
 
+/** Evenly spaced instants, of which the last is the newest; epoch milliseconds. */
+export interface Instants {
+  readonly lastAt: number
+  readonly stepMs: number
+  readonly count: number
+}
+
 /**
  * Asks one kind of source whether a release is healthy (spec metric-providers 1.2). A rejection counts as a measurement
  * in phase Error whose message is the error's; secrets are masked by the shell.
@@ -64,6 +71,11 @@ export interface Provider {
   /** Longest one call may take, milliseconds; 0 is over at once. Absent: `defaultDeadlineMs`. */
   deadlineMs?(metric: Metric): number
   run(input: MeasureInput): Promise<Measured>
+  /**
+   * The numbers that `run` would have measured at each of the instants, oldest first, asked as one question. Absent: it
+   * only knows what is.
+   */
+  numbersAt?(input: MeasureInput, instants: Instants): Promise<readonly (readonly number[])[]>
   resume?(input: MeasureInput, measurement: Measurement): Promise<Measured>
   terminate?(input: MeasureInput, measurement: Measurement): Promise<Measured>
   /** Drops what belongs to measurements beyond the newest `limit`. */

@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline'
 import type { Metric } from '@serinus/api'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { prometheus } from './prometheus.ts'
+import { providerOf } from './registry.ts'
 import { measureInput, testNow } from './test-input.ts'
 import { socketFetch } from './test-server.ts'
 
@@ -74,6 +75,8 @@ const samples = [
   '# TYPE requests counter\n',
   series('requests_total{version="canary",code="200"}', (index) => index * 95),
   series('requests_total{version="canary",code="500"}', (index) => index * 5),
+  '# TYPE late counter\n',
+  `late_total 7 ${testNow / 1000 - 15}\n`,
   '# TYPE load gauge\n',
   series('load{pod="a"}', () => 0.25),
   series('load{pod="b"}', () => 'NaN'),
@@ -142,6 +145,31 @@ describe.skipIf(!isInstalled)(
       expect(await measure('load{pod="a"}', {}, { rangeQuery })).toMatchObject({
         value: '[0.25,0.25,0.25]',
       })
+    })
+
+    test('answers counters at the ends of the parts of a look, all of one sum', async () => {
+      // A sample every 15 s, of which the newest before each instant counts; a series that was not there yet adds none.
+      const burst = { interval: '30s', test: { bound: '1%', burst: '5s' } }
+      const source = (query: string) => ({
+        prometheus: { address: real.address, query, authentication: { basicAuth } },
+      })
+      const total = source('sum(requests_total{version="canary"} or late_total)')
+      const bad = source('requests_total{version="canary",code="500"}')
+      const metric = { name: 'm', ...burst, provider: { counts: { canary: { total, bad } } } }
+      const measured = await providerOf(metric).run(measureInput(metric, { fetch: socketFetch }))
+      const { parts, canary } = JSON.parse((measured.kind === 'done' && measured.value) || '')
+      const [first] = parts
+      expect(parts.map(({ at }: { at: number }) => (at - first.at) / 1000)).toEqual(
+        Array.from({ length: 12 }, (_, index) => index * 5),
+      )
+      expect(first.at).toBe(Math.floor(testNow / 5000) * 5000 - 55_000)
+      expect(parts.map((part: { canary: object }) => part.canary)).toEqual(
+        parts.map(({ at }: { at: number }) => {
+          const samples = 40 - Math.ceil((testNow - at) / 15_000)
+          return { bad: samples * 5, total: samples * 100 + (samples < 39 ? 0 : 7) }
+        }),
+      )
+      expect(canary).toEqual({ bad: 39 * 5, total: 39 * 100 + 7 })
     })
 
     test.each([
