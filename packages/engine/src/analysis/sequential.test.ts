@@ -193,6 +193,132 @@ describe('a metric with a test', () => {
   })
 })
 
+/**
+ * Counters at the ends of the last parts of a second, as the provider gives them. `at` are the counters so many seconds
+ * after the start; `reach` is how many parts an answer has.
+ */
+function inParts(
+  at: (second: number) => { readonly bad: number | null; readonly total: number | null },
+  reach = 10,
+): Script {
+  return (_, now) => {
+    const parts = Array.from({ length: reach }, (_, index) => {
+      const end = now - (reach - 1 - index) * 1000
+      return { at: end, canary: at((end - testStart) / 1000) }
+    })
+    const value = JSON.stringify({ canary: parts.at(-1)?.canary, parts })
+    return { phase: 'Successful', value }
+  }
+}
+
+describe('a metric with a test that states the longest burst', () => {
+  const how = { bound: '1%', burst: '1s' }
+  const steady = (second: number) => ({ total: 1e6 + 20 * second, bad: 1000 + second })
+
+  test('is judged by every part of a look, sooner than by looks as a whole', () => {
+    const run = analysisRun({ metrics: [tested({ test: how })] })
+    const { phase, message, seconds, result } = outcome(run, inParts(steady))
+    expect(phase).toBe('Failed')
+    expect(seconds).toBe(10)
+    expect(message).toBe(
+      'Metric "m" assessed Failed due to 7 of 140 requests (5%) were bad after 7 parts of 1s, bound 1%: more than a healthy canary shows, with 99.9% confidence',
+    )
+    expect(result).toMatchObject({ count: 3 })
+  })
+
+  test('starts its counting with its first look, not with the parts before it', () => {
+    const run = analysisRun({ metrics: [tested({ test: how, count: 2 })] })
+    const failing = (second: number) => ({ total: 20 * (second + 100), bad: second < 0 ? 0 : 1 })
+    const { result } = outcome(run, inParts(failing))
+    expect(result?.measurements?.map(({ metadata }) => metadata?.['observed'])).toEqual([
+      '0 of 0 requests were bad after 0 parts of 1s, bound 1%',
+      '0 of 100 requests (0%) were bad after 5 parts of 1s, bound 1%',
+    ])
+  })
+
+  test('keeps the counters of each look, and none of its parts', () => {
+    const run = analysisRun({ metrics: [tested({ test: how, count: 3 })] })
+    const { result } = outcome(
+      run,
+      inParts((second) => ({ total: 20 * second, bad: 0 })),
+    )
+    expect(result?.measurements?.map(({ value }) => value)).toEqual([
+      '{"canary":{"total":0,"bad":0}}',
+      '{"canary":{"total":100,"bad":0}}',
+      '{"canary":{"total":200,"bad":0}}',
+    ])
+    expect(JSON.stringify(result).length).toBeLessThan(2500)
+  })
+
+  test('a part without data belongs to the next, and a counter that was started anew costs its part alone', () => {
+    const run = analysisRun({ metrics: [tested({ test: how, count: 2 })] })
+    const gaps = (second: number) => {
+      if (second === 1 || second === 2) return { total: null, bad: null }
+      return { total: 20 * (second < 4 ? second : second - 4), bad: 0 }
+    }
+    const { result } = outcome(run, inParts(gaps))
+    expect(result?.measurements?.at(-1)?.metadata).toMatchObject({
+      observed: '0 of 80 requests (0%) were bad after 2 parts of 1s, bound 1%',
+      note: 'total of the canary side has no series; a counter of the canary side was started anew: this look is left out',
+    })
+  })
+
+  test('after looks that were missed the time that no part reaches back to is one part', () => {
+    const run = analysisRun({ metrics: [tested({ test: how, count: 4 })] })
+    const away: Script = (task, now) =>
+      task.serial === 2 || task.serial === 3
+        ? { phase: 'Error', message: 'away' }
+        : (inParts((second) => ({ total: 20 * second, bad: 0 })) as Exclude<Script, string>)(
+            task,
+            now,
+          )
+    const { result } = outcome(run, away)
+    // Looks at 0 s and, after two errors, at 25 s, which has parts from 16 s on: one of 16 s and nine of a second.
+    expect(result?.measurements?.[3]?.metadata?.['observed']).toBe(
+      '0 of 500 requests (0%) were bad after 10 parts of 1s, bound 1%',
+    )
+  })
+
+  test('counters that are scraped once a look make one part of it', () => {
+    const run = analysisRun({ metrics: [tested({ test: how })] })
+    const scraped = (second: number) => steady(Math.floor(second / 5) * 5)
+    const seldom = outcome(run, inParts(scraped))
+    const whole = outcome(analysisRun({ metrics: [tested()] }), growing({ total: 20, bad: 1 }))
+    expect([seldom.phase, seldom.seconds]).toEqual([whole.phase, whole.seconds])
+    expect(seldom.message?.replace('parts of 1s', 'looks')).toBe(whole.message)
+  })
+})
+
+test('whatever the parts hold and however far back they reach, each request counts once', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.record({ total: fc.nat(40), bad: fc.nat(1), hidden: fc.boolean() }), {
+        minLength: 31,
+        maxLength: 31,
+      }),
+      fc.integer({ min: 1, max: 60 }),
+      (seconds, reach) => {
+        const at = (second: number) => {
+          const until = seconds.slice(0, Math.max(0, second))
+          const sum = (of: (one: (typeof seconds)[number]) => number) =>
+            until.reduce((total, one) => total + of(one), 0)
+          // The last second of the run is seen, so that nothing is left to a look that never comes.
+          if (second < 30 && seconds[second]?.hidden && second % 5 !== 0)
+            return { bad: null, total: null }
+          return { total: sum((one) => one.total + one.bad), bad: sum((one) => one.bad) }
+        }
+        // A lax bound and nothing else decides before the end.
+        const test = { bound: '99%', burst: '1s', minimumSample: 1e6 }
+        const run = analysisRun({ metrics: [tested({ test, count: 7 })] })
+        const { result } = outcome(run, inParts(at, reach))
+        const { evidence } = JSON.parse(result?.metadata?.['SequentialTest'] ?? '')
+        expect(evidence.canary).toEqual(at(30))
+      },
+    ),
+    { seed: 6, numRuns: 100 },
+  )
+})
+
 test('restarts and trimming change no verdict of a test', () => {
   const rates = fc.constantFrom(0, 0.2, 0.5, 0.9, 2)
   fc.assert(
@@ -200,12 +326,17 @@ test('restarts and trimming change no verdict of a test', () => {
       rates,
       fc.uniqueArray(fc.nat(60)),
       fc.integer({ min: 1, max: 9 }),
-      (bad, crashes, limit) => {
-        const run = analysisRun({ metrics: [tested({ count: 40 })] })
-        const script = growing({ total: 20, bad })
+      fc.constantFrom({}, { burst: '1s' }),
+      (bad, crashes, limit, burst) => {
+        const metrics = [tested({ count: 40, test: { bound: '1%', ...burst } })]
+        const run = analysisRun({ metrics })
+        const script =
+          'burst' in burst
+            ? inParts((second) => ({ total: 20 * second, bad: Math.round(bad * second) }))
+            : growing({ total: 20, bad })
         const undisturbed = outcome(run, script)
         const trimmed = analysisRun({
-          metrics: [tested({ count: 40 })],
+          metrics,
           measurementRetention: [{ metricName: 'm', limit }],
         })
         const disturbed = outcome(trimmed, script, { crashes: (pass) => crashes.includes(pass) })

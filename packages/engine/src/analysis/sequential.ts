@@ -27,6 +27,8 @@ import type { Assessment } from './assess.ts'
  */
 interface TestState {
   readonly baseline: Baseline | null
+  /** End of the newest part that was looked at, epoch milliseconds; absent where looks have no parts. */
+  readonly at?: number
   readonly evidence: Evidence
   readonly verdict: 'reject' | 'accept' | null
 }
@@ -48,26 +50,35 @@ export function tested(
 ): { readonly result: MetricResult; readonly measurement: Measurement } {
   const { measurement } = answer
   if (measurement.phase !== 'Successful') return { result, measurement }
-  const reading = readingOf(measurement.value)
-  if (!reading) {
+  const readings = readingsOf(measurement.value)
+  if (!readings) {
     const message = `test needs counts, and the provider gave ${measurement.value || 'nothing'}`
     return { result, measurement: { ...measurement, phase: 'Error', message } }
   }
   const how = sequentialTest(metric, answer.metrics)
   const before = stateOf(result)
-  const { look, baseline, note } = differenceOf(before.baseline, reading)
-  const evidence = look ? withLook(how, before.evidence, look) : before.evidence
-  const decision = decide(how, evidence)
-  const verdict = decision === 'continue' || !mayEnd(metric, decision) ? null : decision
-  const state: TestState = { baseline, evidence, verdict }
+  let state: TestState = { ...before, verdict: null }
+  const notes = new Set<string>()
+  for (const { at, ...reading } of newIn(readings, before)) {
+    const { look, baseline, note } = differenceOf(state.baseline, reading)
+    const evidence = look ? withLook(how, state.evidence, look) : state.evidence
+    const decision = decide(how, evidence)
+    const verdict = decision === 'continue' || !mayEnd(metric, decision) ? null : decision
+    state = { baseline, ...(at === undefined ? {} : { at }), evidence, verdict }
+    if (note) notes.add(note)
+    if (verdict) break
+  }
+  const { evidence, verdict } = state
+  const note = [...notes].join('; ')
   return {
     result: { ...result, metadata: { ...result.metadata, [stateKey]: JSON.stringify(state) } },
     measurement: {
       ...measurement,
+      ...(state.at === undefined ? {} : { value: withoutParts(measurement.value) }),
       ...(verdict === 'reject' ? { phase: 'Failed' } : {}),
       metadata: {
         ...measurement.metadata,
-        observed: observed(how, evidence),
+        observed: observed(metric, evidence),
         evidence: `${short(evidenceAgainst(evidence))} of ${short(1 / how.alpha)} for a failure, ${short(evidenceInFavour(how, evidence))} of ${short(1 / how.beta)} for an early success`,
         ...(note ? { note } : {}),
       },
@@ -93,10 +104,10 @@ export function testVerdict(
     case 'reject':
       return {
         phase: 'Failed',
-        text: `${observed(how, evidence)}: more than a healthy canary shows, with ${confidence(how)} confidence`,
+        text: `${observed(metric, evidence)}: more than a healthy canary shows, with ${confidence(how)} confidence`,
       }
     case 'accept':
-      return { phase: 'Successful', text: observed(how, evidence) }
+      return { phase: 'Successful', text: observed(metric, evidence) }
     case null:
       return unseen(metric, result, evidence)
     default:
@@ -141,15 +152,43 @@ function stateOf(result: MetricResult): TestState {
   }
 }
 
-/** The value of the provider `counts`: `{"canary":{"bad":1,"total":20}}`. */
-function readingOf(value: string | undefined): Reading | null {
+/** Counters at one instant: at the end of a part of a look, or, without a time, when the look was taken. */
+type TimedReading = Reading & { readonly at?: number }
+
+/**
+ * The value of the provider `counts`: `{"canary":{"bad":1,"total":20}}`, or its parts, oldest first:
+ * `{"canary":…,"parts":[{"at":1786963271000,"canary":{"bad":1,"total":20}}]}`.
+ */
+function readingsOf(value: string | undefined): readonly TimedReading[] | null {
   try {
-    const { canary, stable } = JSON.parse(value ?? '')
-    if (!isSide(canary) || (stable !== undefined && !isSide(stable))) return null
-    return { canary, ...(stable ? { stable } : {}) }
+    const { parts, ...whole } = JSON.parse(value ?? '')
+    const readings: readonly unknown[] = Array.isArray(parts) ? parts : [whole]
+    return readings.every(isReading) ? readings : null
   } catch {
     return null
   }
+}
+
+function isReading(reading: unknown): reading is TimedReading {
+  const { at, canary, stable } = Object(reading)
+  const isTime = at === undefined || typeof at === 'number'
+  return isTime && isSide(canary) && (stable === undefined || isSide(stable))
+}
+
+/**
+ * What came after the last look. Parts reach further back than the last look did, so that one that comes late still has
+ * all its parts; time before the oldest belongs to it. Who has seen nothing yet starts from the newest, since the
+ * parts before it are older than the analysis.
+ */
+function newIn(readings: readonly TimedReading[], { at: seenUntil }: TestState) {
+  if (seenUntil === undefined) return readings.slice(-1)
+  return readings.filter(({ at }) => at === undefined || at > seenUntil)
+}
+
+/** Parts have done their work: measurements are kept, and sixty parts each would swell the run. */
+function withoutParts(value = ''): string {
+  const { parts: _, ...whole } = JSON.parse(value)
+  return JSON.stringify(whole)
 }
 
 function isSide(side: unknown): side is SideReading {
@@ -158,13 +197,17 @@ function isSide(side: unknown): side is SideReading {
   return [bad, total].every((count) => count === null || typeof count === 'number')
 }
 
-/** `31 of 600 requests (5.17%) were bad after 6 looks, bound 1%, alpha 0.001` */
-function observed(how: SequentialTest, { canary, stable, looks }: Evidence): string {
-  const parts = [`${shareText(canary)} were bad after ${looks} ${looks === 1 ? 'look' : 'looks'}`]
-  if (how.bound !== undefined) parts.push(`bound ${percent(how.bound)}`)
-  if (how.relativeBound !== undefined)
-    parts.push(`bound ${how.relativeBound} times the stable version's ${shareText(stable)}`)
-  return parts.join(', ')
+/** `31 of 600 requests (5.17%) were bad after 6 looks, bound 1%`, or `after 25 parts of 1s` */
+function observed(metric: Metric, { canary, stable, looks }: Evidence): string {
+  const { burst } = metric.test ?? {}
+  // How many metrics share alpha has nothing to do with what was seen.
+  const { bound, relativeBound } = sequentialTest(metric, 1)
+  const what = `${burst ? 'part' : 'look'}${looks === 1 ? '' : 's'}${burst ? ` of ${burst}` : ''}`
+  const texts = [`${shareText(canary)} were bad after ${looks} ${what}`]
+  if (bound !== undefined) texts.push(`bound ${percent(bound)}`)
+  if (relativeBound !== undefined)
+    texts.push(`bound ${relativeBound} times the stable version's ${shareText(stable)}`)
+  return texts.join(', ')
 }
 
 function shareText({ bad, total }: Requests): string {
