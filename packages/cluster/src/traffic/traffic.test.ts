@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import type { KubeObject } from '@serinus/kube'
 import { expect, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
 import { canaryIngress, ingress, myApp, pod, service, slice, TrafficWorld } from './test-world.ts'
@@ -462,4 +463,30 @@ test('an hour of load in virtual time is made and counted whole', async () => {
   const { requests } = world.traffic.truth('s1')
   expect(requests / (3_600 * 200 * 0.8)).toBeGreaterThan(0.99)
   expect(requests / (3_600 * 200 * 0.8)).toBeLessThan(1.01)
+})
+
+test('the Prometheus scrapes every 5 s, and as often as an Ingress or a Service asks for more', async () => {
+  await using world = new TrafficWorld()
+  const samples = () => world.query('count_over_time(http_requests_total{pod="stable-a"}[10s])')
+  const asking = (object: KubeObject, interval: string) => ({
+    ...object,
+    metadata: {
+      ...object.metadata,
+      annotations: { ...object.metadata.annotations, 'sim.serinus.dev/scrape-interval': interval },
+    },
+  })
+  await world.put(...myApp({ rps: '100' }))
+  await world.pass(30)
+  expect(samples()).toBe(2)
+  await world.put(asking(service('other', { app: 'other' }), '1s'))
+  await world.pass(30)
+  expect(samples()).toBe(10)
+  await world.put(asking(service('other', { app: 'other' }), 'often'))
+  await world.pass(30)
+  expect(samples()).toBe(2)
+  await world.put(
+    ...myApp({ rps: '100' }).map((one) => (one.kind === 'Ingress' ? asking(one, '2s') : one)),
+  )
+  await world.pass(30)
+  expect(samples()).toBe(5)
 })

@@ -1,6 +1,7 @@
 import {
   type Clock,
   type KubeClient,
+  type KubeObject,
   keyOf,
   resources,
   type SeededRandom,
@@ -12,7 +13,7 @@ import { behaviourOf, type PodBehaviour, servingContainer } from '../pods/behavi
 import { playedAnswer } from '../pods/played-answer.ts'
 import { isFinished, isReady, type Pod } from '../pods/pod.ts'
 import { type GroundTruth, type MinuteOfTruth, TruthBook } from './ground-truth.ts'
-import { loadOf } from './load.ts'
+import { loadOf, scrapeMsOf, usualScrapeMs } from './load.ts'
 import { type Canary, decisionFor, nginxRoutes, type Route, routeFor } from './nginx-plane.ts'
 import type { EndpointSlice, Ingress, Service } from './objects.ts'
 import { propagate } from './propagation.ts'
@@ -44,7 +45,6 @@ export interface Traffic {
 }
 
 const tickMs = 1_000
-const scrapeMs = 5_000
 /** A clock that stood still (a sleeping laptop) is no reason to send hours of requests at once. */
 const longestTickMs = 10_000
 const hashKey = 'rollouts-pod-template-hash'
@@ -74,6 +74,10 @@ export function startTraffic(options: TrafficOptions): Traffic {
   const loadedServices = derived(propagate(services, { clock, delayMs: 0 }), (list) =>
     list.flatMap((service) => direct(service, loadOf(service).requestsPerSecond)),
   )
+  const paces = [
+    derived(propagate(ingresses, { clock, delayMs: 0 }), shortestScrapeMs),
+    derived(propagate(services, { clock, delayMs: 0 }), shortestScrapeMs),
+  ]
   const store = new SeriesStore()
   const series = new RequestSeries(store)
   const truths = new TruthBook()
@@ -195,19 +199,20 @@ export function startTraffic(options: TrafficOptions): Traffic {
   async function run(): Promise<void> {
     await Promise.all([ingresses.synced, services.synced, pods.synced, slices.synced])
     let lastAt = clock.now()
-    let scrapeAt = lastAt + scrapeMs
+    let scrapedAt = lastAt
     while (!signal.aborted) {
       await sleep(clock, tickMs, signal)
       const now = clock.now()
+      const isDue = now >= scrapedAt + Math.min(...paces.map((pace) => pace()))
       try {
         tick(Math.min(now - lastAt, longestTickMs))
-        if (now >= scrapeAt) series.scrape(now)
+        if (isDue) series.scrape(now)
       } catch (error) {
         // One object that cannot be read must not end the traffic of all others.
         onError(error)
       }
       lastAt = now
-      if (now >= scrapeAt) scrapeAt = now + scrapeMs
+      if (isDue) scrapedAt = now
     }
   }
   void run().catch((error: unknown) => {
@@ -279,6 +284,10 @@ function derived<T, R>(source: { current(): T }, compute: (list: T) => R): () =>
     if (last?.list !== list) last = { list, result: compute(list) }
     return last.result
   }
+}
+
+function shortestScrapeMs(objects: readonly KubeObject[]): number {
+  return Math.min(usualScrapeMs, ...objects.map(scrapeMsOf))
 }
 
 /** Names of ready pods by `namespace/service`. */
