@@ -1,5 +1,7 @@
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { differenceOf, type Reading } from './counter-reading.ts'
+import { type Baseline, differenceOf, type Reading } from './counter-reading.ts'
+import type { Requests } from './sequential-test.ts'
 
 const read = (bad: number | null, total: number | null): Reading => ({ canary: { bad, total } })
 const from = (bad: number, total: number) => ({ canary: { bad, total } })
@@ -73,4 +75,33 @@ test('both sides always speak of the same time', () => {
       stable: { bad: 2, total: 990 },
     }).look,
   ).toEqual({ canary: { bad: 0, total: 100 }, stable: { bad: 2, total: 900 } })
+})
+
+test('reading counters more often splits the requests of a look and changes no total', () => {
+  const growth = fc.record({ good: fc.nat(50), bad: fc.nat(5), missing: fc.boolean() })
+  fc.assert(
+    fc.property(fc.array(growth, { minLength: 1, maxLength: 12 }), fc.nat(1e6), (parts, start) => {
+      let [bad, total] = [start, 2 * start]
+      let baseline: Baseline | null = from(bad, total)
+      let sum: Requests = { bad: 0, total: 0 }
+      const add = (reading: Reading) => {
+        const { look, baseline: next } = differenceOf(baseline, reading)
+        baseline = next
+        sum = {
+          bad: sum.bad + (look?.canary.bad ?? 0),
+          total: sum.total + (look?.canary.total ?? 0),
+        }
+      }
+      for (const part of parts) {
+        bad += part.bad
+        total += part.bad + part.good
+        add(part.missing ? read(null, null) : read(bad, total))
+      }
+      add(read(bad, total))
+      const whole = differenceOf(from(start, 2 * start), read(bad, total))
+      expect(sum).toEqual(whole.look?.canary)
+      expect(baseline).toEqual(whole.baseline)
+    }),
+    { seed: 6 },
+  )
 })

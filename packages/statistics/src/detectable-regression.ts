@@ -7,6 +7,7 @@ export interface ExpectedTraffic {
   readonly requestsPerSecond: number
   /** How long the metric watches: the length of the step, or `interval` times `count - 1`, since the first look only starts the counting. */
   readonly durationSeconds: number
+  /** Between two looks; with `test.burst` the length of their parts, each of which is a look then. */
   readonly intervalSeconds: number
   /** `test.bound`: largest share of bad requests that a healthy canary has. */
   readonly bound: number

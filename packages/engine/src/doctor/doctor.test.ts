@@ -257,6 +257,19 @@ describe('traffic that is too small to show a regression', () => {
     expect(found(lax, { rps: 100, pause: '30s' })).toEqual([])
   })
 
+  test('of a metric whose test states a burst by the parts of its looks, as far as they were looked at', () => {
+    const burst = { ...withTest, test: { bound: '1%', burst: '1s' } }
+    const traffic = { rps: 200, pause: '23s' }
+    expect(found(withTest, traffic)[0]?.message).toContain(
+      'at 200 requests per second, 10 % of them for the new version, in 23s, no share of bad requests below 7.9 % would be found, while the bound is 1 %',
+    )
+    expect(found(burst, traffic)).toEqual([])
+    expect(found(burst, { ...traffic, pause: '5s' })[0]?.message).toContain('below 12')
+    expect(found(burst, { ...traffic, pause: '9s' })[0]?.message).toContain(
+      'in 9s, no share of bad requests below 12',
+    )
+  })
+
   test('where there is next to none', () => {
     expect(found(often, { rps: 0.1 })[0]?.message).toContain(
       'not even a new version that fails every request would be found',
@@ -366,6 +379,25 @@ describe('a template on its own', () => {
         args: [{ name: 'often' }],
       }),
     ).toEqual([])
+  })
+
+  test('may leave every number and duration of a test to arguments without a value', () => {
+    const source = { prometheus: { query: 'a_total' } }
+    const test = { bound: '{{args.bound}}', alpha: '{{args.alpha}}', burst: '{{args.burst}}' }
+    const metric = (interval: string) => ({
+      name: 'm',
+      interval,
+      test,
+      provider: { counts: { canary: { total: source, bad: source } } },
+    })
+    const args = ['bound', 'alpha', 'burst', 'often'].map((name) => ({ name }))
+    const metrics = [metric('5s'), { ...metric('{{args.often}}'), name: 'n' }]
+    expect(examineTemplate({ metrics, args })).toEqual([])
+    const wrong = examineTemplate({ metrics, args: [...args, { name: 'burst', value: '1x' }] })
+    expect(wrong.map(({ path, message }) => `${path}: ${message}`)).toEqual([
+      'spec.metrics[0]: test.burst must be a duration of at least 1ms, such as 1s; it is "1x"',
+      'spec.metrics[1]: test.burst must be a duration of at least 1ms, such as 1s; it is "1x"',
+    ])
   })
 
   test('an argument that nobody declares is told with the nearest that somebody does', () => {

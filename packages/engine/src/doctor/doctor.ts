@@ -50,24 +50,34 @@ function invalidMetrics({
   args = [],
   metrics = [],
 }: AnalysisTemplateSpec): readonly DoctorFinding[] {
+  if (metrics.length === 0) return []
   const known = factsOfTemplate(args)
-  const filled = metrics.map((metric) => {
-    const tags = tagsIn(JSON.stringify(metric)).map((tag) => {
-      const value = known.get(tag.replace(/^args\./, ''))?.value
-      // A duration stands for anything: it counts as 0 where a number is asked for.
-      return [tag, value ?? '1m'] as const
+  const problems = unknownValues.map((unknown) => {
+    const filled = metrics.map((metric) => {
+      const tags = tagsIn(JSON.stringify(metric)).map((tag) => {
+        const value = known.get(tag.replace(/^args\./, ''))?.value
+        return [tag, value ?? unknown] as const
+      })
+      const result = substitute(metric, Object.fromEntries(tags))
+      return result.ok ? result.value : metric
     })
-    const result = substitute(metric, Object.fromEntries(tags))
-    return result.ok ? result.value : metric
+    return validateMetrics(filled)
   })
-  if (filled.length === 0) return []
-  return validateMetrics(filled).map(({ path, detail }) => ({
-    reason: 'InvalidMetric',
-    severity: 'error',
-    path: `spec.${path}`,
-    message: detail,
-  }))
+  const [first = [], ...others] = problems
+  return first
+    .filter(({ path, detail }) =>
+      others.every((found) => found.some((one) => one.path === path && one.detail === detail)),
+    )
+    .map(({ path, detail }) => ({
+      reason: 'InvalidMetric',
+      severity: 'error',
+      path: `spec.${path}`,
+      message: detail,
+    }))
 }
+
+/** What an unknown argument may stand for: a duration, a share. Only what both make a mistake is one. */
+const unknownValues = ['1m', '0.5']
 
 /** The templates that exist. */
 export interface KnownTemplates {

@@ -24,7 +24,7 @@ export const trafficTooSmall: Rule = {
       ...bound,
     })
     if (smallest !== null && smallest < bound.bound * farAbove) return []
-    const watch = formatDuration(looks.durationSeconds * 1000).replace(/m0s$/, 'm')
+    const watch = formatDuration(looks.lastsMs).replace(/m0s$/, 'm')
     const traffic = `${requests} requests per second, ${percent(stage.share)} % of them for the new version, in ${watch}`
     const shown =
       smallest === null
@@ -58,11 +58,15 @@ function boundOf(facts: MetricCase): Bound | null {
   return shape.kind === 'rate' ? { bound: shape.allowed, alpha: defaults.test.alpha } : null
 }
 
+interface Looks {
+  readonly lastsMs: number
+  /** Until the last look, and between two bets: on looks, or on their parts. */
+  readonly durationSeconds: number
+  readonly intervalSeconds: number
+}
+
 /** Null: it looks until somebody ends it, or only once. */
-function looksOf(
-  { metric }: MetricCase,
-  stage: Stage,
-): { readonly durationSeconds: number; readonly intervalSeconds: number } | null {
+function looksOf({ metric }: MetricCase, stage: Stage): Looks | null {
   const intervalMs = parseDuration(metric.interval ?? '')
   const count = defaults.effectiveCount(metric)
   if (intervalMs === undefined || intervalMs <= 0 || count === 1) return null
@@ -71,5 +75,10 @@ function looksOf(
   const measuredMs = looks * intervalMs
   const lastsMs = stage.isInline ? measuredMs : Math.min(stage.lastsMs, measuredMs)
   if (!Number.isFinite(lastsMs)) return null
-  return { durationSeconds: lastsMs / 1000, intervalSeconds: intervalMs / 1000 }
+  const burstMs = parseDuration(metric.test?.burst ?? '') || intervalMs
+  return {
+    lastsMs,
+    durationSeconds: (Math.floor(lastsMs / intervalMs) * intervalMs) / 1000,
+    intervalSeconds: Math.min(burstMs, intervalMs) / 1000,
+  }
 }
