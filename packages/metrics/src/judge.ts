@@ -17,7 +17,7 @@ import { formatFloat, verdictOn } from './verdict.ts'
 type Judge = NonNullable<MetricProvider['judge']>
 type Compared = Judge['metrics'][number]
 
-/** All pairs of two series are compared, so that time and memory grow with the square. */
+/** Far more than a verdict needs: whoever gets them has asked for something else. */
 const mostSamples = 2000
 
 /** Compares series of canary and baseline as Kayenta does, without a Kayenta (spec analysis-and-experiments 6). */
@@ -96,7 +96,7 @@ async function samplesOf(
     try {
       const source = withRange(metric[side], facts.config)
       const numbers = await numbersFrom(facts.providers, source, facts.input)
-      if (numbers.length <= mostSamples) return numbers.map(finite)
+      if (numbers.length <= mostSamples) return numbers
       throw new Error(
         `${numbers.length} samples are more than ${mostSamples}: ask for a larger step or fewer series`,
       )
@@ -107,11 +107,6 @@ async function samplesOf(
   }
   const [canary, baseline] = await Promise.all([read('canary'), read('baseline')])
   return { canary, baseline }
-}
-
-/** An infinite value, such as a share of no requests, is no number to compare with. */
-function finite(value: number): number {
-  return Number.isFinite(value) ? value : Number.NaN
 }
 
 function withRange(source: NumberSource, { rangeQuery }: Judge): NumberSource {

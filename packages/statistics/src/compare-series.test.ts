@@ -125,6 +125,20 @@ describe('a comparison in mode kayenta', () => {
     })
   })
 
+  test('an infinite value, such as a share of no requests, counts as no value', () => {
+    const withShare = [...tens, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
+    for (const judging of [kayenta, exact]) {
+      expect(compare(withShare, doubled, {}, judging)).toEqual(compare(tens, doubled, {}, judging))
+    }
+  })
+
+  test('samples so far apart that their difference is no number any more are no reason to hang', () => {
+    const [low, high] = [tens, tens].map((values, i) =>
+      values.map((value) => value * (i ? 1e307 : -1e307)),
+    )
+    expect(compare(low ?? [], high ?? [])).toMatchObject({ class: 'Error' })
+  })
+
   test('outliers go where that is asked for', () => {
     const wild = [...Array(100).keys(), 10_000, 10_001]
     expect(compare(wild, tens).baseline.max).toBe(10_001)

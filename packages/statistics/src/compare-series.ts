@@ -1,13 +1,13 @@
 import { exactShift, kayentaShift, type LocationShift } from './mann-whitney.ts'
 import { normalQuantile } from './normal.ts'
-import { meanOf, ranksOf, type Summary, summaryOf, withoutOutliers } from './sample.ts'
+import { ascending, meanOf, rankSumOf, type Summary, summaryOf, withoutOutliers } from './sample.ts'
 
 /** How one metric is compared; the names are those of Kayenta (spec analysis-and-experiments 6.2). */
 export interface ComparisonConfig {
   readonly name: string
   /** Which way is bad. Absent: either. */
   readonly direction?: 'increase' | 'decrease' | 'either'
-  /** NaN is left out (absent: so), or counts as 0. */
+  /** NaN, and what is infinite, such as a share of no requests, is left out (absent: so), or counts as 0. */
   readonly nanStrategy?: 'remove' | 'replace'
   readonly outliers?: { readonly strategy?: 'keep' | 'remove'; readonly outlierFactor?: number }
   readonly critical?: boolean
@@ -89,8 +89,8 @@ export function compareSeries(
 function prepared(config: ComparisonConfig, values: readonly number[]): readonly number[] {
   const numbers =
     config.nanStrategy === 'replace'
-      ? values.map((value) => (Number.isNaN(value) ? 0 : value))
-      : values.filter((value) => !Number.isNaN(value))
+      ? values.map((value) => (Number.isFinite(value) ? value : 0))
+      : values.filter(Number.isFinite)
   const { strategy, outlierFactor = 3 } = config.outliers ?? {}
   return strategy === 'remove' ? withoutOutliers(numbers, outlierFactor) : numbers
 }
@@ -160,9 +160,7 @@ function scattered(values: readonly number[]): readonly number[] {
 function effectOf(config: ComparisonConfig, { canary, baseline }: Sides): number {
   const [nE, nC] = [canary.length, baseline.length]
   if (config.effectSize?.measure === 'cles') {
-    const rankSum = ranksOf([...canary, ...baseline])
-      .ranks.slice(0, nE)
-      .reduce((total, rank) => total + rank, 0)
+    const { rankSum } = rankSumOf(ascending(canary), ascending(baseline))
     return (2 * rankSum - nE * (nE + 1)) / (2 * nE * nC)
   }
   const [ofCanary, ofBaseline] = [meanOf(canary), meanOf(baseline)]

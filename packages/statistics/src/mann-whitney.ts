@@ -1,5 +1,6 @@
 import { normalQuantile } from './normal.ts'
-import { ranksOf, summaryOf } from './sample.ts'
+import { orderedDifferences } from './pair-differences.ts'
+import { ascending, rankSumOf, summaryOf } from './sample.ts'
 
 /** By how much one sample lies above another: an interval at some confidence, and the Hodges-Lehmann estimate. */
 export interface LocationShift {
@@ -21,8 +22,9 @@ export function kayentaShift(
   const [e, c] = [summaryOf(experiment), summaryOf(control)]
   const least = e.min - c.max
   const most = e.max - c.min
+  const sorted = { experiment: ascending(experiment), control: ascending(control) }
   const root = (q: number): number => {
-    const statistic = (shift: number) => standardised(experiment, control, shift) - q
+    const statistic = (shift: number) => standardised(sorted, shift) - q
     const [atLeast, atMost] = [statistic(least), statistic(most)]
     if (Number.isNaN(atLeast) || Number.isNaN(atMost)) return Number.NaN
     if (atLeast <= 0) return least
@@ -36,14 +38,16 @@ export function kayentaShift(
 
 /** The rank statistic of the samples with the shift taken away; NaN where all values are tied. */
 function standardised(
-  experiment: readonly number[],
-  control: readonly number[],
+  { experiment, control }: { readonly experiment: Float64Array; readonly control: Float64Array },
   shift: number,
 ): number {
+  if (Number.isNaN(shift)) return Number.NaN
   const [nE, nC] = [experiment.length, control.length]
   const n = nE + nC
-  const { ranks, ties } = ranksOf([...experiment.map((value) => value - shift), ...control])
-  const rankSum = ranks.slice(0, nE).reduce((total, rank) => total + rank, 0)
+  const { rankSum, ties } = rankSumOf(
+    experiment.map((value) => value - shift),
+    control,
+  )
   const distance = rankSum - (nE * (nE + 1)) / 2 - (nE * nC) / 2
   const variance = ((nE * nC) / 12) * (n + 1 - ties / (n * (n - 1)))
   return variance <= 0 ? Number.NaN : (distance - 0.5 * Math.sign(distance)) / Math.sqrt(variance)
@@ -111,14 +115,10 @@ export function exactShift(
   control: readonly number[],
   confidence: number,
 ): LocationShift | null {
-  const differences = new Float64Array(experiment.length * control.length)
-  let index = 0
-  for (const e of experiment) for (const c of control) differences[index++] = e - c
-  differences.sort()
-  const pairs = differences.length
+  const pairs = experiment.length * control.length
   const left = pairsLeftOut(experiment.length, control.length, (1 - confidence) / 2)
   if (left < 1) return null
-  const at = (position: number) => differences[position] ?? Number.NaN
+  const at = orderedDifferences(ascending(experiment), ascending(control))
   return {
     lower: at(left - 1),
     upper: at(pairs - left),
@@ -147,19 +147,20 @@ function pairsLeftOut(nE: number, nC: number, tail: number): number {
 }
 
 /**
- * Probability of each value of U among all equally likely orders. A value of the experiment that comes last of e and c
- * values lies above all c of the control: P(e, c, u) = e/(e+c) P(e-1, c, u-c) + c/(e+c) P(e, c-1, u).
+ * Probability of each value of U up to its middle, among all equally likely orders. A value of the experiment that comes
+ * last of e and c values lies above all c of the control:
+ * P(e, c, u) = e/(e+c) P(e-1, c, u-c) + c/(e+c) P(e, c-1, u).
  */
 function distributionOfU(nE: number, nC: number): Float64Array {
-  const most = nE * nC
-  const one = () => Float64Array.of(1, ...new Float64Array(most))
-  let row = Array.from({ length: nC + 1 }, one)
+  const middle = Math.floor((nE * nC) / 2)
+  const certain = Float64Array.of(1)
+  let row = Array.from({ length: nC + 1 }, () => certain)
   for (let e = 1; e <= nE; e++) {
-    const next = [one()]
+    const next = [certain]
     for (let c = 1; c <= nC; c++) {
       const [fewerE, fewerC] = [row[c], next[c - 1]]
-      const probabilities = new Float64Array(most + 1)
-      for (let u = 0; u <= e * c; u++) {
+      const probabilities = new Float64Array(Math.min(e * c, middle) + 1)
+      for (let u = 0; u < probabilities.length; u++) {
         const last = u >= c ? (fewerE?.[u - c] ?? 0) : 0
         probabilities[u] = (e * last + c * (fewerC?.[u] ?? 0)) / (e + c)
       }
@@ -167,5 +168,5 @@ function distributionOfU(nE: number, nC: number): Float64Array {
     }
     row = next
   }
-  return row[nC] ?? one()
+  return row[nC] ?? certain
 }

@@ -45,22 +45,27 @@ export function withoutOutliers(values: readonly number[], factor: number): read
   return values.filter((value) => value >= low && value <= high)
 }
 
-/** Ranks from 1, ties averaged, and the sum of t^3 - t over the groups of t equal values. */
-export function ranksOf(values: readonly number[]): {
-  readonly ranks: readonly number[]
-  readonly ties: number
-} {
-  const order = values.map((_, index) => index)
-  order.sort((a, b) => (values[a] ?? 0) - (values[b] ?? 0))
-  const ranks = new Array<number>(values.length).fill(0)
-  let ties = 0
-  for (let start = 0; start < order.length; ) {
-    let end = start + 1
-    while (end < order.length && values[order[end] ?? 0] === values[order[start] ?? 0]) end++
-    for (const index of order.slice(start, end)) ranks[index] = (start + 1 + end) / 2
-    const equal = end - start
+export function ascending(values: readonly number[]): Float64Array {
+  return Float64Array.from(values).sort()
+}
+
+/**
+ * Sum of the ranks of `of` among the values of both (from 1, ties averaged), and the sum of t^3 - t over the groups of t
+ * equal values. Both ascend and hold no NaN. Every term is a multiple of a half, so that the sum is exact.
+ */
+export function rankSumOf(
+  of: Float64Array,
+  others: Float64Array,
+): { readonly rankSum: number; readonly ties: number } {
+  let [i, j, rankSum, ties] = [0, 0, 0, 0]
+  while (i < of.length || j < others.length) {
+    const [before, start] = [i, i + j]
+    const value = Math.min(of[i] ?? Number.POSITIVE_INFINITY, others[j] ?? Number.POSITIVE_INFINITY)
+    while (of[i] === value) i++
+    while (others[j] === value) j++
+    const equal = i + j - start
+    rankSum += ((i - before) * (2 * start + 1 + equal)) / 2
     ties += equal ** 3 - equal
-    start = end
   }
-  return { ranks, ties }
+  return { rankSum, ties }
 }
