@@ -131,6 +131,12 @@ describe('counts', () => {
       { total: ['10'] },
       'good of the canary side has no series, while total has',
     ],
+    [
+      { total: source('total'), good: source('good') },
+      { total: ['10'], good: ['11'] },
+      'good of the canary side is 11, total only 10: good requests must be part of total',
+    ],
+    [canary, { total: ['1e16'] }, 'total of the canary side: 10000000000000000 is no count'],
     [canary, { total: ['-1'] }, 'total of the canary side: -1 is no count of requests'],
     [canary, { total: ['+Inf'] }, 'total of the canary side: Infinity is no count of requests'],
     [

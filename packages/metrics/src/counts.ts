@@ -106,11 +106,16 @@ async function readSide(
     const bad = bads?.[index] ?? null
     const good = goods?.[index] ?? null
     if (!goods || total === null) return { bad, total }
-    if (good !== null) return { bad: total - good, total }
-    // An earlier instant may well lie before the first good request: its requests belong to the next part.
+    if (good !== null && good <= total) return { bad: total - good, total }
+    // An earlier instant may lie before the first good request, or in the middle of one: the next part holds it.
     if (index < length - 1) return { bad: null, total: null }
     // Without a good request ever all would count as bad, and a misspelt query fail every release.
-    throw new Error(`good of the ${facts.name} side has no series, while total has`)
+    if (good === null)
+      throw new Error(`good of the ${facts.name} side has no series, while total has`)
+    // A pair that is read while a request is answered may disagree for a moment; the next look holds it.
+    throw new Error(
+      `good of the ${facts.name} side is ${good}, total only ${total}: good requests must be part of total`,
+    )
   })
 }
 
@@ -119,6 +124,6 @@ function sumOf(numbers: readonly number[]): number | null {
   const counted = numbers.filter((value) => !Number.isNaN(value))
   if (counted.length === 0) return null
   const sum = counted.reduce((total, value) => total + value, 0)
-  if (Number.isFinite(sum) && sum >= 0) return sum
+  if (sum >= 0 && sum <= Number.MAX_SAFE_INTEGER) return sum
   throw new Error(`${sum} is no count of requests`)
 }

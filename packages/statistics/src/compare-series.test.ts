@@ -132,13 +132,6 @@ describe('a comparison in mode kayenta', () => {
     }
   })
 
-  test('samples so far apart that their difference is no number any more are no reason to hang', () => {
-    const [low, high] = [tens, tens].map((values, i) =>
-      values.map((value) => value * (i ? 1e307 : -1e307)),
-    )
-    expect(compare(low ?? [], high ?? [])).toMatchObject({ class: 'Error' })
-  })
-
   test('outliers go where that is asked for', () => {
     const wild = [...Array(100).keys(), 10_000, 10_001]
     expect(compare(wild, tens).baseline.max).toBe(10_001)

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type Baseline, differenceOf, type Reading } from './counter-reading.ts'
+import { type Baseline, type Difference, differenceOf, type Reading } from './counter-reading.ts'
 import type { Requests } from './sequential-test.ts'
 
 const read = (bad: number | null, total: number | null): Reading => ({ canary: { bad, total } })
@@ -46,9 +46,58 @@ test('a counter that was started anew costs its look, and no request is counted 
   const again = differenceOf(from(10, 1000), read(0, 40))
   expect(again).toMatchObject({
     look: null,
-    note: 'a counter of the canary side was started anew: this look is left out',
+    note: 'a counter of the canary side fell: the next look tells whether it was started anew',
   })
-  expect(differenceOf(again.baseline, read(1, 60)).look).toEqual({ canary: { bad: 1, total: 20 } })
+  expect(differenceOf(again.baseline, read(1, 60))).toEqual({
+    look: { canary: { bad: 1, total: 20 } },
+    baseline: from(1, 60),
+    note: 'a counter of the canary side was started anew',
+  })
+})
+
+test('an answer from the past, such as of a Prometheus that lags behind the other one, counts nothing twice', () => {
+  const past = differenceOf(from(30, 1000), read(10, 900))
+  const back = differenceOf(past.baseline, read(31, 1100))
+  expect(back).toEqual({
+    look: null,
+    baseline: from(31, 1100),
+    note: 'the counters are back where they fell from: this look is left out',
+  })
+  expect(differenceOf(back.baseline, read(31, 1200)).look).toEqual({
+    canary: { bad: 0, total: 100 },
+  })
+})
+
+test('counters that are started anew again and again are counted between the falls', () => {
+  const readings = [read(0, 50), read(1, 20), read(0, 10), read(4, 30), read(5, 90)]
+  let baseline: Baseline | null = from(5, 100)
+  const looks = readings.map((reading) => {
+    const difference = differenceOf(baseline, reading)
+    baseline = difference.baseline
+    return difference.look?.canary ?? null
+  })
+  expect(looks).toEqual([null, null, null, { bad: 4, total: 20 }, { bad: 1, total: 60 }])
+})
+
+test('whatever the counters do, no look holds a negative number, and none more than was ever counted', () => {
+  const counter = fc.integer({ min: 0, max: 50 })
+  const side = fc.record({ bad: fc.option(counter), total: fc.option(counter) })
+  const reading = fc.record({ canary: side, stable: side })
+  fc.assert(
+    fc.property(fc.array(reading, { maxLength: 30 }), (readings) => {
+      let baseline: Baseline | null = null
+      for (const one of readings) {
+        const difference: Difference = differenceOf(baseline, one)
+        for (const [name, { bad, total }] of Object.entries(difference.look ?? {})) {
+          const now = one[name as 'canary' | 'stable']
+          expect(bad >= 0 && bad <= total && total <= (now.total ?? 0)).toBe(true)
+          expect(bad).toBeLessThanOrEqual(now.bad ?? 0)
+        }
+        baseline = JSON.parse(JSON.stringify(difference.baseline))
+      }
+    }),
+    { seed: 7 },
+  )
 })
 
 test('bad requests beyond the total wait for the look that holds both', () => {
@@ -72,9 +121,9 @@ test('both sides always speak of the same time', () => {
   expect(
     differenceOf(reset.baseline, {
       canary: { bad: 1, total: 300 },
-      stable: { bad: 2, total: 990 },
+      stable: { bad: 2, total: 490 },
     }).look,
-  ).toEqual({ canary: { bad: 0, total: 100 }, stable: { bad: 2, total: 900 } })
+  ).toEqual({ canary: { bad: 0, total: 100 }, stable: { bad: 2, total: 400 } })
 })
 
 test('reading counters more often splits the requests of a look and changes no total', () => {

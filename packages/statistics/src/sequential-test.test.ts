@@ -181,3 +181,57 @@ describe('what the promise rests on', () => {
     expect(total).toBeLessThanOrEqual(1)
   })
 })
+
+describe('evidence that is kept as text', () => {
+  const counts = fc.oneof(fc.integer({ min: 0, max: 1000 }), fc.constant(Number.MAX_SAFE_INTEGER))
+  const requests = fc
+    .tuple(counts, fc.constantFrom(0, 0.001, 0.5, 1))
+    .map(([total, share]) => ({ bad: total * share, total }))
+  const looks = fc.record({ canary: requests, stable: requests })
+  const share = fc.constantFrom(1e-300, 1e-17, 0.01, 0.5, 1 - 1e-9)
+  const tests = fc.record({
+    bound: share,
+    relativeBound: fc.constantFrom(1e-12, 1.5, 1e12),
+    alpha: share,
+    beta: share,
+    minimumSample: fc.constantFrom(0, Number.MAX_SAFE_INTEGER),
+  })
+
+  test('is made of finite numbers, short, and the same after it was stored, whatever is seen', () => {
+    fc.assert(
+      fc.property(tests, fc.array(looks, { minLength: 1, maxLength: 8 }), (how, seen) => {
+        let evidence = noEvidence
+        // A canary of which minimumSample is never seen is looked at for as long as its run goes on.
+        for (let n = 0; n < 400; n++) {
+          const look = seen[n % seen.length] as Look
+          evidence = withLook(how, evidence, look)
+        }
+        const text = JSON.stringify(evidence)
+        expect(text).not.toContain('null')
+        expect(text.length).toBeLessThan(1000)
+        expect(JSON.parse(text)).toEqual(evidence)
+        expect(
+          [...evidence.against, evidenceAgainst(evidence)].every((wealth) => wealth >= 0),
+        ).toBe(true)
+      }),
+      { seed: 7, numRuns: 300 },
+    )
+  })
+
+  test('does not vanish where a broken canary is looked at long before its minimum sample', () => {
+    const how = { ...percent, minimumSample: 100_000 }
+    const evidence = looking(how, { canary: { bad: 50, total: 50 } }, 2000)
+    const stored: Evidence = JSON.parse(JSON.stringify(evidence))
+    expect(decide(how, withLook(how, stored, { canary: { bad: 50, total: 50 } }))).toBe('reject')
+  })
+
+  test('of a million looks still finds what turns bad at the end', () => {
+    let evidence = looking(percent, { canary: { bad: 0, total: 100 } }, 1_000_000)
+    expect(evidence.against.every((wealth) => wealth > 0)).toBe(true)
+    for (let n = 0; n < 20; n++) {
+      evidence = withLook(percent, evidence, { canary: { bad: 10, total: 100 } })
+    }
+    expect(evidenceAgainst(evidence)).toBeGreaterThan(1000)
+    expect(JSON.stringify(evidence)).not.toContain('null')
+  })
+})

@@ -110,13 +110,23 @@ export function withLook(test: SequentialTest, before: Evidence, look: Look): Ev
     stable: sum(before.stable, look.stable ?? none),
     against: strategies.map((strategy, index) => {
       const staked = (before.against[index] ?? 0) + entering(looks) * strategy.share
-      return staked * Math.min(...chances.map((chance) => gain(strategy, chance)))
+      return kept(staked * Math.min(...chances.map((chance) => gain(strategy, chance))))
     }),
     inFavour: {
       absolute: favoured(before.inFavour.absolute, look, (joined) => absoluteChance(test, joined)),
       relative: favoured(before.inFavour.relative, look, (joined) => relativeChance(test, joined)),
     },
   }
+}
+
+/**
+ * Wealth is stored as JSON, which knows no infinity: a canary that is clean for a day, or that fails for long before its
+ * minimum sample, would have none of it left after the next look. To forgo what exceeds this decides nothing.
+ */
+const mostWealth = 1e300
+
+function kept(wealth: number): number {
+  return Math.min(wealth, mostWealth)
 }
 
 /** How many times the unit the bets against the canary have come to; 1000 is what alpha 0.001 asks for. */
@@ -207,10 +217,10 @@ function favoured(before: InFavour, look: Look, chanceOf: (joined: Look) => Chan
     stable: sum(before.waiting.stable, look.stable ?? none),
   }
   const { seen, mean, tries } = chanceOf(waiting)
-  if (!(mean < 1) || tries * mean < fewestExpected) return { ...before, waiting }
+  if (!(1 / mean > 1) || tries * mean < fewestExpected) return { ...before, waiting }
   const worst = Math.min(worstBurst, 1 / mean)
   const factor = 1 + (largestBet / (worst - 1)) * (1 - seen / mean)
-  return { ...unbet, wealth: before.wealth * Math.max(0, factor) }
+  return { ...unbet, wealth: kept(before.wealth * Math.max(0, factor)) }
 }
 
 function sum(a: Requests, b: Requests): Requests {

@@ -161,6 +161,9 @@ describe('a metric with a test', () => {
 
   test('is in Error when its provider gives no counts', () => {
     const run = analysisRun({ metrics: [tested()] })
+    for (const value of ['{"canary":{"bad":-1,"total":2}}', '{"canary":{"bad":0,"total":1e999}}']) {
+      expect(outcome(run, () => ({ phase: 'Successful', value })).phase).toBe('Error')
+    }
     expect(outcome(run, () => ({ phase: 'Successful', value: '[1]' }))).toMatchObject({
       phase: 'Error',
       message:
@@ -240,12 +243,12 @@ describe('a metric with a test that states the longest burst', () => {
     const run = analysisRun({ metrics: [tested({ test: how, count: 3 })] })
     const { result } = outcome(
       run,
-      inParts((second) => ({ total: 20 * second, bad: 0 })),
+      inParts((second) => ({ total: 1000 + 20 * second, bad: 0 })),
     )
     expect(result?.measurements?.map(({ value }) => value)).toEqual([
-      '{"canary":{"total":0,"bad":0}}',
-      '{"canary":{"total":100,"bad":0}}',
-      '{"canary":{"total":200,"bad":0}}',
+      '{"canary":{"total":1000,"bad":0}}',
+      '{"canary":{"total":1100,"bad":0}}',
+      '{"canary":{"total":1200,"bad":0}}',
     ])
     expect(JSON.stringify(result).length).toBeLessThan(2500)
   })
@@ -254,12 +257,12 @@ describe('a metric with a test that states the longest burst', () => {
     const run = analysisRun({ metrics: [tested({ test: how, count: 2 })] })
     const gaps = (second: number) => {
       if (second === 1 || second === 2) return { total: null, bad: null }
-      return { total: 20 * (second < 4 ? second : second - 4), bad: 0 }
+      return { total: second < 4 ? 1000 + 20 * second : 20 * (second - 4), bad: 0 }
     }
     const { result } = outcome(run, inParts(gaps))
     expect(result?.measurements?.at(-1)?.metadata).toMatchObject({
       observed: '0 of 80 requests (0%) were bad after 2 parts of 1s, bound 1%',
-      note: 'total of the canary side has no series; a counter of the canary side was started anew: this look is left out',
+      note: 'total of the canary side has no series; a counter of the canary side fell: the next look tells whether it was started anew; a counter of the canary side was started anew',
     })
   })
 
@@ -268,7 +271,7 @@ describe('a metric with a test that states the longest burst', () => {
     const away: Script = (task, now) =>
       task.serial === 2 || task.serial === 3
         ? { phase: 'Error', message: 'away' }
-        : (inParts((second) => ({ total: 20 * second, bad: 0 })) as Exclude<Script, string>)(
+        : (inParts((second) => ({ total: 1000 + 20 * second, bad: 0 })) as Exclude<Script, string>)(
             task,
             now,
           )
@@ -349,7 +352,10 @@ test('restarts and trimming change no verdict of a test', () => {
   )
 })
 
-test('evidence that somebody has damaged is gathered anew', () => {
+test.each([
+  '{"evidence":7',
+  '{"evidence":{"looks":9,"against":[null,1,1],"inFavour":{"absolute":{"wealth":1},"relative":{"wealth":null}}}}',
+])('evidence that somebody has damaged is gathered anew: %s', (damage) => {
   const run = analysisRun({ metrics: [tested()] })
   let isDamaged = false
   const { phase } = outcome(run, growing({ total: 20, bad: 1 }), {
@@ -357,7 +363,7 @@ test('evidence that somebody has damaged is gathered anew', () => {
       const result = world.run?.status?.metricResults?.[0]
       if (isDamaged || !world.run || !result || (result.count ?? 0) < 3) return
       isDamaged = true
-      const damaged = { ...result, metadata: { SequentialTest: '{"evidence":7' } }
+      const damaged = { ...result, metadata: { SequentialTest: damage } }
       world.run = {
         ...world.run,
         status: { ...world.run.status, phase: 'Running', metricResults: [damaged] },

@@ -146,10 +146,16 @@ function stateOf(result: MetricResult): TestState {
   if (text === undefined) return start
   try {
     const state: Partial<TestState> = JSON.parse(text)
-    return Array.isArray(state.evidence?.against) ? { ...start, ...state } : start
+    return state.evidence && isWhole(state.evidence) ? { ...start, ...state } : start
   } catch {
     return start
   }
+}
+
+function isWhole({ against, inFavour }: Partial<Evidence>): boolean {
+  if (!Array.isArray(against) || !inFavour) return false
+  const wealths = [...against, inFavour.absolute?.wealth, inFavour.relative?.wealth]
+  return wealths.every((wealth) => typeof wealth === 'number')
 }
 
 /** Counters at one instant: at the end of a part of a look, or, without a time, when the look was taken. */
@@ -194,7 +200,12 @@ function withoutParts(value = ''): string {
 function isSide(side: unknown): side is SideReading {
   if (typeof side !== 'object' || side === null) return false
   const { bad, total } = side as { bad?: unknown; total?: unknown }
-  return [bad, total].every((count) => count === null || typeof count === 'number')
+  return [bad, total].every((count) => count === null || isCount(count))
+}
+
+/** Beyond, a counter would no longer tell one request more. */
+function isCount(count: unknown): boolean {
+  return typeof count === 'number' && count >= 0 && count <= Number.MAX_SAFE_INTEGER
 }
 
 /** `31 of 600 requests (5.17%) were bad after 6 looks, bound 1%`, or `after 25 parts of 1s` */
