@@ -1,5 +1,7 @@
 import { runSerinus } from './serinus/program.ts'
 
+const endings = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
 // `serinus demo | head` closes our stdout early: nobody reads on, so there is nothing to report.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error
@@ -17,7 +19,9 @@ process.exit()
 
 function interrupted(): AbortSignal {
   const controller = new AbortController()
-  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+  // A terminal that is closed takes plugins with it only if we end them; with nohup there is none.
+  const names = process.stdin.isTTY ? endings : endings.filter((name) => name !== 'SIGHUP')
+  for (const name of names) {
     process.on(name, () => {
       if (controller.signal.aborted) process.exit(1)
       controller.abort(new Error(`ended by ${name}`))

@@ -24,12 +24,12 @@ function conversation(kind: string): Conversation {
 
 const never = new AbortController().signal
 
+type Tape = Conversation['tape']
+
 /** Plays the plugin's part: says its next words once it has heard, byte for byte, what it heard then. */
-async function played(
-  { kind, tape }: Conversation,
-  cut: number,
-): Promise<AsyncDisposable & { readonly process: PluginProcess; readonly heard: () => string }> {
+async function stage(tape: Tape, { cut = 2 ** 20, holds = false } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'serinus-tape-'))
+  const left = Promise.withResolvers<void>()
   let heard = ''
   let at = 0
   const speak = (socket: Socket) => {
@@ -44,11 +44,12 @@ async function played(
       if (!heard.startsWith(part.hex)) return void socket.destroy(new Error('other words'))
       heard = heard.slice(part.hex.length)
     }
-    socket.end()
+    if (!holds) socket.end()
   }
   const server = createServer((socket) => {
     socket.setNoDelay(true)
     socket.on('error', () => {})
+    socket.on('close', () => left.resolve())
     socket.on('data', (bytes: Buffer) => {
       heard += bytes.toString('hex')
       speak(socket)
@@ -56,24 +57,24 @@ async function played(
   })
   const path = join(folder, 'socket')
   await once(server.listen(path), 'listening')
-  const process = await startGoPlugin({
-    kind,
-    name: 'org/sample',
-    target: '/bin/sh',
-    args: ['-c', 'echo "1|1|unix|$0|netrpc|"; cat >/dev/null', path],
-    headers: {},
-    env: globalThis.process.env,
-    clock: new VirtualClock(0),
-    fetch,
-    log: () => {},
-    signal: never,
-  })
   return {
-    process,
     heard: () => heard,
+    /** Resolves once the host has closed the connection. */
+    left: left.promise,
+    start: (kind: PluginKind): Promise<PluginProcess> =>
+      startGoPlugin({
+        kind,
+        name: 'org/sample',
+        target: '/bin/sh',
+        args: ['-c', 'echo "1|1|unix|$0|netrpc|"; cat >/dev/null', path],
+        headers: {},
+        env: process.env,
+        clock: new VirtualClock(0),
+        fetch,
+        log: () => {},
+        signal: never,
+      }),
     async [Symbol.asyncDispose]() {
-      process.kill()
-      await process.ended
       server.close()
       rmSync(folder, { recursive: true })
     },
@@ -86,8 +87,8 @@ describe.each(['metric', 'step'])('the recorded conversation with a Go %s plugin
     ['in pieces of 7 bytes', 7],
   ])('we say the same words and understand the answers, %s', async (_, cut) => {
     const recorded = conversation(kind)
-    await using guest = await played(recorded, cut)
-    const { process } = guest
+    await using guest = await stage(recorded.tape, { cut })
+    const process = await guest.start(recorded.kind)
     expect(process.type).toBe(recorded.type)
     for (const { method, question, answer } of recorded.asked) {
       const said = await process.call(method, question as PluginQuestions[PluginMethod], never)
@@ -100,17 +101,54 @@ describe.each(['metric', 'step'])('the recorded conversation with a Go %s plugin
   })
 })
 
-test('bytes that belong to no protocol end the plugin instead of confusing us', async () => {
-  const recorded = conversation('metric')
-  const [greeting, ...rest] = recorded.tape
-  if (!greeting || rest.length === 0) throw new Error('the tape is empty')
-  const garbled = {
-    ...recorded,
-    tape: [greeting, { from: 'plugin' as const, hex: 'ff'.repeat(40) }],
-  }
-  await expect(played(garbled, 40)).rejects.toMatchObject({
+test('bytes that belong to no protocol end the plugin and its connection instead of confusing us', async () => {
+  const [greeting] = conversation('metric').tape
+  if (!greeting) throw new Error('the tape is empty')
+  const garbled = [greeting, { from: 'plugin' as const, hex: 'ff'.repeat(40) }]
+  await using guest = await stage(garbled, { holds: true })
+  await expect(guest.start('metric')).rejects.toMatchObject({
     stage: 'dispense plugin',
     message: 'yamux: unknown version 255',
+  })
+  await guest.left
+})
+
+test('a plugin that closes its connection before it is there does not keep its start waiting', async () => {
+  await using guest = await stage(conversation('metric').tape.slice(0, 5))
+  await expect(guest.start('metric')).rejects.toMatchObject({
+    stage: 'initialize plugin via rpc',
+    message: 'the plugin closed its connection; the plugin process ended (signal SIGKILL)',
+  })
+})
+
+describe('a plugin that closes the stream on which it is asked', () => {
+  /** The plugin's own stream is the fourth. */
+  const fin = { from: 'plugin' as const, hex: '000000040000000700000000' }
+
+  test('fails the call under way at once, with the cause, and is ended to be started anew', async () => {
+    const { tape, asked } = conversation('metric')
+    await using guest = await stage([...tape.slice(0, 9), fin], { holds: true })
+    const plugin = await guest.start('metric')
+    const [{ method, question } = { method: 'metric/run' as const, question: null }] = asked
+    await expect(
+      plugin.call(method, question as PluginQuestions[PluginMethod], never),
+    ).rejects.toThrow(/^unexpected EOF$/)
+    expect((await plugin.ended).message).toBe(
+      'unexpected EOF; the plugin process ended (signal SIGKILL)',
+    )
+  })
+
+  test('is ended although nobody asks it anything, and fails a later call at once', async () => {
+    const { tape, asked } = conversation('metric')
+    await using guest = await stage([...tape.slice(0, 8), fin], { holds: true })
+    const plugin = await guest.start('metric')
+    expect((await plugin.ended).message).toBe(
+      'unexpected EOF; the plugin process ended (signal SIGKILL)',
+    )
+    const [{ method, question } = { method: 'metric/run' as const, question: null }] = asked
+    await expect(
+      plugin.call(method, question as PluginQuestions[PluginMethod], never),
+    ).rejects.toThrow(/^connection is shut down: unexpected EOF$/)
   })
 })
 

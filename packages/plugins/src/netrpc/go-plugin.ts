@@ -19,6 +19,9 @@ import { YamuxSession } from './yamux.ts'
 /** After it was asked to end, what upstream's host grants a plugin before it kills it. */
 const quitGraceMs = 2_000
 
+/** Most that is kept for a plugin that does not read, bytes: above what all its streams may have on the way. */
+const mostUnsent = 32 * 2 ** 20
+
 /** Runs a binary that was built for Argo Rollouts: go-plugin's handshake, yamux, net/rpc and gob. */
 export async function startGoPlugin(start: PluginStart): Promise<PluginProcess> {
   const listening = Promise.withResolvers<string>()
@@ -34,6 +37,7 @@ export async function startGoPlugin(start: PluginStart): Promise<PluginProcess> 
     throw new StartFailure('get plugin client', error)
   })
   const stage = { name: 'get plugin client' as StartStage }
+  const failed = new AbortController()
   try {
     const died = child.ended.then(({ message }) => {
       throw new Error(
@@ -44,8 +48,10 @@ export async function startGoPlugin(start: PluginStart): Promise<PluginProcess> 
     })
     died.catch(() => {})
     const work = async (): Promise<PluginProcess> => {
-      const socket = await connected(parseHandshake(await listening.promise))
+      const socket = await connected(parseHandshake(await listening.promise), failed.signal)
       const conversation = new GoConversation(start, socket)
+      // Without its connection a process is of no use. Its own end, if that is the reason, says more.
+      void conversation.over.then((reason) => child.kill(reason))
       stage.name = 'dispense plugin'
       await conversation.dispense()
       stage.name = 'initialize plugin via rpc'
@@ -54,6 +60,7 @@ export async function startGoPlugin(start: PluginStart): Promise<PluginProcess> 
     }
     return await unlessAborted(Promise.race([work(), died]), start.signal)
   } catch (error) {
+    failed.abort()
     child.kill()
     throw error instanceof StartFailure ? error : new StartFailure(stage.name, error)
   }
@@ -67,16 +74,22 @@ export class GoConversation {
   readonly #control: NetRpcClient
   #plugin: NetRpcClient | null = null
   #type = ''
-  /** The connection is of no use any more. */
-  readonly #over = Promise.withResolvers<void>()
+  #isQuitting = false
+  readonly #over = Promise.withResolvers<Error>()
+  /** Resolves with the reason once the connection is of no use any more. */
+  readonly over = this.#over.promise
 
   constructor(start: PluginStart, socket: Socket) {
     this.#start = start
     this.#socket = socket
-    this.#session = new YamuxSession((bytes) => void socket.write(bytes))
+    this.#session = new YamuxSession((bytes) => {
+      if (socket.writableLength > mostUnsent)
+        throw new Error(`the plugin does not read: ${socket.writableLength} bytes wait`)
+      socket.write(bytes)
+    })
     socket.on('data', (bytes: Buffer) => this.#guarded(() => this.#session.receive(bytes)))
     socket.on('error', () => {}) // its close follows
-    socket.on('close', () => this.#over.resolve())
+    socket.on('close', () => this.#over.resolve(new Error('the plugin closed its connection')))
     this.#control = this.#rpc()
     this.#output()
     this.#output()
@@ -99,13 +112,14 @@ export class GoConversation {
           if (heard.length < greeting.length) return
           if (Buffer.compare(heard.subarray(0, greeting.length), greeting) !== 0)
             throw new Error(`the plugin did not accept stream ${id}`)
-          client = new NetRpcClient((part) => stream.write(part))
+          client = new NetRpcClient((part) => this.#guarded(() => stream.write(part)))
           accepted.resolve(client)
           client.receive(heard.subarray(greeting.length))
         }),
       onEnd: (reason) => {
         accepted.reject(reason)
         client?.end(reason)
+        this.#lost(reason)
       },
     })
     stream.write(greeting)
@@ -126,9 +140,7 @@ export class GoConversation {
       child.kill()
       this.#socket.destroy()
     }
-    // Without its connection a process is of no use, and the other way round. Calls end with the process, whose end
-    // says more than that of the connection.
-    void this.#over.promise.then(kill)
+    // Where the connection ends first, calls end with the process, whose end says more.
     void child.ended.then((reason) => this.#end(reason))
     return {
       type: this.#type,
@@ -136,6 +148,7 @@ export class GoConversation {
       ping: async (signal) =>
         void (await this.#control.call('Control.Ping', { type: gobBool, value: true }, signal)),
       quit: () => {
+        this.#isQuitting = true
         const over = new AbortController()
         void child.ended.then(() => over.abort())
         this.#control
@@ -171,9 +184,12 @@ export class GoConversation {
   #rpc(): NetRpcClient {
     const stream = this.#session.open({
       onData: (bytes) => this.#guarded(() => client.receive(bytes)),
-      onEnd: (reason) => client.end(reason),
+      onEnd: (reason) => {
+        client.end(reason)
+        this.#lost(reason)
+      },
     })
-    const client = new NetRpcClient((bytes) => stream.write(bytes))
+    const client = new NetRpcClient((bytes) => this.#guarded(() => stream.write(bytes)))
     return client
   }
 
@@ -192,15 +208,24 @@ export class GoConversation {
     }
   }
 
+  /** A plugin that has closed a stream answers nothing on it any more. */
+  #lost(reason: Error): void {
+    // One that was asked to end may take its time for the rest.
+    if (!this.#isQuitting) this.#over.resolve(reason)
+  }
+
   #end(reason: Error): void {
     this.#session.end(reason)
-    this.#over.resolve()
+    this.#over.resolve(reason)
   }
 }
 
-function connected(address: GoAddress): Promise<Socket> {
+/** Closes the connection, also before it is there, when the signal aborts. */
+function connected(address: GoAddress, signal: AbortSignal): Promise<Socket> {
   return new Promise((resolve, reject) => {
+    signal.throwIfAborted()
     const socket = connect('path' in address ? { path: address.path } : address)
+    signal.addEventListener('abort', () => socket.destroy(), { once: true })
     socket.once('error', reject)
     socket.once('connect', () => {
       socket.removeListener('error', reject)

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { goStruct } from './go-types.ts'
 import { GobDecoder } from './gob-decoder.ts'
 import { GobEncoder } from './gob-encoder.ts'
-import { splitMessage } from './gob-stream.ts'
+import { firstMessage } from './gob-stream.ts'
 import type { GobValue } from './gob-types.ts'
 
 /** What is left of a JSON object on the way through gob and back. */
@@ -12,9 +12,9 @@ function carried(name: string, json: unknown): unknown {
   let rest = new GobEncoder().encode(type.gob, type.toGob(json) ?? {})
   const decoder = new GobDecoder()
   let value: GobValue = null
-  for (let split = splitMessage(rest); split; split = splitMessage(rest)) {
-    rest = split.rest
-    value = decoder.message(split.message)?.value ?? value
+  for (let found = firstMessage(rest); found; found = firstMessage(rest)) {
+    value = decoder.message(found.message)?.value ?? value
+    rest = rest.subarray(found.end)
   }
   return type.toJson(value)
 }

@@ -12,8 +12,14 @@ type Told =
       readonly fields: readonly { name: string; id: number }[]
     }
 
-/** How deep values may be nested: a sender must not exhaust our stack. */
+/** How deep values and types may be nested: a sender must not exhaust our stack. */
 const deepest = 200
+
+/** How many values one message may have, each list, map and struct counted, too: each costs some fifty bytes. */
+const mostValues = 100_000
+
+/** What all types of a stream may take, bytes: they are remembered as long as the stream is open. */
+const mostTold = 2 ** 20
 
 /**
  * The other direction of a gob stream. Values come as they were told: structs by Go's field names, without the fields
@@ -21,26 +27,34 @@ const deepest = 200
  */
 export class GobDecoder {
   readonly #types = new Map<number, Told>()
+  #toldBytes = 0
+  #values = 0
 
   /** Takes one message without its length; null when it only told a type. Throws where it is no gob. */
   message(bytes: Uint8Array): { readonly value: GobValue } | null {
     const input = new GobReader(bytes)
     const id = input.int()
     if (id < 0) {
+      this.#toldBytes += bytes.length
+      if (this.#toldBytes > mostTold)
+        throw new Error(`gob: the types that were told take more than ${mostTold} bytes`)
       this.#define(-id, input)
       return null
     }
-    return { value: this.#topLevel(input, id) }
+    this.#values = 0
+    return { value: this.#topLevel(input, id, 0) }
   }
 
-  #topLevel(input: GobReader, id: number): GobValue {
+  #topLevel(input: GobReader, id: number, depth: number): GobValue {
     const isStruct = this.#types.get(id)?.sort === 'struct'
     if (!isStruct && input.uint() !== 0) throw new Error('gob: a value does not begin as it should')
-    return this.#value(input, id, 0)
+    return this.#value(input, id, depth)
   }
 
   #value(input: GobReader, id: number, depth: number): GobValue {
     if (depth > deepest) throw new Error(`gob: values are nested more than ${deepest} deep`)
+    if (++this.#values > mostValues)
+      throw new Error(`gob: a message of more than ${mostValues} values`)
     switch (id) {
       case basicIds.bool:
         return input.uint() !== 0
@@ -55,7 +69,7 @@ export class GobDecoder {
       case basicIds.string:
         return input.text()
       case basicIds.interface:
-        return this.#interface(input)
+        return this.#interface(input, depth)
     }
     const told = this.#types.get(id)
     if (!told) throw new Error(`gob: type ${id} was never told`)
@@ -89,17 +103,18 @@ export class GobDecoder {
     return Object.fromEntries(fields)
   }
 
-  #interface(input: GobReader): GobValue {
+  #interface(input: GobReader, depth: number): GobValue {
     const name = input.text()
     if (name === '') return null
     const id = input.int()
     if (id < 0) throw new Error('gob: a type is told inside of a value')
     const inner = new GobReader(input.bytes())
-    return new GobNamed(name, this.#typeOf(id), this.#topLevel(inner, id))
+    return new GobNamed(name, this.#typeOf(id), this.#topLevel(inner, id, depth + 1))
   }
 
   /** A type's own description, for what only interfaces tell. */
-  #typeOf(id: number): GobType {
+  #typeOf(id: number, depth = 0): GobType {
+    if (depth > deepest) throw new Error(`gob: types are nested more than ${deepest} deep`)
     for (const [kind, basic] of Object.entries(basicIds)) {
       if (basic === id) return { kind: kind as keyof typeof basicIds }
     }
@@ -109,9 +124,9 @@ export class GobDecoder {
       case 'opaque':
         return { kind: 'opaque', name: told.name }
       case 'list':
-        return { kind: 'list', of: this.#typeOf(told.of) }
+        return { kind: 'list', of: this.#typeOf(told.of, depth + 1) }
       case 'map':
-        return { kind: 'map', of: this.#typeOf(told.of) }
+        return { kind: 'map', of: this.#typeOf(told.of, depth + 1) }
       case 'struct':
         return {
           kind: 'struct',

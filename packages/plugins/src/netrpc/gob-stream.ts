@@ -1,10 +1,10 @@
 /** Longest message that is taken, bytes: a plugin must not fill our memory. */
 const longestMessage = 10 * 2 ** 20
 
-/** The first whole message of a gob stream and what follows it; null when more bytes are needed. */
-export function splitMessage(
+/** The first whole message of a gob stream, and where it ends; null when more bytes are needed. */
+export function firstMessage(
   bytes: Uint8Array,
-): { readonly message: Uint8Array; readonly rest: Uint8Array } | null {
+): { readonly message: Uint8Array; readonly end: number } | null {
   const first = bytes[0]
   if (first === undefined) return null
   const digits = first < 128 ? 0 : 256 - first
@@ -16,5 +16,5 @@ export function splitMessage(
     throw new Error(`gob: a message of ${length} bytes is longer than ${longestMessage}`)
   const end = 1 + digits + length
   if (bytes.length < end) return null
-  return { message: bytes.subarray(1 + digits, end), rest: bytes.subarray(end) }
+  return { message: bytes.subarray(1 + digits, end), end }
 }

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { GobDecoder } from './gob-decoder.ts'
 import { GobEncoder } from './gob-encoder.ts'
-import { splitMessage } from './gob-stream.ts'
+import { firstMessage } from './gob-stream.ts'
 import {
   GobNamed,
   type GobType,
@@ -22,10 +22,10 @@ function decoded(...parts: readonly Uint8Array[]): GobValue[] {
   const values: GobValue[] = []
   let rest = new Uint8Array(Buffer.concat(parts))
   for (;;) {
-    const split = splitMessage(rest)
-    if (!split) break
-    rest = split.rest as Uint8Array<ArrayBuffer>
-    const told = decoder.message(split.message)
+    const found = firstMessage(rest)
+    if (!found) break
+    rest = rest.subarray(found.end)
+    const told = decoder.message(found.message)
     if (told) values.push(told.value)
   }
   expect(rest.length).toBe(0)
@@ -180,8 +180,77 @@ test('bytes that are no gob end in an error, never in a hang or a crash', () => 
   )
 })
 
+/** Takes the messages of a stream that a plugin made up. */
+function taken(...messages: readonly (readonly number[])[]): () => void {
+  const decoder = new GobDecoder()
+  return () => {
+    for (const message of messages) decoder.message(Uint8Array.from(message))
+  }
+}
+
+/** A definition: id -65 (0xff 0x81 means -65), a slice of type `of`, both below 64. */
+const sliceOf = (of: number) => [0xff, 0x81, 2, 1, 2, 0xff, 0x82, 0, 1, of * 2, 0, 0]
+
+test('a plugin that nests without end is refused, and exhausts no stack', () => {
+  // Interfaces in interfaces, from the inside out: name "x", type interface, length, 0, and the one before.
+  const layers: number[][] = [[0]]
+  for (let length = 2; layers.length < 10_000; ) {
+    const layer = [1, 120, 16, 0xfd, length >> 16, (length >> 8) & 255, length & 255, 0]
+    layers.push(layer)
+    length += layer.length
+  }
+  const nested = layers.reverse().flat()
+  expect(taken([16, 0, ...nested])).toThrow('gob: values are nested more than 200 deep')
+  // A list of itself, held by an interface, whose type is then told in full.
+  const itself = [0xff, 0x81, 2, 1, 2, 0xff, 0x82, 0, 1, 0xff, 0x82, 0, 0]
+  expect(taken(itself, [16, 0, 1, 120, 0xff, 0x82, 2, 0, 0])).toThrow(
+    'gob: types are nested more than 200 deep',
+  )
+})
+
+test('a plugin that makes much of few bytes is refused, and exhausts no memory', () => {
+  // A list of a million empty texts.
+  const million = [0xff, 0x82, 0, 0xfd, 0x0f, 0x42, 0x40, ...new Array(1_000_000).fill(0)]
+  expect(taken(sliceOf(6), million)).toThrow('gob: a message of more than 100000 values')
+  // Counts and lengths beyond what is there.
+  expect(taken(sliceOf(6), [0xff, 0x82, 0, 0xf8, 127, 255, 255, 255, 255, 255, 255, 255])).toThrow(
+    'gob: the message ends in the middle of a value',
+  )
+})
+
+test('a plugin that tells types without end is refused', () => {
+  const decoder = new GobDecoder()
+  const define = (id: number) => {
+    const folded = id * 2 - 1
+    const name = new Array(30_000).fill(97)
+    // Slices have no name of their own; a name is told all the same.
+    decoder.message(
+      Uint8Array.from([
+        0xfe,
+        folded >> 8,
+        folded & 255,
+        2,
+        1,
+        1,
+        0xfe,
+        0x75,
+        0x30,
+        ...name,
+        0,
+        1,
+        12,
+        0,
+        0,
+      ]),
+    )
+  }
+  expect(() => {
+    for (let id = 200; id < 300; id++) define(id)
+  }).toThrow('gob: the types that were told take more than 1048576 bytes')
+})
+
 test('a message that says to be larger than any answer is refused before its bytes come', () => {
-  expect(() => splitMessage(Uint8Array.of(0xfc, 0x7f, 0xff, 0xff, 0xff))).toThrow(
+  expect(() => firstMessage(Uint8Array.of(0xfc, 0x7f, 0xff, 0xff, 0xff))).toThrow(
     'gob: a message of 2147483647 bytes is longer than 10485760',
   )
 })

@@ -1,7 +1,8 @@
+import { ByteQueue } from './byte-queue.ts'
 import { GobDecoder } from './gob-decoder.ts'
 import { GobEncoder } from './gob-encoder.ts'
-import { splitMessage } from './gob-stream.ts'
-import { type GobType, type GobValue, gobString, gobUint, struct } from './gob-types.ts'
+import { firstMessage } from './gob-stream.ts'
+import { GobNamed, type GobType, type GobValue, gobString, gobUint, struct } from './gob-types.ts'
 
 /** Go's net/rpc over one stream: the client's side. */
 export class NetRpcClient {
@@ -9,7 +10,7 @@ export class NetRpcClient {
   readonly #encoder = new GobEncoder()
   readonly #decoder = new GobDecoder()
   readonly #calls = new Map<number, Call>()
-  #pending: Uint8Array = new Uint8Array(0)
+  readonly #pending = new ByteQueue()
   #header: ResponseHeader | null = null
   #lastSeq = 0
   #ended: Error | null = null
@@ -27,7 +28,8 @@ export class NetRpcClient {
     argument: { readonly type: GobType; readonly value: GobValue },
     signal: AbortSignal,
   ): Promise<GobValue> {
-    if (this.#ended) return Promise.reject(new Error('connection is shut down'))
+    if (this.#ended)
+      return Promise.reject(new Error(`connection is shut down: ${this.#ended.message}`))
     if (signal.aborted) return Promise.reject(signal.reason)
     const seq = ++this.#lastSeq
     const header = this.#encoder.encode(request, { ServiceMethod: method, Seq: seq })
@@ -47,12 +49,12 @@ export class NetRpcClient {
 
   /** Takes bytes as they come. Throws where they are no gob: the connection is then of no use. */
   receive(bytes: Uint8Array): void {
-    this.#pending = Buffer.concat([this.#pending, bytes])
+    this.#pending.push(bytes)
     for (;;) {
-      const split = splitMessage(this.#pending)
-      if (!split) return
-      this.#pending = split.rest
-      const told = this.#decoder.message(split.message)
+      const found = firstMessage(this.#pending.waiting)
+      if (!found) return
+      const told = this.#decoder.message(found.message)
+      this.#pending.drop(found.end)
       if (told) this.#take(told.value)
     }
   }
@@ -70,18 +72,36 @@ export class NetRpcClient {
   /** Header and body take turns; after an error the body is empty. */
   #take(value: GobValue): void {
     if (!this.#header) {
-      this.#header = value as ResponseHeader
+      this.#header = parseHeader(value, this.#lastSeq)
       return
     }
-    const { Seq = 0, Error: error } = this.#header
+    const { seq, error } = this.#header
     this.#header = null
-    const call = this.#calls.get(Seq)
+    // Nobody waits for an answer that came too late.
+    const call = this.#calls.get(seq)
     if (!call) return
-    this.#calls.delete(Seq)
+    this.#calls.delete(seq)
     call.settled()
-    if (error) call.reject(new Error(error))
+    if (error !== '') call.reject(new Error(error))
     else call.resolve(value)
   }
+}
+
+/** Throws where it tells of no question that was asked: what follows would be taken for what it is not. */
+function parseHeader(value: GobValue, lastSeq: number): ResponseHeader {
+  const isStruct =
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    !(value instanceof Uint8Array) &&
+    !(value instanceof GobNamed)
+  if (!isStruct) throw new Error('net/rpc: an answer without a header')
+  const { Seq: seq = 0, Error: error = '' } = value as { readonly [field: string]: GobValue }
+  if (typeof seq !== 'number' || typeof error !== 'string')
+    throw new Error('net/rpc: an answer whose header is none')
+  if (seq < 1 || seq > lastSeq)
+    throw new Error(`net/rpc: an answer to question ${seq}, which was never asked`)
+  return { seq, error }
 }
 
 interface Call {
@@ -91,8 +111,9 @@ interface Call {
 }
 
 interface ResponseHeader {
-  readonly Seq?: number
-  readonly Error?: string
+  readonly seq: number
+  /** Empty: none. */
+  readonly error: string
 }
 
 const request = struct('Request', { ServiceMethod: gobString, Seq: gobUint })

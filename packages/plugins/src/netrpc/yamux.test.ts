@@ -166,3 +166,12 @@ test('bytes that are no yamux are an error that says so', () => {
     'yamux: the plugin sent more than it may',
   )
 })
+
+test('what a plugin never reads is not kept for it without end', () => {
+  const { open } = session()
+  const stream = open()
+  const piece = Buffer.alloc(2 ** 20)
+  expect(() => {
+    for (let count = 0; count < 20; count++) stream.write(piece)
+  }).toThrow(/^yamux: the plugin does not read what it is sent: \d+ bytes wait$/)
+})

@@ -1,3 +1,5 @@
+import { ByteQueue } from './byte-queue.ts'
+
 /**
  * The client side of yamux, HashiCorp's multiplexer: several streams of bytes over one connection
  * (github.com/hashicorp/yamux/spec.md; spec metric-providers 14.5).
@@ -5,7 +7,7 @@
 export class YamuxSession {
   readonly #send: (bytes: Uint8Array) => void
   readonly #streams = new Map<number, YamuxStream>()
-  #pending = new Uint8Array(0)
+  readonly #pending = new ByteQueue()
   #nextId = 1
   #ended: Error | null = null
 
@@ -27,15 +29,16 @@ export class YamuxSession {
 
   /** Takes bytes as they come, cut anywhere. Throws where they are no yamux: the connection is then of no use. */
   receive(bytes: Uint8Array): void {
-    let rest = this.#pending.length === 0 ? bytes : joined(this.#pending, bytes)
-    while (!this.#ended && rest.length >= headerLength) {
-      const header = parseHeader(rest)
-      const bodyLength = header.type === types.data ? header.length : 0
-      if (rest.length < headerLength + bodyLength) break
-      this.#take(header, rest.subarray(headerLength, headerLength + bodyLength))
-      rest = rest.subarray(headerLength + bodyLength)
+    this.#pending.push(bytes)
+    while (!this.#ended) {
+      const { waiting } = this.#pending
+      if (waiting.length < headerLength) return
+      const header = parseHeader(waiting)
+      const end = headerLength + (header.type === types.data ? header.length : 0)
+      if (waiting.length < end) return
+      this.#take(header, waiting.slice(headerLength, end))
+      this.#pending.drop(end)
     }
-    this.#pending = rest.slice()
   }
 
   /** Ends every stream; nothing is sent any more. */
@@ -117,9 +120,11 @@ export class YamuxStream {
     this.#frame = frame
   }
 
-  /** Sends at once what the other side has room for, the rest when it makes room. */
+  /** Sends at once what the other side has room for, the rest when it makes room. Throws when too much waits already. */
   write(bytes: Uint8Array): void {
     if (this.#isOver || bytes.length === 0) return
+    if (this.backlog + bytes.length > mostBacklog)
+      throw new Error(`yamux: the plugin does not read what it is sent: ${this.backlog} bytes wait`)
     this.#waiting.push(bytes)
     this.#flush()
   }
@@ -142,7 +147,7 @@ export class YamuxStream {
       this.#frame({ type: types.window, flags: 0, stream: this.id, length: this.#taken })
       this.#taken = 0
     }
-    this.#listener.onData(body.slice())
+    this.#listener.onData(body)
   }
 
   ended(reason: Error): void {
@@ -173,6 +178,8 @@ interface Header {
 
 const headerLength = 12
 const initialWindow = 256 * 1024
+/** Most that waits for room at the other side, bytes: some dozens of Rollouts. */
+const mostBacklog = 16 * 2 ** 20
 const types = { data: 0, window: 1, ping: 2, goAway: 3 } as const
 const flags = { syn: 1, ack: 2, fin: 4, rst: 8 } as const
 const nothing = new Uint8Array(0)
