@@ -88,9 +88,14 @@ const upstreamFiles = {
   experiments: 'experiment-crd.yaml',
 } as const
 const stepPath = '.spec.strategy.canary.steps[].experiment'
-const ofMetrics = ['test', 'provider.counts', 'provider.judge'].map(
-  (field) => `.spec.metrics[].${field}`,
-)
+const ofMetrics = [
+  'test',
+  'onNoData',
+  'intervalFrom',
+  'errorRetry',
+  'provider.counts',
+  'provider.judge',
+].map((field) => `.spec.metrics[].${field}`)
 /** Fields that only Serinus has; upstream's users have none of them. */
 const ours: Readonly<Partial<Record<keyof typeof upstreamFiles, readonly string[]>>> = {
   analysisTemplates: ofMetrics,

@@ -49,7 +49,12 @@ export function intOrStringCount(value: number | string): number
 export function intOrStringCount(value: number | string | undefined): number | undefined
 export function intOrStringCount(value: number | string | undefined): number | undefined {
   if (value === undefined || typeof value === 'number') return value
-  return /^[+-]?\d+$/.test(value) ? Number(value) : 0
+  return isWholeNumber(value) ? Number(value) : 0
+}
+
+/** Whether a count or limit of a metric is one: `10%` is none. */
+export function isWholeNumber(value: number | string): boolean {
+  return typeof value === 'number' || /^[+-]?\d+$/.test(value)
 }
 
 function podsOf(

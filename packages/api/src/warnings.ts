@@ -147,18 +147,6 @@ export function lintTemplate(spec: AnalysisTemplateSpec): readonly Finding[] {
       const message = `failureLimit ${limit} allows all ${count} measurements to fail, so metric '${metric.name}' can never fail`
       findings.push({ reason: 'MetricNeverFails', path: `${place}.failureLimit`, message })
     }
-    for (const field of [
-      'count',
-      'failureLimit',
-      'inconclusiveLimit',
-      'consecutiveErrorLimit',
-      'consecutiveSuccessLimit',
-    ] as const) {
-      const value = metric[field]
-      if (typeof value !== 'string' || /^[+-]?\d+$|\{\{/.test(value)) continue
-      const message = `"${value}" is not a whole number and counts as 0`
-      findings.push({ reason: 'NotANumber', path: `${place}.${field}`, message })
-    }
     return findings
   })
 }

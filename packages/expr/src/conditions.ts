@@ -10,6 +10,7 @@ import {
   floatOf,
   Int,
   integerOf,
+  isMap,
   isNil,
   itemsOf,
   Panic,
@@ -133,6 +134,20 @@ function decide(
   // An empty result explains any failure better than what it led to, even a syntax error.
   const cause = isNil(result) || itemsOf(result)?.length === 0 ? NO_DATA : problem.message
   return { phase: 'Error', message: `could not evaluate ${field} "${source}": ${cause}`, problem }
+}
+
+/**
+ * What a measured value gives to judge. Lists and maps are looked through: `{"average": null}`, `[]` and `[[]]` hold
+ * nothing, `[NaN, nil]` only NaN. Text and truth values are data.
+ */
+export function contentOf(value: Value): 'data' | 'NaN' | 'nothing' {
+  if (value === null) return 'nothing'
+  if (Number.isNaN(value)) return 'NaN'
+  const parts = itemsOf(value) ?? (isMap(value) ? Object.values(value) : null)
+  if (parts === null) return 'data'
+  const contents = parts.map(contentOf)
+  if (contents.includes('data')) return 'data'
+  return contents.includes('NaN') ? 'NaN' : 'nothing'
 }
 
 const NO_DATA = 'metric result is nil or empty: no data returned from the metric provider'

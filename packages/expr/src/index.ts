@@ -4,6 +4,7 @@ export {
   analysisFunctions,
   type ConditionOutcome,
   type Conditions,
+  contentOf,
   evaluateCondition,
   evaluateTime,
   type Judgement,

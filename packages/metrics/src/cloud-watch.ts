@@ -160,6 +160,7 @@ function judged(input: MeasureInput, { results, messages }: Answers): Measured {
     {
       now: () => input.clock.now(),
       whyEmpty: 'CloudWatch returned no results',
+      measured: results.map(({ Values = [] }) => floats(Values)),
     },
   )
   const told = [...messages, ...results.flatMap((result) => result.Messages ?? [])]

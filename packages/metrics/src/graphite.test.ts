@@ -63,6 +63,7 @@ providerContract('Graphite', () => ({
     value: { fetch: vendor(json([target(null, 95.5)])).fetch },
     empty: { fetch: vendor(json([target(null, null)])).fetch },
     notANumber: { fetch: vendor(json([target('NaN')])).fetch },
+    nothing: { fetch: vendor(json([target()])).fetch },
     failing: { fetch: vendor(refused).fetch },
     silent: { fetch: vendor(silent).fetch },
   },
@@ -75,6 +76,7 @@ providerContract('Graphite', () => ({
       message: `could not evaluate successCondition "result[0] >= 90": ${noData} (${at}: no point has a value)`,
     },
     notANumber: { kind: 'done', phase: 'Inconclusive', value: '[NaN]' },
+    nothing: `no values found (${at})`,
     failing:
       'Get "http://me:***@graphite:9090/render?format=json&from=-5min&target=a.b": dial tcp 10.0.0.7:9090: connect: connection refused (Graphite)',
     silent:

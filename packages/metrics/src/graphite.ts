@@ -3,7 +3,7 @@ import { formatFloat } from '@serinus/gotemplate'
 import { askVendor, listAt, objectAt, parseJsonBody, readAnswer, sourceOf } from './answer.ts'
 import { excerptOf, formEncode, type Reply } from './http.ts'
 import type { Provider } from './provider.ts'
-import { verdictOn } from './verdict.ts'
+import { nothingMeasured, verdictOn } from './verdict.ts'
 
 /** Graphite's render API: the points of the first target (spec metric-providers 9). */
 export const graphite: Provider = {
@@ -18,12 +18,14 @@ export const graphite: Provider = {
       clientTimeout: true,
     })
     const from = { provider: 'Graphite', url: url.href }
-    const { numbers, note } = readAnswer(from, () => {
+    const points = readAnswer(from, () => {
       const targets = targetsIn(reply)
       if (targets.length === 0 && !url.searchParams.has('target'))
         throw new Error('no values found: the query has no target=…')
       return pointsOf(targets)
     })
+    if (!points) return nothingMeasured(input.metric, `no values found (${sourceOf(from)})`)
+    const { numbers, note } = points
     const now = () => input.clock.now()
     const whyEmpty = `${sourceOf(from)}: no point has a value`
     return {
@@ -73,12 +75,12 @@ function targetsIn(reply: Reply): readonly Target[] {
   })
 }
 
-function pointsOf(targets: readonly Target[]): {
-  readonly numbers: readonly number[]
-  readonly note?: string
-} {
+/** Null: there is none. */
+function pointsOf(
+  targets: readonly Target[],
+): { readonly numbers: readonly number[]; readonly note?: string } | null {
   const [first] = targets
-  if (!first?.points.length) throw new Error('no values found')
+  if (!first?.points.length) return null
   const numbers = first.points.map(numberOf).filter((number) => number !== null)
   if (targets.length === 1) return { numbers }
   return { numbers, note: `only the first of ${targets.length} targets is judged: ${first.name}` }

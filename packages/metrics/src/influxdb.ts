@@ -5,7 +5,7 @@ import { readCredentials } from './credentials.ts'
 import { fluxValues } from './flux-values.ts'
 import { excerptOf, type Reply } from './http.ts'
 import type { MeasureInput, Provider } from './provider.ts'
-import { verdictOn } from './verdict.ts'
+import { nothingMeasured, verdictOn } from './verdict.ts'
 
 type Config = NonNullable<Metric['provider']['influxdb']>
 
@@ -35,10 +35,12 @@ export const influxdb: Provider = {
     const { parse } = await import('csv-parse/sync')
     const values = readAnswer(from, () => {
       const records = parse(okay(reply), { relax_column_count: true, skip_empty_lines: false })
-      const found = fluxValues(records)
-      if (found.length === 0) throw new Error('no results returned from flux query')
-      return found
+      return fluxValues(records)
     })
+    if (values.length === 0) {
+      const cause = `no results returned from flux query (${sourceOf(from)})`
+      return nothingMeasured(input.metric, cause)
+    }
     const now = () => input.clock.now()
     return {
       kind: 'done',

@@ -88,13 +88,22 @@ providerContract('New Relic', () => ({
     }),
   sources: {
     value: { fetch: vendor(rows({ successRate: 99.2 })).fetch },
-    empty: { skip: 'an answer without rows is an error of its own' },
+    empty: { fetch: vendor(rows({ successRate: null })).fetch },
     notANumber: { skip: 'JSON has no NaN' },
+    nothing: { fetch: vendor(rows()).fetch },
     failing: { fetch: vendor(text('no query', { status: 400 })).fetch },
     silent: { fetch: vendor(silent).fetch },
   },
   expected: {
     value: { kind: 'done', phase: 'Successful', value: '{"successRate":99.2}' },
+    empty: {
+      kind: 'done',
+      phase: 'Error',
+      value: '{"successRate":null}',
+      message:
+        'could not evaluate successCondition "result.successRate >= 95": invalid operation: <nil> >= int',
+    },
+    nothing: `no results returned from NRQL query (New Relic at ${us})`,
     failing: `400 response returned: no query (New Relic at ${us})`,
     silent:
       /^Post "https:\/\/api\.newrelic\.com\/graphql": context deadline exceeded \(New Relic\)$/,

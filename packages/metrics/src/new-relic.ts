@@ -4,7 +4,7 @@ import { listAt, objectAt, parseJsonBody, readAnswer, sourceOf } from './answer.
 import { readCredentials } from './credentials.ts'
 import { askNerdGraph, messagesOf, type NerdGraphRequest } from './nerd-graph.ts'
 import { defaultDeadlineMs, type MeasureInput, type Provider } from './provider.ts'
-import { goJson, verdictOn } from './verdict.ts'
+import { goJson, nothingMeasured, verdictOn } from './verdict.ts'
 
 type Config = NonNullable<Metric['provider']['newRelic']>
 
@@ -38,6 +38,10 @@ export const newRelic: Provider = {
       if (problems.length > 0) throw new Error(problems.join(', '))
       return resultOf(answer)
     })
+    if (result === null) {
+      const cause = `no results returned from NRQL query (${sourceOf(from)})`
+      return nothingMeasured(input.metric, cause)
+    }
     const now = () => input.clock.now()
     return {
       kind: 'done',
@@ -99,7 +103,7 @@ function urlOf(values: Readonly<Record<string, string>>, env: MeasureInput['env'
   )
 }
 
-/** One row as it is, several as a list. */
+/** One row as it is, several as a list; null: there is none. */
 function resultOf(answer: Readonly<Record<string, unknown>>): unknown {
   let part: unknown = answer
   for (const key of ['data', 'actor', 'account', 'nrql', 'results']) {
@@ -107,7 +111,6 @@ function resultOf(answer: Readonly<Record<string, unknown>>): unknown {
   }
   const rows = part == null ? [] : listAt(part, 'results').map((row) => objectAt(row, 'a result'))
   const [first] = rows
-  if (!first || (rows.length === 1 && Object.keys(first).length === 0))
-    throw new Error('no results returned from NRQL query')
+  if (!first || (rows.length === 1 && Object.keys(first).length === 0)) return null
   return rows.length === 1 ? first : rows
 }

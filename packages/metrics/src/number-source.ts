@@ -14,7 +14,9 @@ export async function numbersFrom(
   input: MeasureInput,
 ): Promise<readonly number[]> {
   const { key, provider } = providerIn(providers, source)
-  const metric = { name: input.metric.name, provider: source }
+  // Whoever decides on no data must get to see that there is none.
+  const onNoData = input.metric.onNoData && ({ onNoData: 'Successful' } as const)
+  const metric = { name: input.metric.name, provider: source, ...onNoData }
   const measured = await provider.run({ ...input, metric })
   if (measured.kind !== 'done' || measured.phase === 'Error') {
     const cause = measured.kind === 'done' ? measured.message : 'the answer takes its time'

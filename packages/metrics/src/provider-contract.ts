@@ -1,4 +1,4 @@
-import type { Metric } from '@serinus/api'
+import { type Metric, validateMetrics } from '@serinus/api'
 import { VirtualClock } from '@serinus/kube'
 import { describe, expect, test } from 'vitest'
 import type { Measured, MeasureInput, Provider } from './provider.ts'
@@ -16,6 +16,8 @@ export interface ProviderCase {
     readonly value: Source
     readonly empty: Source | Skip
     readonly notANumber: Source | Skip
+    /** An answer without anything to judge, where the vendor has such a one beside `empty`. */
+    readonly nothing?: Source
     readonly failing: Source
     readonly silent: Source
   }
@@ -23,6 +25,8 @@ export interface ProviderCase {
     readonly value: Measured
     readonly empty?: Measured
     readonly notANumber?: Measured
+    /** Message of an answer without anything to judge, whole. */
+    readonly nothing?: string
     /** Message of the failure, whole. */
     readonly failing: string
     /** The end of the message when the deadline is over. */
@@ -34,6 +38,13 @@ type Source = Pick<Partial<MeasureInput>, 'fetch' | 'client' | 'plugins'>
 /** Where a provider cannot meet a case, and why. */
 interface Skip {
   readonly skip: string
+}
+
+const outcomes = ['Error', 'Failed', 'Inconclusive', 'Successful'] as const
+
+function mayHaveOnNoData(metric: Metric): boolean {
+  const problems = validateMetrics([{ ...metric, onNoData: 'Failed' }])
+  return problems.every(({ detail }) => !detail.startsWith('onNoData'))
 }
 
 /** What every metric provider promises (style 13). */
@@ -59,7 +70,38 @@ export function providerContract(title: string, make: () => ProviderCase): void 
         expect(measured).toEqual(expected[name])
         expect(measured).not.toMatchObject({ phase: 'Successful' })
       })
+      if (!mayHaveOnNoData(make().metric)) continue
+      test.each(outcomes)(`${what} is %s where onNoData says so`, async (onNoData) => {
+        const { provider, metric, input, expected } = make()
+        const measured = await provider.run(input({ ...metric, onNoData }, source))
+        const { message: _, metadata: __, ...known } = expected[name] ?? { message: '' }
+        expect(measured).toMatchObject({ ...known, phase: onNoData })
+        expect(measured.message).toMatch(new RegExp(`^no data: onNoData is ${onNoData}( |;|$)`))
+      })
     }
+
+    const { nothing } = make().sources
+    if (nothing) {
+      test('an answer without anything to judge is an error, told with its cause', async () => {
+        const { provider, metric, input, expected } = make()
+        const call = provider.run(input(metric, nothing))
+        await expect(call).rejects.toMatchObject({ message: expected.nothing })
+      })
+      test.each(outcomes)('or %s where onNoData says so', async (onNoData) => {
+        const { provider, metric, input, expected } = make()
+        expect(await provider.run(input({ ...metric, onNoData }, nothing))).toEqual({
+          kind: 'done',
+          phase: onNoData,
+          message: `no data: onNoData is ${onNoData} (${expected.nothing})`,
+        })
+      })
+    }
+
+    test('onNoData changes nothing where there is data', async () => {
+      const { provider, metric, input, sources, expected } = make()
+      const measured = await provider.run(input({ ...metric, onNoData: 'Failed' }, sources.value))
+      expect(measured).toEqual(expected.value)
+    })
 
     test('a failure of the source is told with its cause', async () => {
       const { provider, metric, input, sources, expected } = make()

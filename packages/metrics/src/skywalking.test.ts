@@ -47,6 +47,7 @@ providerContract('SkyWalking', () => ({
     value: { fetch: vendor(json({ data: { n: 9950 } })).fetch },
     empty: { fetch: vendor(json({ data: {} })).fetch },
     notANumber: { skip: 'JSON has no NaN' },
+    nothing: { fetch: vendor(json({ data: null })).fetch },
     failing: { fetch: vendor(refused).fetch },
     silent: { fetch: vendor(silent).fetch },
   },
@@ -59,6 +60,7 @@ providerContract('SkyWalking', () => ({
       message:
         'could not evaluate successCondition "result.n >= 9900": invalid operation: <nil> >= int',
     },
+    nothing: 'no results returned from SkyWalking query (SkyWalking at http://oap:12800/graphql)',
     failing:
       'Post "http://me:***@oap:12800/graphql": dial tcp 10.0.0.7:9090: connect: connection refused (SkyWalking)',
     silent:

@@ -3,7 +3,7 @@ import { fromJson } from '@serinus/expr'
 import { askVendor, objectAt, parseJsonBody, readAnswer, sourceOf } from './answer.ts'
 import { excerptOf, type Reply } from './http.ts'
 import type { Provider } from './provider.ts'
-import { goJson, verdictOn } from './verdict.ts'
+import { goJson, nothingMeasured, verdictOn } from './verdict.ts'
 
 /** Apache SkyWalking, by a GraphQL query over the last minutes (spec metric-providers 10). */
 export const skywalking: Provider = {
@@ -27,6 +27,10 @@ export const skywalking: Provider = {
     })
     const from = { provider: 'SkyWalking', url }
     const data = readAnswer(from, () => dataIn(reply))
+    if (data == null) {
+      const cause = `no results returned from SkyWalking query (${sourceOf(from)})`
+      return nothingMeasured(input.metric, cause)
+    }
     const verdict = verdictOn(input.metric, fromJson(data), {
       now: () => input.clock.now(),
       whyEmpty: sourceOf(from),
@@ -55,7 +59,6 @@ function dataIn(reply: Reply): unknown {
   if (first !== undefined) throw new Error(`graphql: ${objectAt(first, 'an error')['message']}`)
   // Upstream judges what comes with any status.
   if (reply.status !== 200) throw new Error(statusText(reply))
-  if (data == null) throw new Error('no results returned from SkyWalking query')
   return data
 }
 

@@ -1,5 +1,59 @@
-import { expect, test } from 'vitest'
-import { formatFloat, formatGoFloat } from './verdict.ts'
+import { floats, fromJson } from '@serinus/expr'
+import { describe, expect, test } from 'vitest'
+import { formatFloat, formatGoFloat, verdictOn } from './verdict.ts'
+
+describe('an answer without data', () => {
+  const now = () => 0
+  const handled = { successCondition: 'len(result) == 0 || result[0] < 1' }
+  const onNoData = 'Inconclusive'
+  const noData = {
+    phase: 'Inconclusive',
+    message: 'no data: onNoData is Inconclusive (query returned no series)',
+  }
+  const whyEmpty = 'query returned no series'
+
+  test.each([
+    ['nil', null],
+    ['an empty list', floats([])],
+    ['rows of which none has a value', fromJson([{ average: null }, { average: null }])],
+  ])('is what onNoData says, whatever the conditions make of it: %s', (_, result) => {
+    expect(verdictOn({ onNoData }, result, { now, whyEmpty })).toEqual(noData)
+    const lenient = { successCondition: 'result == nil || len(result) >= 0', onNoData } as const
+    expect(verdictOn(lenient, result, { now, whyEmpty })).toEqual(noData)
+  })
+
+  test('is NaN, too, where no other number came', () => {
+    const metric = { successCondition: 'result[0] < 1', onNoData } as const
+    const nan = { ...noData, message: 'no data: onNoData is Inconclusive (NaN is all there is)' }
+    expect(verdictOn(metric, floats([Number.NaN, Number.NaN]), { now, whyEmpty })).toEqual(nan)
+    expect(verdictOn(metric, floats([Number.NaN, 0.5]), { now })).toEqual({ phase: 'Failed' })
+  })
+
+  test.each([
+    ['0', 0],
+    ['false', false],
+    ['an empty text', ''],
+    ['infinity', Number.POSITIVE_INFINITY],
+  ])('is not %s', (_, result) => {
+    const metric = { successCondition: 'true', onNoData } as const
+    expect(verdictOn(metric, result, { now })).toEqual({ phase: 'Successful' })
+  })
+
+  test('without onNoData is judged by the conditions', () => {
+    expect(verdictOn(handled, floats([]), { now })).toEqual({ phase: 'Successful' })
+    const nan = floats([Number.NaN])
+    expect(verdictOn(handled, nan, { now })).toEqual({ phase: 'Failed' })
+  })
+
+  test('hides no mistake in a condition', () => {
+    const mistaken = { successCondition: 'reslt[0] < 1', onNoData } as const
+    expect(verdictOn(mistaken, floats([]), { now, whyEmpty })).toEqual({
+      phase: 'Error',
+      message: expect.stringMatching(/\(query returned no series; unknown name reslt\)$/),
+    })
+    expect(verdictOn(mistaken, floats([Number.NaN]), { now })).toMatchObject({ phase: 'Error' })
+  })
+})
 
 test.each([
   [0.015, '0.015'],

@@ -1,30 +1,59 @@
 import type { Metric } from '@serinus/api'
-import { judge, type Value } from '@serinus/expr'
+import { contentOf, judge, type Value } from '@serinus/expr'
 import type { Measured } from './provider.ts'
 
-type Verdict = Pick<Extract<Measured, { kind: 'done' }>, 'phase' | 'message'>
+type Done = Extract<Measured, { kind: 'done' }>
+type Verdict = Pick<Done, 'phase' | 'message'>
 
 /**
  * Judges a value by the metric's conditions (spec metric-providers 1.3). Upstream hides every cause behind one text where
- * nothing was measured; that text stays and `whyEmpty` follows it.
+ * nothing was measured; that text stays and `whyEmpty` follows it. Where nothing was measured and the metric has
+ * `onNoData`, that decides, whatever the conditions make of nothing.
+ *
+ * @param options.measured what holds the numbers, where the result says more than them
  */
 export function verdictOn(
-  metric: Pick<Metric, 'successCondition' | 'failureCondition'>,
+  metric: Pick<Metric, 'successCondition' | 'failureCondition' | 'onNoData'>,
   result: Value,
-  options: { readonly now: () => number; readonly whyEmpty?: string },
+  options: {
+    readonly now: () => number
+    readonly whyEmpty?: string
+    readonly measured?: Value
+  },
 ): Verdict {
   const judgement = judge(metric, result, { now: options.now })
+  // No data will ever mend a mistake in the condition itself. (Of nil most operators do not compile: there it is none.)
+  const isMistaken =
+    judgement.phase === 'Error' && judgement.problem.kind === 'compile' && result !== null
+  const { measured = result, whyEmpty } = options
+  const content = contentOf(measured)
+  // An endpoint that answers with `[]` may answer with a number tomorrow: there the condition need not be wrong.
+  const isCovered = !isMistaken || Array.isArray(result)
+  if (metric.onNoData && content !== 'data' && isCovered) {
+    return outcomeOf(metric.onNoData, content === 'NaN' ? 'NaN is all there is' : whyEmpty)
+  }
   if (judgement.phase !== 'Error') return { phase: judgement.phase }
   const { message, problem } = judgement
-  if (!message.endsWith(noData)) return { phase: 'Error', message }
-  // The text of an empty list hides a mistake in the condition itself, which no data will ever mend. (Of nil most
-  // operators do not compile: there it is no mistake.)
-  const mistake = result !== null && problem.kind === 'compile' ? problem.message : ''
-  const aside = [options.whyEmpty, mistake].filter(Boolean).join('; ')
+  if (!message.endsWith(nilOrEmpty)) return { phase: 'Error', message }
+  const aside = [whyEmpty, isMistaken ? problem.message : ''].filter(Boolean).join('; ')
   return { phase: 'Error', message: message + (aside ? ` (${aside})` : '') }
 }
 
-const noData = 'metric result is nil or empty: no data returned from the metric provider'
+/**
+ * The measurement of a vendor that answered with nothing at all to judge: what `onNoData` of the metric says. Throws
+ * `cause` where it says nothing, as upstream does.
+ */
+export function nothingMeasured(metric: Pick<Metric, 'onNoData'>, cause: string): Done {
+  if (!metric.onNoData) throw new Error(cause)
+  return { kind: 'done', ...outcomeOf(metric.onNoData, cause) }
+}
+
+function outcomeOf(onNoData: NonNullable<Metric['onNoData']>, why?: string): Verdict {
+  const message = `no data: onNoData is ${onNoData}${why ? ` (${why})` : ''}`
+  return { phase: onNoData, message }
+}
+
+const nilOrEmpty = 'metric result is nil or empty: no data returned from the metric provider'
 
 /** Shortest decimal without an exponent (Go strconv 'f', -1): 1e21 prints `1000000000000000000000`. */
 export function formatFloat(value: number): string {

@@ -61,6 +61,7 @@ providerContract('Wavefront', () => ({
     value: { fetch: vendor(series([[start - 10, 0.971]])).fetch },
     empty: { fetch: vendor(series([])).fetch },
     notANumber: { skip: 'JSON has no NaN' },
+    nothing: { fetch: vendor(json({})).fetch },
     failing: { fetch: vendor(refused).fetch },
     silent: { fetch: vendor(silent).fetch },
   },
@@ -77,6 +78,7 @@ providerContract('Wavefront', () => ({
       value: 'null',
       message: `could not evaluate successCondition "result >= 0.95": ${noData} (${at}: no series has a point)`,
     },
+    nothing: `No TimeSeries found in response from Wavefront (${at})`,
     failing: expect.stringMatching(
       /^Get "https:\/\/example\.wavefront\.com\/api\/v2\/chart\/api\?.*": dial tcp 10\.0\.0\.7:9090: connect: connection refused \(Wavefront\)$/,
     ),

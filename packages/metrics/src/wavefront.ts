@@ -4,7 +4,7 @@ import { askVendor, listAt, objectAt, parseJsonBody, readAnswer, sourceOf } from
 import { readCredentials } from './credentials.ts'
 import { excerptOf, formEncode, type Reply } from './http.ts'
 import type { MeasureInput, Provider } from './provider.ts'
-import { verdictOn } from './verdict.ts'
+import { nothingMeasured, verdictOn } from './verdict.ts'
 
 /** Wavefront's charts, at the instant of the measurement (spec metric-providers 8). */
 export const wavefront: Provider = {
@@ -23,7 +23,12 @@ export const wavefront: Provider = {
       ],
     })
     const from = { provider: 'Wavefront', url }
-    const { result, value, metadata, note } = readAnswer(from, () => resultIn(reply, at))
+    const found = readAnswer(from, () => resultIn(reply, at))
+    if (!found) {
+      const cause = `No TimeSeries found in response from Wavefront (${sourceOf(from)})`
+      return nothingMeasured(input.metric, cause)
+    }
+    const { result, value, metadata, note } = found
     const now = () => input.clock.now()
     const whyEmpty = note ? `${sourceOf(from)}: ${note}` : sourceOf(from)
     return {
@@ -78,7 +83,8 @@ interface Point {
   readonly value: number
 }
 
-function resultIn(reply: Reply, at: number): Result {
+/** Null: there is no series. */
+function resultIn(reply: Reply, at: number): Result | null {
   if (reply.status !== 200)
     throw new Error(
       `server returned ${reply.status} ${reply.statusText}\n${excerptOf(reply.text)}\n`,
@@ -88,7 +94,7 @@ function resultIn(reply: Reply, at: number): Result {
   if (errorType || errorMessage)
     throw new Error([errorType, errorMessage].filter(Boolean).join(': '))
   const series = timeseries == null ? [] : listAt(timeseries, 'timeseries')
-  if (series.length === 0) throw new Error('No TimeSeries found in response from Wavefront')
+  if (series.length === 0) return null
   const nearest = series.map((one) => nearestPoint(one, at))
   const points = nearest.filter((point) => point !== null)
   const heard = warnings ? { warnings: String(warnings) } : {}

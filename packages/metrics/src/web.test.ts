@@ -224,6 +224,15 @@ describe('the answer to a web metric', () => {
     )
   })
 
+  test('is no data where a filter lets nothing through, and onNoData says what that means', async () => {
+    const config = { jsonPath: '{.l[?(@.v>9)]}' }
+    expect(await measure(json({ l: [{ v: 1 }] }), { onNoData: 'Successful' }, config)).toEqual({
+      kind: 'done',
+      phase: 'Successful',
+      message: 'no data: onNoData is Successful (result of web metric produced no value)',
+    })
+  })
+
   test.each([
     ['{$.x}', 'Could not find JSONPath in body: x is not found'],
     ['{.l[?(@.v==9.0)]}', 'result of web metric produced no value'],

@@ -4,7 +4,7 @@ import { ask, basicAuthorization, excerptOf, type HeaderFields } from './http.ts
 import { type JsonPath, parseJsonPath, selectFirst } from './json-path.ts'
 import { askWithToken } from './oauth2.ts'
 import type { Provider } from './provider.ts'
-import { goJson, verdictOn } from './verdict.ts'
+import { goJson, nothingMeasured, verdictOn } from './verdict.ts'
 
 type Config = NonNullable<Metric['provider']['web']>
 
@@ -48,10 +48,12 @@ export const web: Provider = {
     if (!document.ok)
       return { kind: 'done', value: reply.text, ...verdictOn(input.metric, reply.text, { now }) }
     const selected = select(path, document.value)
+    if (!selected.found)
+      return nothingMeasured(input.metric, 'result of web metric produced no value')
     return {
       kind: 'done',
-      value: goJson(selected),
-      ...verdictOn(input.metric, fromJson(selected), { now }),
+      value: goJson(selected.value),
+      ...verdictOn(input.metric, fromJson(selected.value), { now }),
     }
   },
   metadata({ provider }) {
@@ -90,14 +92,11 @@ function parseJson(text: string): { ok: true; value: unknown } | { ok: false } {
   }
 }
 
-function select(path: JsonPath, document: unknown): unknown {
-  let selected: ReturnType<typeof selectFirst>
+function select(path: JsonPath, document: unknown): ReturnType<typeof selectFirst> {
   try {
-    selected = selectFirst(path, document)
+    return selectFirst(path, document)
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error)
     throw new Error(`Could not find JSONPath in body: ${detail}`, { cause: error })
   }
-  if (!selected.found) throw new Error('result of web metric produced no value')
-  return selected.value
 }

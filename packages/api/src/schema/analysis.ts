@@ -10,6 +10,7 @@ import {
   list,
   map,
   object,
+  oneOf,
   optional,
   required,
   resource,
@@ -212,6 +213,14 @@ export const metricProvider = object({
 export const metric = object({
   name: required(string, 'Name, unique among all metrics of a run.'),
   interval: optional(string, 'Duration between measurements. Absent: one measurement.'),
+  intervalFrom: optional(
+    oneOf(['End', 'Start']),
+    'From when the interval counts: from the end of the previous measurement (default), or from its start, so that measuring takes place every interval however long it takes. Turns that pass meanwhile are left out.',
+  ),
+  errorRetry: optional(
+    oneOf(['Fixed', 'Backoff']),
+    'When to measure again after an Error: after 10 s (Fixed, default), or after 10 s, 20 s, 40 s and so on, at most the interval (Backoff).',
+  ),
   initialDelay: optional(
     string,
     'Duration between the start of the run and the first measurement.',
@@ -222,6 +231,10 @@ export const metric = object({
   ),
   successCondition: optional(string, 'Expression over result that makes a measurement Successful.'),
   failureCondition: optional(string, 'Expression over result that makes a measurement Failed.'),
+  onNoData: optional(
+    oneOf(['Error', 'Failed', 'Inconclusive', 'Successful']),
+    'Outcome of a measurement for which the provider has no data: no series, nothing, or only NaN. Absent: an Error for no series; for NaN what the conditions make of it.',
+  ),
   test: optional(
     sequentialTest,
     'Instead of conditions: judges the counts of the provider by all evidence since the run began, at every interval.',

@@ -25,11 +25,23 @@ test.each([
   [{ count: 2 }, 'interval must be specified when count > 1'],
   [{ interval: '5x' }, 'invalid interval string: time: unknown unit "x" in duration "5x"'],
   [{ initialDelay: '5' }, 'invalid startDelay string: time: missing unit in duration "5"'],
+  [{ interval: '1m', count: 'abc' }, 'count must be a whole number; it is "abc"'],
+  [{ failureLimit: '10%' }, 'failureLimit must be a whole number; it is "10%"'],
+  [{ inconclusiveLimit: '' }, 'inconclusiveLimit must be a whole number; it is ""'],
+  [{ consecutiveErrorLimit: '1.5' }, 'consecutiveErrorLimit must be a whole number; it is "1.5"'],
+  [{ consecutiveSuccessLimit: '3x' }, 'consecutiveSuccessLimit must be a whole number; it is "3x"'],
+  [{ intervalFrom: 'Start' }, 'intervalFrom needs interval'],
+  [{ errorRetry: 'Backoff' }, 'errorRetry needs interval'],
+  [{ onNoData: 'Failed' }, 'onNoData means nothing to the provider job, which judges by itself'],
   [{ provider: {} }, 'no provider specified'],
   [{ provider: { ...job, web: { url: 'u' } } }, 'multiple providers specified'],
   [{ provider: { plugin: { 'a/b': {}, 'c/d': {} } } }, 'multiple providers specified'],
 ])('metric %j: %s', (fields, text) => {
   expect(texts(metric(fields))).toEqual([`metrics[0]: ${text}`])
+})
+
+test('limits may be text: whole numbers with a sign', () => {
+  expect(texts(metric({ failureLimit: '+3', consecutiveErrorLimit: '007' }))).toEqual([])
 })
 
 test('a run needs metrics, each with a name of its own', () => {

@@ -1,7 +1,7 @@
 import { matchesPattern } from '@serinus/expr'
 import { defaults } from '../defaults.ts'
 import { durationProblem, parseDuration } from '../duration.ts'
-import { intOrStringCount } from '../int-or-string.ts'
+import { intOrStringCount, isWholeNumber } from '../int-or-string.ts'
 import { invalid, type Problem } from '../problem.ts'
 import type { AnalysisRunSpec, Metric } from '../types.ts'
 import { countsProblems, judgeProblems, testProblems } from './judgement.ts'
@@ -58,15 +58,43 @@ function metricProblems(metric: Metric): readonly string[] {
   if (metric.initialDelay && parseDuration(metric.initialDelay) === undefined) {
     details.push(`invalid startDelay string: ${durationProblem(metric.initialDelay)}`)
   }
+  for (const field of limits) {
+    const value = metric[field]
+    // Upstream takes such a text for 0, and a count of 0 for one measurement or for ever.
+    if (value !== undefined && !isWholeNumber(value)) {
+      details.push(`${field} must be a whole number; it is ${JSON.stringify(value)}`)
+    }
+  }
+  for (const field of ['intervalFrom', 'errorRetry'] as const) {
+    if (metric[field] && !metric.interval) details.push(`${field} needs interval`)
+  }
   const providers = providersOf(metric)
   if (providers.length === 0) details.push('no provider specified')
   if (providers.length > 1) details.push('multiple providers specified')
   return [
     ...details,
+    ...noDataProblems(metric),
     ...countsProblems(metric.provider.counts),
     ...judgeProblems(metric.provider.judge),
     ...testProblems(metric),
   ]
+}
+
+const limits = [
+  'count',
+  'failureLimit',
+  'inconclusiveLimit',
+  'consecutiveErrorLimit',
+  'consecutiveSuccessLimit',
+] as const
+
+/** Who judges without conditions has its own idea of no data. A plugin gets the field and may heed it. */
+function noDataProblems({ onNoData, test, provider }: Metric): readonly string[] {
+  if (!onNoData) return []
+  if (test) return ['onNoData means nothing beside test: remove it']
+  return (['job', 'kayenta', 'judge'] as const)
+    .filter((name) => provider[name])
+    .map((name) => `onNoData means nothing to the provider ${name}, which judges by itself`)
 }
 
 /** Names of the providers a metric has; each plugin counts. A valid metric has one. */

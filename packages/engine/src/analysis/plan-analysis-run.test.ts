@@ -2,7 +2,7 @@ import type { AnalysisRun, Metric } from '@serinus/api'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { formatInstant } from '../instant.ts'
-import { type Answer, planAnalysisRun } from './plan-analysis-run.ts'
+import { type Answer, type MeasureTask, planAnalysisRun } from './plan-analysis-run.ts'
 import {
   analysisRun,
   applied,
@@ -319,6 +319,51 @@ function snapshotOf(run: AnalysisRun, facts: Partial<Parameters<typeof planAnaly
 }
 
 describe('the times of measurements', () => {
+  /** Every measurement takes so many seconds. */
+  const lasting = (seconds: number) => (task: MeasureTask, now: number) =>
+    task.action === 'run'
+      ? { phase: 'Running' as const, resumeAt: formatInstant(now + seconds * 1000) }
+      : { phase: 'Successful' as const }
+  const started = (fields: Partial<Metric>, script: Script) =>
+    simulate(analysisRun({ metrics: [metric(fields)] }), { scripts: { m: script } })
+      .tasks.filter(({ action }) => action === 'run')
+      .map(({ at }) => (at - testStart) / 1000)
+
+  test.each([
+    ['End', 25, [0, 85, 170]],
+    ['Start', 25, [0, 60, 120]],
+    ['Start', 60, [0, 60, 120]],
+    ['Start', 61, [0, 120, 240]],
+    ['Start', 0, [0, 60, 120]],
+  ] as const)(
+    'with intervalFrom %s and measurements of %d s the turns begin at %j',
+    (intervalFrom, seconds, turns) => {
+      expect(started({ interval: '60s', count: 3, intervalFrom }, lasting(seconds))).toEqual(turns)
+    },
+  )
+
+  test('an error keeps its own delay whatever the interval counts from', () => {
+    const fields = { interval: '60s', count: 3, intervalFrom: 'Start' } as const
+    expect(started(fields, 'SESS')).toEqual([0, 60, 70, 130])
+  })
+
+  test.each([
+    ['Fixed', '5m', [0, 10, 20, 30, 40]],
+    ['Backoff', '5m', [0, 10, 30, 70, 150]],
+    ['Backoff', '25s', [0, 10, 30, 55, 80]],
+    ['Backoff', '5s', [0, 5, 10, 15, 20]],
+  ] as const)(
+    'with errorRetry %s and interval %s errors are followed by tries at %j',
+    (errorRetry, interval, tries) => {
+      expect(started({ interval, errorRetry }, 'E')).toEqual(tries)
+    },
+  )
+
+  test('a backoff begins anew after a measurement that came through', () => {
+    const fields = { interval: '60s', errorRetry: 'Backoff', count: 2 } as const
+    expect(started(fields, 'EESEES')).toEqual([0, 10, 30, 90, 100, 120])
+  })
+
   test('an interval counts from the end of the last measurement, an error is followed by another try after 10 s', () => {
     const run = analysisRun({ metrics: [metric({ interval: '60s', count: 4 })] })
     expect(seconds(simulate(run, { scripts: { m: 'SESSS' } }))).toEqual([0, 60, 70, 130, 190])

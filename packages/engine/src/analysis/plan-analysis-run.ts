@@ -581,9 +581,24 @@ function dueOf(metric: Metric, scheduling: Scheduling): { at: number; task: Meas
   }
   const count = defaults.effectiveCount(metric)
   if (count !== null && (result?.count ?? 0) >= count) return null
+  return { at: nextTurn(metric, result, scheduling.now), task }
+}
+
+/** When a metric is measured once more, after its last measurement has ended. */
+function nextTurn(metric: Metric, result: MetricResult | undefined, now: number): number {
+  const last = result?.measurements?.at(-1)
+  const finishedAt = parseInstant(last?.finishedAt) ?? now
   const interval = metric.interval ? (parseDuration(metric.interval) ?? errorRetryMs) : errorRetryMs
-  const finishedAt = parseInstant(last.finishedAt) ?? scheduling.now
-  return { at: finishedAt + (last.phase === 'Error' ? errorRetryMs : interval), task }
+  if (last?.phase === 'Error') {
+    if (metric.errorRetry !== 'Backoff') return finishedAt + errorRetryMs
+    const errors = result?.consecutiveError ?? 1
+    return finishedAt + Math.min(interval, errorRetryMs * 2 ** (errors - 1))
+  }
+  const startedAt = parseInstant(last?.startedAt)
+  if (metric.intervalFrom !== 'Start' || startedAt === null || interval === 0)
+    return finishedAt + interval
+  const turns = Math.max(1, Math.ceil((finishedAt - startedAt) / interval))
+  return startedAt + turns * interval
 }
 
 /** Ends a run that cannot be measured. Upstream sets no times then, and its TTL never comes (2.12). */

@@ -30,12 +30,7 @@ export function examineTemplate(
   const args = factsOfTemplate(spec.args ?? [])
   const rules = options.usedElsewhere ? metricRules : [...metricRules, ...trafficRules]
   return [
-    ...lintTemplate(spec).map(
-      (finding): DoctorFinding => ({
-        ...finding,
-        severity: finding.reason === 'NotANumber' ? 'error' : 'warning',
-      }),
-    ),
+    ...lintTemplate(spec).map((finding): DoctorFinding => ({ ...finding, severity: 'warning' })),
     ...invalidMetrics(spec),
     ...templateFindings(spec),
     ...(spec.metrics ?? []).flatMap((written, index) => {
@@ -76,8 +71,8 @@ function invalidMetrics({
     }))
 }
 
-/** What an unknown argument may stand for: a duration, a share. Only what both make a mistake is one. */
-const unknownValues = ['1m', '0.5']
+/** What an unknown argument may stand for: a duration, a share, a count. Only what all make a mistake is one. */
+const unknownValues = ['1m', '0.5', '1']
 
 /** The templates that exist. */
 export interface KnownTemplates {

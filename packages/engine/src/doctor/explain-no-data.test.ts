@@ -38,7 +38,7 @@ describe('a run that ends without data says why', () => {
   test('behind the text that upstream has, with the selectors, secrets left out', () => {
     const status = runWith({ consecutiveErrorLimit: 1 }, { m: () => empty })
     const why =
-      'no series matched by errors_total{app="shop",token="temp-for-secret"} and requests_total in 2 of the last 2 measurements: are the metric and its labels right, and has it had requests? Where none is fine, end the query with "or vector(0)"'
+      'no series matched by errors_total{app="shop",token="temp-for-secret"} and requests_total in 2 of the last 2 measurements: are the metric and its labels right, and has it had requests? Where none is fine, end the query with "or vector(0)", or set onNoData: Successful'
     expect(status?.message).toBe(
       `Metric "m" assessed Error due to consecutiveErrors (2) > consecutiveErrorLimit (1): "Error Message: ${empty.message}"; ${why}`,
     )
@@ -57,7 +57,7 @@ describe('a run that ends without data says why', () => {
       },
     )
     const why =
-      'NaN, of which no comparison is true, came in 2 of the last 3 measurements: without requests it is 0 / 0. Where none is fine, write "(QUERY) >= 0 or vector(X)", X being what no requests are to count as'
+      'NaN, of which no comparison is true, came in 2 of the last 3 measurements: without requests it is 0 / 0. Where none is fine, set onNoData: Successful, or write "(QUERY) >= 0 or vector(X)", X being what no requests are to count as'
     expect(status?.message).toBe(
       `Metric "m" assessed Failed due to failed (2) > failureLimit (1); ${why}`,
     )
@@ -124,16 +124,38 @@ test.each([
   [
     { graphite: { query: 'target=a' } },
     'no values found',
-    'the only measurement had no data: does the query select anything?',
+    'the only measurement had no data: does the query select anything? Where none is fine, set onNoData: Successful',
   ],
   [
     { prometheus: { query: 'sum(' } },
     empty.message,
-    'no series matched in the only measurement: are the metric and its labels right, and has it had requests? Where none is fine, end the query with "or vector(0)"',
+    'no series matched in the only measurement: are the metric and its labels right, and has it had requests? Where none is fine, end the query with "or vector(0)", or set onNoData: Successful',
   ],
 ])('the answer of %j is explained in its own terms', (provider, message, text) => {
   const measurements = [{ phase: 'Error' as const, message }]
   expect(explainNoData(metric({ provider }), { phase: 'Error', measurements })).toBe(text)
+})
+
+describe('a metric with onNoData is told the cause and not what else it could say', () => {
+  const failed = (onNoData: Metric['onNoData'], value?: string) => {
+    const message = `no data: onNoData is ${onNoData} (query returned no series)`
+    const measurement = { phase: 'Failed' as const, message, ...(value ? { value } : {}) }
+    const checked = metric({ onNoData: 'Failed', provider: { prometheus: { query: 'up' } } })
+    return explainNoData(checked, { phase: 'Failed', measurements: [measurement] })
+  }
+
+  test('where no series matched', () => {
+    expect(failed('Failed', '[]')).toBe(
+      'no series matched by up in the only measurement: are the metric and its labels right, and has it had requests?',
+    )
+    expect(failed('Failed')).toBe(failed('Failed', '[]'))
+  })
+
+  test('where only NaN came', () => {
+    expect(failed('Failed', '[NaN]')).toBe(
+      'NaN, of which no comparison is true, came in the only measurement: without requests it is 0 / 0',
+    )
+  })
 })
 
 test('a quantile of no requests is NaN for a reason of its own', () => {

@@ -17,9 +17,17 @@ export function explainNoData(
     deciding.length > 0 && deciding.filter(is).length * 2 >= deciding.length
   const query = metric.provider.prometheus?.query
   const promql = query ? parsePromql(query) : null
-  if (mostly(isEmpty)) return emptyText(share(measurements, isEmpty), promql)
-  if (mostly(isNotANumber)) return notANumberText(share(measurements, isNotANumber), promql)
+  const isOpen = !metric.onNoData && !metric.test && !metric.provider.judge
+  if (mostly(isEmpty)) return emptyText(share(measurements, isEmpty), { promql, isOpen })
+  if (mostly(isNotANumber))
+    return notANumberText(share(measurements, isNotANumber), { promql, isOpen })
   return null
+}
+
+interface Asked {
+  readonly promql: PromqlQuery | null
+  /** Whether the metric could say what no data is to mean, and does not. */
+  readonly isOpen: boolean
 }
 
 /** A text with the explanation behind it, so that what others match on stays in front. */
@@ -45,28 +53,33 @@ function share(
   return `${measurements.filter(is).length} of the last ${length} measurements`
 }
 
-function isEmpty({ phase, value, message = '' }: Measurement): boolean {
-  if (phase !== 'Error') return false
-  return value === '[]' || noData.test(message)
+function isEmpty(measurement: Measurement): boolean {
+  const { phase, value, message = '' } = measurement
+  if (message.startsWith('no data: ')) return !isNotANumber(measurement)
+  return phase === 'Error' && (value === '[]' || noData.test(message))
 }
 
 /** Texts of the providers for an answer without a value (spec metric-providers). */
 const noData =
-  /metric result is nil or empty|no values found|no results returned from flux query|No TimeSeries found/
+  /metric result is nil or empty|no values found|no results returned from|No TimeSeries found/
 
 function isNotANumber({ value = '' }: Measurement): boolean {
   return /(^|[[,])NaN([\],]|$)/.test(value)
 }
 
-function emptyText(share: string, promql: PromqlQuery | null): string {
-  if (!promql) return `${share} had no data: does the query select anything?`
+function emptyText(share: string, { promql, isOpen }: Asked): string {
+  if (!promql) {
+    const check = `${share} had no data: does the query select anything?`
+    return isOpen ? `${check} Where none is fine, set onNoData: Successful` : check
+  }
   const selectors = selectorsOf(promql)
   const what = selectors.length > 0 ? ` by ${selectors.join(' and ')}` : ''
   const check = `no series matched${what} in ${share}: are the metric and its labels right, and has it had requests?`
-  return `${check} Where none is fine, end the query with "or vector(0)"`
+  if (!isOpen) return check
+  return `${check} Where none is fine, end the query with "or vector(0)", or set onNoData: Successful`
 }
 
-function notANumberText(share: string, promql: PromqlQuery | null): string {
+function notANumberText(share: string, { promql, isOpen }: Asked): string {
   const cause = `NaN, of which no comparison is true, came in ${share}`
   if (!promql) return `${cause}: does the query divide by what may be 0?`
   const isQuantile =
@@ -75,7 +88,8 @@ function notANumberText(share: string, promql: PromqlQuery | null): string {
       ({ expr }) => expr.kind === 'call' && expr.name === 'histogram_quantile',
     )
   const why = isQuantile ? 'there is no quantile of no requests' : 'without requests it is 0 / 0'
-  return `${cause}: ${why}. Where none is fine, write "(QUERY) >= 0 or vector(X)", X being what no requests are to count as`
+  if (!isOpen) return `${cause}: ${why}`
+  return `${cause}: ${why}. Where none is fine, set onNoData: Successful, or write "(QUERY) >= 0 or vector(X)", X being what no requests are to count as`
 }
 
 /** What a query selects, each once; a status is no place for all of a long query. */

@@ -183,7 +183,7 @@ describe('conditions decide something', () => {
     ],
     [{ successCondition: '' }, 'ConditionMissing at successCondition'],
     [{ count: 3, failureLimit: 3 }, 'MetricNeverFails at failureLimit'],
-    [{ inconclusiveLimit: '10%' }, 'NotANumber at inconclusiveLimit'],
+    [{ inconclusiveLimit: '10%' }, 'InvalidMetric at spec.metrics[0]'],
   ])('%j does not', (rest, reason) => {
     expect(reasonsFor(promMetric(rate, rest))).toEqual([reason])
   })
