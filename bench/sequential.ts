@@ -23,17 +23,25 @@ type Release = (random: SeededRandom) => () => Look
 
 /** How often the sequential test fails healthy canaries, and how soon it finds bad ones. */
 export async function sequential(): Promise<readonly Figure[]> {
-  return [...falseAborts(), ...regressionOfFiveTimes(), ...regressionOfThreeTimes(), ...foretold()]
+  return [
+    ...falseAborts(),
+    ...[undefined, 1, 2].flatMap(regressionOfFiveTimes),
+    ...regressionOfThreeTimes(),
+    ...[undefined, 1].map(foretold),
+  ]
+}
+
+interface Healthy {
+  readonly name: string
+  readonly how: SequentialTest
+  /** Looks, or parts of looks. */
+  readonly looks: number
+  readonly release: Release
+  readonly traffic: string
 }
 
 function falseAborts(): readonly Figure[] {
-  const cases: readonly {
-    readonly name: string
-    readonly how: SequentialTest
-    readonly looks: number
-    readonly release: Release
-    readonly traffic: string
-  }[] = [
+  const cases: readonly Healthy[] = [
     {
       name: 'independent-at-the-bound',
       how: absolute,
@@ -52,7 +60,7 @@ function falseAborts(): readonly Figure[] {
       name: 'bursty-at-the-bound',
       how: absolute,
       looks: 120,
-      release: bursts,
+      release: bursts(intervalSeconds),
       traffic:
         'one look in 20 has 15 % errors, the others 0.26 %, so 1 % on average; the number of requests varies as much as its mean',
     },
@@ -60,7 +68,7 @@ function falseAborts(): readonly Figure[] {
       name: 'outages-at-the-bound',
       how: absolute,
       looks: 120,
-      release: outages,
+      release: outages(intervalSeconds),
       traffic: 'in one look of 100 every request fails, in the others none',
     },
     {
@@ -101,6 +109,7 @@ function falseAborts(): readonly Figure[] {
       traffic:
         'a tenth of the traffic, exactly 1.5 times the errors of the stable side, whose own go from 0.2 % to 2 % and, in incidents that hit both, to 20 %',
     },
+    ...[1, 2].flatMap(ofParts),
   ]
   return cases.map(({ name, how, looks, release, traffic }) => {
     const random = new SeededRandom(`sequential/${name}`)
@@ -118,6 +127,55 @@ function falseAborts(): readonly Figure[] {
   })
 }
 
+/** Ten minutes of looks in parts of so many seconds. Bursts that two parts share are outside of what is promised. */
+function ofParts(seconds: number): readonly Healthy[] {
+  const part = { how: absolute, looks: 600 / seconds }
+  const moments = 'which begin at any moment, so that two parts may share one'
+  return [
+    {
+      name: 'independent-at-the-bound',
+      release: independent(bound, seconds),
+      traffic: 'independent requests, each bad with probability 1 %',
+    },
+    {
+      name: 'bursts-inside-parts-at-the-bound',
+      release: bursts(seconds),
+      traffic:
+        'one part in 20 has 15 % errors, the others 0.26 %, so 1 % on average; the number of requests varies as much as its mean',
+    },
+    {
+      name: 'outages-inside-parts-at-the-bound',
+      release: outages(seconds),
+      traffic: 'in one part of 100 every request fails, in the others none',
+    },
+    {
+      name: 'bursts-at-any-moment-at-the-bound',
+      release: atAnyMoment({ seconds, mean: bound, errors: 0.15, share: 0.05 }),
+      traffic: `bursts of 1 s with 15 % errors, a twentieth of the time, 1 % on average, ${moments}`,
+    },
+    {
+      name: 'bursts-at-any-moment-below',
+      release: atAnyMoment({ seconds, mean: bound / 2, errors: 0.15, share: 0.025 }),
+      traffic: `half as many of these bursts, 0.5 % on average, ${moments}`,
+    },
+    {
+      name: 'outages-at-any-moment-at-the-bound',
+      release: atAnyMoment({ seconds, mean: bound, errors: 1, share: 0.008 }),
+      traffic: `outages of 1 s in which every request fails, 1 % on average, ${moments}`,
+    },
+    {
+      name: 'outages-at-any-moment-below',
+      release: atAnyMoment({ seconds, mean: bound / 2, errors: 1, share: 0.004 }),
+      traffic: `half as many of these outages, 0.5 % on average, ${moments}`,
+    },
+  ].map(({ name, release, traffic }) => ({
+    ...part,
+    name: `burst-${seconds}s-${name}`,
+    release,
+    traffic: `each a part of ${seconds} s; ${traffic}`,
+  }))
+}
+
 /** Infinite where the canary is not rejected within `most` looks. */
 function looksToRejection(how: SequentialTest, next: () => Look, most: number): number {
   let evidence = noEvidence
@@ -128,22 +186,56 @@ function looksToRejection(how: SequentialTest, next: () => Look, most: number): 
   return Number.POSITIVE_INFINITY
 }
 
-function independent(share: number): Release {
+function independent(share: number, seconds = intervalSeconds): Release {
   return (random) => () => {
-    const total = random.poisson(requestsPerLook)
+    const total = random.poisson(requestsPerSecond * seconds)
     return { canary: { total, bad: random.binomial(total, share) } }
   }
 }
 
-const bursts: Release = (random) => () => {
-  const total = random.poisson(-requestsPerLook * Math.log(1 - random.next()))
-  const share = random.next() < 0.05 ? 0.15 : (bound - 0.05 * 0.15) / 0.95
-  return { canary: { total, bad: random.binomial(total, share) } }
+function bursts(seconds: number): Release {
+  return (random) => () => {
+    const total = random.poisson(-requestsPerSecond * seconds * Math.log(1 - random.next()))
+    const share = random.next() < 0.05 ? 0.15 : (bound - 0.05 * 0.15) / 0.95
+    return { canary: { total, bad: random.binomial(total, share) } }
+  }
 }
 
-const outages: Release = (random) => () => {
-  const total = random.poisson(requestsPerLook)
-  return { canary: { total, bad: random.next() < bound ? total : 0 } }
+function outages(seconds: number): Release {
+  return (random) => () => {
+    const total = random.poisson(requestsPerSecond * seconds)
+    return { canary: { total, bad: random.next() < bound ? total : 0 } }
+  }
+}
+
+/** Bursts of a second that fill such a share of the time, whatever the borders of the parts. */
+function atAnyMoment(facts: {
+  readonly seconds: number
+  readonly mean: number
+  readonly errors: number
+  readonly share: number
+}): Release {
+  const { seconds, mean, errors, share } = facts
+  const usual = (mean - share * errors) / (1 - share)
+  return (random) => {
+    const quiet = () => -Math.log(1 - random.next()) * (1 / share - 1)
+    let now = 0
+    let burstAt = quiet()
+    return () => {
+      const end = now + seconds
+      let inBurst = 0
+      while (burstAt < end) {
+        inBurst += Math.min(burstAt + 1, end) - Math.max(burstAt, now)
+        if (burstAt + 1 > end) break
+        burstAt += 1 + quiet()
+      }
+      now = end
+      const hit = random.poisson(requestsPerSecond * inBurst)
+      const spared = random.poisson(requestsPerSecond * (seconds - inBurst))
+      const bad = random.binomial(hit, errors) + random.binomial(spared, usual)
+      return { canary: { total: hit + spared, bad } }
+    }
+  }
 }
 
 /** Looks of so many times 5 s over bursts of 1 to `longest` times 5 s. */
@@ -192,18 +284,22 @@ const besideStable: Release = (random) => {
 
 const regressions = 20_000
 
-function samplesOf(share: number): readonly number[] {
+/** Seconds until the look that rejects. Each has parts of so many seconds, on one grid for all looks. */
+function secondsToAbort(share: number, partSeconds = intervalSeconds): readonly number[] {
   const random = new SeededRandom(`sequential/regression/${share}`)
-  return Array.from({ length: regressions }, () =>
-    looksToRejection(absolute, independent(share)(random), 1000),
-  )
+  return Array.from({ length: regressions }, () => {
+    const parts = looksToRejection(absolute, independent(share, partSeconds)(random), 1000)
+    return Math.ceil((parts * partSeconds) / intervalSeconds) * intervalSeconds
+  })
 }
 
-function regressionOfFiveTimes(): readonly Figure[] {
-  const seconds = samplesOf(0.05).map((looks) => looks * intervalSeconds)
-  const method = `5 % errors against a bound of 1 %, ${requestsPerSecond} requests per second, a look every ${intervalSeconds} s, from the first request to the rejection; ${regressions} releases`
+function regressionOfFiveTimes(burst?: number): readonly Figure[] {
+  const seconds = secondsToAbort(0.05, burst)
+  const prefix = burst ? `burst-${burst}s-` : ''
+  const parts = burst ? ` in parts of ${burst} s` : ''
+  const method = `5 % errors against a bound of 1 %, ${requestsPerSecond} requests per second, a look every ${intervalSeconds} s${parts}, from the first request to the rejection; ${regressions} releases`
   const figure = (name: string, value: number): Figure => ({
-    name: `seconds-to-abort-${name}`,
+    name: `${prefix}seconds-to-abort-${name}`,
     value,
     unit: 's',
     target: 30,
@@ -214,10 +310,10 @@ function regressionOfFiveTimes(): readonly Figure[] {
     figure('median', quantile(seconds, 0.5)),
     figure('p95', quantile(seconds, 0.95)),
     {
-      name: 'aborted-within-30-s',
+      name: `${prefix}aborted-within-30-s`,
       value: seconds.filter((each) => each <= 30).length / seconds.length,
       unit: 'of all releases',
-      target: 0.5,
+      target: burst ? 0.95 : 0.5,
       better: 'higher',
       method,
     },
@@ -225,7 +321,7 @@ function regressionOfFiveTimes(): readonly Figure[] {
 }
 
 function regressionOfThreeTimes(): readonly Figure[] {
-  const ours = quantile(samplesOf(3 * bound), 0.5) * requestsPerLook
+  const ours = quantile(secondsToAbort(3 * bound), 0.5) * requestsPerSecond
   const random = new SeededRandom('sequential/threshold-rule')
   const theirs = quantile(
     Array.from({ length: regressions }, () => thresholdRuleExposure(random)),
@@ -254,19 +350,18 @@ function thresholdRuleExposure(random: SeededRandom): number {
 }
 
 /** What lint says beforehand must come true: the regression that it names is found four times in five. */
-function foretold(): readonly Figure[] {
+function foretold(burst?: number): Figure {
   const durationSeconds = 60
-  const facts = { requestsPerSecond, intervalSeconds, durationSeconds, bound, alpha }
-  const share = minimumDetectableRegression(facts) ?? Number.NaN
-  const found = samplesOf(share).filter((looks) => looks * intervalSeconds <= durationSeconds)
-  return [
-    {
-      name: 'detectable-regression-found',
-      value: found.length / regressions,
-      unit: 'of all releases',
-      target: 0.8,
-      better: 'higher',
-      method: `share of ${regressions} releases with ${(share * 100).toFixed(2)} % errors, the smallest regression that is said to be detectable within a minute, that are rejected within it`,
-    },
-  ]
+  const traffic = { requestsPerSecond, durationSeconds, bound, alpha }
+  const intervals = { intervalSeconds: burst ?? intervalSeconds }
+  const share = minimumDetectableRegression({ ...traffic, ...intervals }) ?? Number.NaN
+  const found = secondsToAbort(share, burst).filter((seconds) => seconds <= durationSeconds)
+  return {
+    name: `${burst ? `burst-${burst}s-` : ''}detectable-regression-found`,
+    value: found.length / regressions,
+    unit: 'of all releases',
+    target: 0.8,
+    better: 'higher',
+    method: `share of ${regressions} releases with ${(share * 100).toFixed(2)} % errors, the smallest regression that is said to be detectable within a minute, that are rejected within it`,
+  }
 }
