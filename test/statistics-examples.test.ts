@@ -1,11 +1,5 @@
 import { readFileSync } from 'node:fs'
-import {
-  type AnalysisRun,
-  kinds,
-  parseAnalysisTemplate,
-  problemText,
-  validateMetrics,
-} from '@serinus/api'
+import { type AnalysisRun, kinds, parseAnalysisTemplate, problemText } from '@serinus/api'
 import { examineTemplate } from '@serinus/engine'
 import { type KubeObject, resources } from '@serinus/kube'
 import { expect, test } from 'vitest'
@@ -50,17 +44,40 @@ test('a release of the example ends its analysis early when it is healthy, and i
   expect(world.errors).toEqual([])
 })
 
-test('the page and the example of sequential analysis show metrics that Serinus takes as they are', () => {
+test('a release of the example with short bursts is judged by parts of its looks, and is aborted within 15 s when 5 % of its requests fail', async () => {
+  await using world = await virtualCluster()
+  await world.apply(...readManifests('examples/sequential-burst.yaml'))
+  await world.until('shop', ({ status }) => status?.phase === 'Healthy')
+
+  await world.setImage('shop', 'shop:v2')
+  const good = await finishedRun(world)
+  expect(good.run.status?.phase).toBe('Successful')
+  expect(good.seconds).toBeLessThan(120)
+  await world.until('shop', ({ status }) => status?.phase === 'Healthy')
+
+  await world.setImage('shop', 'shop:v3', { 'sim.serinus.dev/error-rate': '5%' })
+  const bad = await finishedRun(world, [good.run.metadata.name])
+  expect(bad.run.status?.phase).toBe('Failed')
+  expect(bad.seconds).toBeLessThanOrEqual(15)
+  expect(bad.run.status?.message).toMatch(
+    /^Metric "errors" assessed Failed due to \d+ of \d+ requests \([\d.]+%\) were bad after \d parts of 2s, bound 1%: /,
+  )
+  const measured = bad.run.status?.metricResults?.[0]?.measurements?.at(-1)
+  expect(measured?.value).toMatch(/^\{"canary":\{"bad":\d+,"total":\d+\}\}$/)
+  expect(world.errors).toEqual([])
+})
+
+test('the page and the examples of sequential analysis show metrics that Serinus takes as they are', () => {
   const page = readFileSync('docs/sequential-analysis.md', 'utf8')
   const [, block = ''] = /```yaml\n(metrics:.*?)```/s.exec(page) ?? []
   const args = [{ name: 'canary' }, { name: 'stable' }]
   const shown = { metadata: { name: 'page' }, spec: { args, metrics: parse(block).metrics } }
-  const templates = readManifests('examples/sequential.yaml').filter(
-    ({ kind }) => kind === 'AnalysisTemplate',
-  )
+  const templates = ['examples/sequential.yaml', 'examples/sequential-burst.yaml']
+    .flatMap(readManifests)
+    .filter(({ kind }) => kind === 'AnalysisTemplate')
   for (const template of [shown, ...templates]) {
     const { value, problems, unknownFields } = parseAnalysisTemplate(template)
-    const found = [...problems, ...unknownFields, ...validateMetrics(value.spec.metrics ?? [])]
+    const found = [...problems, ...unknownFields]
     expect(found.map(problemText)).toEqual([])
     expect(examineTemplate(value.spec)).toEqual([])
   }
