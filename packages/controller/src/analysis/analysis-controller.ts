@@ -32,6 +32,7 @@ import {
 } from '@serinus/metrics'
 import { applyWrites, errorOf, trueTransitions } from '../rollout/apply.ts'
 import { type AnalysisCaches, OwnWrites } from '../rollout/caches.ts'
+import { fitted } from './room.ts'
 import { maskOf, type Secrets, secretsOf } from './secrets.ts'
 
 export interface AnalysisControllerOptions {
@@ -196,7 +197,11 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
     if (signal.aborted || memories.get(key) !== memory) return
     memory.inFlight.delete(task.metric)
     const masked = (text: string) => answered.mask(secrets.mask(text))
-    const answer = stored(answered, { startedAt, masked, now: clock.now() })
+    // Cut after it was masked: half a secret would not be known as one.
+    const answer = fitted(stored(answered, { startedAt, masked, now: clock.now() }), {
+      run: asked.run,
+      metric: task.metric,
+    })
     memory.answers = [...memory.answers, { metric: task.metric, serial: task.serial, ...answer }]
     queue.add(key)
   }

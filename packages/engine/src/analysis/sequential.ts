@@ -52,8 +52,9 @@ export function tested(
   if (measurement.phase !== 'Successful') return { result, measurement }
   const readings = readingsOf(measurement.value)
   if (!readings) {
-    const message = `test needs counts, and the provider gave ${measurement.value || 'nothing'}`
-    return { result, measurement: { ...measurement, phase: 'Error', message } }
+    const value = measurement.value?.slice(0, 200) ?? ''
+    const message = `test needs counts, and the provider gave ${value || 'nothing'}`
+    return { result, measurement: { ...measurement, phase: 'Error', value, message } }
   }
   const how = sequentialTest(metric, answer.metrics)
   const before = stateOf(result)
