@@ -1,4 +1,5 @@
 import type { AnalysisRun, Measurement, Metric } from '@serinus/api'
+import { VirtualClock } from '@serinus/kube'
 import { describe, expect, test } from 'vitest'
 import { kayenta } from './kayenta.ts'
 import type { MeasureInput } from './provider.ts'
@@ -275,6 +276,52 @@ describe('a comparison that cannot be started', () => {
   test('for want of an address says so', async () => {
     const call = kayenta.run(measureInput(metricOf({ address: 'kayenta' })))
     expect(await messageOf(call)).toBe('address "kayenta" is not a URL')
+  })
+})
+
+describe('a comparison that never ends', () => {
+  const hourMs = 3_600_000
+  const asked = (
+    afterMs: number,
+    end?: string,
+    answer: VendorAnswer = json({ complete: false }),
+  ) => {
+    const played = vendor(answer, () => new Response(null, { status: 202 }))
+    const times = end ? { start: '2026-08-17T10:00:00Z', end } : {}
+    const sides = { controlScope: scope('a', times), experimentScope: scope('b', times) }
+    const metric = metricOf({ scopes: [{ name: 'default', ...sides }] })
+    const clock = new VirtualClock(Date.parse(underWay.startedAt ?? '') + afterMs)
+    const call = kayenta.resume?.(measureInput(metric, { clock, fetch: played.fetch }), underWay)
+    return { played, call }
+  }
+
+  test('is asked for an hour, then cancelled, and inconclusive', async () => {
+    expect(await asked(hourMs).call).toMatchObject({ kind: 'running' })
+    const { played, call } = asked(hourMs + 1)
+    expect(await call).toEqual({
+      kind: 'done',
+      phase: 'Inconclusive',
+      message:
+        'the comparison was not over an hour after its data was complete, and is cancelled (Kayenta at https://kayenta.example.com/canary/01HX)',
+      metadata: { canaryExecutionId: '01HX' },
+    })
+    expect(played.requests.map(({ method, url }) => [method, url])).toEqual([
+      ['GET', 'https://kayenta.example.com/canary/01HX'],
+      ['PUT', 'https://kayenta.example.com/pipelines/01HX/cancel'],
+    ])
+  })
+
+  test('is asked for longer where what it compares ends later', async () => {
+    const end = '2026-08-17T14:41:11Z'
+    expect(await asked(5 * hourMs, end).call).toMatchObject({ kind: 'running' })
+    expect(await asked(5 * hourMs + 1, end).call).toMatchObject({ phase: 'Inconclusive' })
+  })
+
+  test('and has a score at last keeps it', async () => {
+    expect(await asked(9 * hourMs, undefined, scored(95)).call).toMatchObject({
+      phase: 'Successful',
+      value: '95',
+    })
   })
 })
 

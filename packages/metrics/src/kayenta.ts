@@ -1,5 +1,5 @@
 import type { Measurement, Metric } from '@serinus/api'
-import { askVendor, listAt, objectAt, parseJsonBody, readAnswer } from './answer.ts'
+import { askVendor, listAt, objectAt, parseJsonBody, readAnswer, sourceOf } from './answer.ts'
 import { excerptOf, type Reply } from './http.ts'
 import { type KayentaScopes, kayentaScopes } from './kayenta-scopes.ts'
 import type { MeasureInput, Provider } from './provider.ts'
@@ -7,6 +7,8 @@ import type { MeasureInput, Provider } from './provider.ts'
 type Config = NonNullable<Metric['provider']['kayenta']>
 
 const pollMs = 15_000
+/** Kayenta needs minutes once it has all data. */
+const longestMs = 3_600_000
 
 /**
  * A Kayenta that compares canary and baseline by itself; its score is the verdict, conditions are ignored
@@ -29,21 +31,24 @@ export const kayenta: Provider = {
     const reply = await askVendor(input, 'Kayenta', { url, method: 'GET', clientTimeout: true })
     const score = read(url, () => scoreIn(okay(reply)))
     const metadata = { canaryExecutionId }
-    if (score === null) return { kind: 'running', resumeAt: input.clock.now() + pollMs, metadata }
+    if (score === null) {
+      const now = input.clock.now()
+      if (now <= overAt(config, measurement) + longestMs)
+        return { kind: 'running', resumeAt: now + pollMs, metadata }
+      const source = sourceOf({ provider: 'Kayenta', url })
+      const message = `the comparison was not over an hour after its data was complete, and is cancelled (${source})${await cancelled(input, canaryExecutionId)}`
+      return { kind: 'done', phase: 'Inconclusive', message, metadata }
+    }
     const value = String(Math.trunc(score))
     return { kind: 'done', phase: phaseOf(score, config), value, metadata }
   },
   /** Upstream lets the comparison go on, and the measurement with it. */
   async terminate(input, measurement) {
     const canaryExecutionId = executionOf(measurement)
-    const why = await cancel(input, canaryExecutionId).then(
-      () => '',
-      (error: Error) => ` (the comparison goes on: ${error.message})`,
-    )
     return {
       kind: 'done',
       phase: 'Inconclusive',
-      message: `Metric Terminated${why}`,
+      message: `Metric Terminated${await cancelled(input, canaryExecutionId)}`,
       metadata: { canaryExecutionId },
     }
   },
@@ -143,6 +148,23 @@ function scoreIn(reply: Reply): number | null {
 function phaseOf(score: number, { threshold }: Config): 'Successful' | 'Inconclusive' | 'Failed' {
   if (score >= threshold.pass) return 'Successful'
   return score >= threshold.marginal ? 'Inconclusive' : 'Failed'
+}
+
+/** When all that is compared has been measured, epoch ms: a window may end after the comparison began. */
+function overAt({ scopes }: Config, { startedAt = '' }: Measurement): number {
+  const ends = scopes.flatMap(({ controlScope, experimentScope }) =>
+    [controlScope, experimentScope].map(({ end }) => Date.parse(end ?? '')),
+  )
+  const known = [Date.parse(startedAt), ...ends].filter(Number.isFinite)
+  return known.length === 0 ? Number.POSITIVE_INFINITY : Math.max(...known)
+}
+
+/** What a message adds where the comparison could not be cancelled. */
+function cancelled(input: MeasureInput, canaryExecutionId: string): Promise<string> {
+  return cancel(input, canaryExecutionId).then(
+    () => '',
+    (error: Error) => ` (the comparison goes on: ${error.message})`,
+  )
 }
 
 async function cancel(input: MeasureInput, canaryExecutionId: string): Promise<void> {
