@@ -35,10 +35,11 @@ export interface PluginWorld extends AsyncDisposable {
   stop(): Promise<void>
 }
 
-export function pluginWorld(): PluginWorld {
+/** `folder`: that of another world, which then removes it. */
+export function pluginWorld(options: { readonly folder?: string } = {}): PluginWorld {
   const clock = new VirtualClock(Date.parse('2026-08-17T10:00:00Z'))
   const over = new AbortController()
-  const folder = mkdtempSync(join(tmpdir(), 'serinus-plugins-'))
+  const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'serinus-plugins-'))
   const log: PluginLogEntry[] = []
   const cluster = startCluster({
     clock,
@@ -121,7 +122,7 @@ export function pluginWorld(): PluginWorld {
     stop,
     async [Symbol.asyncDispose]() {
       await stop()
-      rmSync(folder, { recursive: true, force: true })
+      if (!options.folder) rmSync(folder, { recursive: true, force: true })
     },
   })
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { inspect } from 'node:util'
 import type { AnalysisRun, Metric, Rollout } from '@serinus/api'
 import { resources } from '@serinus/kube'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -429,6 +430,14 @@ describe('the configuration:', () => {
     expect(await answer({ phase: 'Running', resumeAt: 'soon' })).toBe(
       'Run rpc call error: the answer has the resumeAt "soon", which is no instant of RFC 3339',
     )
+    for (const resumeAt of ['5', '2026', 'Mon, 17 Aug 2026', '+275760-01-01T00:00:00Z'])
+      expect(await answer({ phase: 'Running', resumeAt })).toBe(
+        `Run rpc call error: the answer has the resumeAt "${resumeAt}", which is no instant of RFC 3339`,
+      )
+    expect(await answer({ phase: 'Running', resumeAt: '2026-08-17T12:41:12.5+02:00' })).toEqual({
+      phase: 'Running',
+      resumeAt: '2026-08-17T10:41:12Z',
+    })
     expect(await answer({ phase: 'Failed', message: 'x'.repeat(40_000) })).toBe(
       'Run rpc call error: the answer has a message of 40002 characters; no more than 32768 are stored',
     )
@@ -436,6 +445,92 @@ describe('the configuration:', () => {
       phase: 'Successful',
       value: '12',
     })
+  })
+
+  test('what a plugin says of its metric is bounded, and is text', async () => {
+    const { plugins, declare, file } = await world()
+    const text = `export default () => ({ metadata: (metric) => metric.provider.plugin['org/x'].facts })`
+    await declare({ metricProviderPlugins: [{ name: 'org/x', location: file('x.mjs', text) }] })
+    const client = await plugins.metric('org/x')
+    const facts = { a: 1, b: { toString: 1 }, c: null, d: 'text' }
+    expect(await client.metadata(metric({ facts }), never)).toEqual({
+      a: '1',
+      b: '{"toString":1}',
+      c: 'null',
+      d: 'text',
+    })
+    await expect(
+      client.metadata(metric({ facts: { a: 'x'.repeat(40_000) } }), never),
+    ).rejects.toThrow(
+      'GetMetadata rpc call error: the answer has a metadata of 40008 characters; no more than 32768 are stored',
+    )
+  })
+
+  test('an error of any length is told in some words', async () => {
+    const { plugins, declare, file } = await world()
+    await declare({
+      metricProviderPlugins: [{ name: 'org/x', location: file('x.mjs', moduleText) }],
+    })
+    const client = await plugins.metric('org/x')
+    const fail = 'x'.repeat(100_000)
+    expect(await client.run({ run, metric: metric({ fail }) }, never)).toEqual({
+      phase: 'Error',
+      message: `${'x'.repeat(4_096)}… (95904 characters more)`,
+    })
+  })
+
+  test.each<[string, (id: number) => unknown, string]>([
+    [
+      'another question',
+      (id) => ({ id: id + 1, result: {} }),
+      'the answer has the id 2, and the question had 1',
+    ],
+    ['none', () => ({ result: {} }), 'the answer has the id nothing, and the question had 1'],
+    ['a list', (id) => [{ id, result: {} }], 'the answer is no JSON-RPC object'],
+    ['a text', () => 'fine', 'the answer is no JSON-RPC object'],
+  ])('an answer of a service to %s is refused, and shown', async (_, answerTo, problem) => {
+    const made = await world()
+    made.answer = async (request) =>
+      Response.json(answerTo(((await request.json()) as { id: number }).id))
+    const entry = { name: 'org/x', location: 'http+rpc://p:1/rpc?key=k3y' }
+    await made.declare({ metricProviderPlugins: [entry] })
+    await expect(made.plugins.metric('org/x')).rejects.toThrow(
+      `unable to initialize plugin via rpc (org/x): Post "http://p:1/rpc?…": ${problem}: `,
+    )
+  })
+
+  test('a service that cannot read a question may say so without its id', async () => {
+    const made = await world()
+    made.answer = () => Response.json({ id: null, error: { code: -32700, message: 'no JSON' } })
+    await made.declare({ metricProviderPlugins: [{ name: 'org/x', location: 'http+rpc://p:1/' }] })
+    await expect(made.plugins.metric('org/x')).rejects.toThrow(
+      /unable to initialize plugin via rpc \(org\/x\): no JSON$/,
+    )
+  })
+
+  test('a question that waits for a plugin to start is answered although an edit ends that plugin', async () => {
+    const made = await world()
+    const mayStart = Promise.withResolvers<void>()
+    const asked = Promise.withResolvers<void>()
+    made.answer = async (request) => {
+      const { method } = (await request.clone().json()) as { method: string }
+      if (method === 'initialize' && request.url.endsWith('/one')) {
+        asked.resolve()
+        await mayStart.promise
+      }
+      return service(request)
+    }
+    const entry = { name: 'org/x', location: 'http+rpc://p:1/one' }
+    await made.declare({ metricProviderPlugins: [entry] })
+    await asked.promise
+    const client = made.plugins.metric('org/x')
+    await made.declare({ metricProviderPlugins: [{ ...entry, location: 'http+rpc://p:1/two' }] })
+    await made.logged(/the plugin works/)
+    mayStart.resolve()
+    expect(await (await client).run({ run, metric: metric({}) }, never)).toMatchObject({
+      phase: 'Successful',
+    })
+    await made.logged(/the plugin has ended: it is not declared any more, or in another way/)
   })
 
   test('an answer that never ends costs no memory: the plugin is cut off', async () => {
@@ -469,6 +564,28 @@ test('a plugin that answers no ping before it is asked is killed and started ane
   await refused
   await logged(/the plugin process ended \(signal SIGKILL\)/)
   await plugins.metric('org/x')
+})
+
+test('a program that floods the log is heard in part, and what is left out is counted', async () => {
+  const { plugins, declare, file, log, logged, clock } = await world()
+  const text = linesText.replace(
+    "if (method === 'initialize')",
+    "if (method === 'initialize') for (let count = 0; count < 5000; count++) console.error('flood')\n  if (method === 'initialize')",
+  )
+  const location = file('x.cjs', text)
+  await declare({ metricProviderPlugins: [{ name: 'org/x', location, protocol: 'jsonrpc' }] })
+  await plugins.metric('org/x')
+  await logged(/flood/)
+  await plugins.metric('org/x')
+  await clock.advance(10_000)
+  expect(await logged(/left out/)).toMatchObject({
+    level: 'warn',
+    plugin: 'org/x',
+    message: expect.stringMatching(
+      /^\d+ lines of the plugin are left out: more than 1000 came within 10s$/,
+    ),
+  })
+  expect(log.filter(({ message }) => message === 'flood').length).toBeLessThanOrEqual(2_000)
 })
 
 test('a program that writes a line without an end costs no memory: it is killed, and its users are told', async () => {
@@ -630,6 +747,148 @@ describe('the files of plugins:', () => {
     await made.clock.advance(2_000)
     expect((await logged(/I have/)).message).toBe('I have *****, or *****')
     expect(JSON.stringify(log)).not.toContain('s3cr3t')
+  })
+
+  test('what a service tells of its token is stored and logged nowhere, not even a half of it', async () => {
+    const made = await world()
+    const token = 's3cr3t"of\\many-words'
+    await made.cluster.client.create(resources.secrets, {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { namespace: 'argo-rollouts', name: 'token' },
+      data: {
+        authorization: Buffer.from(`Bearer ${token}`).toString('base64'),
+        short: Buffer.from('s3cr').toString('base64'),
+      },
+    })
+    made.answer = async (request) => {
+      const { id, method, params } = (await request.json()) as {
+        id: number
+        method: string
+        params: { metric?: { provider: { plugin: Record<string, { how?: string }> } } }
+      }
+      const how = Object.values(params.metric?.provider.plugin ?? {})[0]?.how
+      const answer = (message: object) => Response.json({ id, ...message })
+      if (how === 'answer')
+        return answer({
+          result: {
+            phase: 'Failed',
+            message: `not ${token}`,
+            value: token,
+            metadata: { [token]: token },
+          },
+        })
+      if (how === 'refusal') return answer({ error: { code: 1, message: `not ${token}` } })
+      // Wherever the text is cut, the token may lie across.
+      if (how?.startsWith('status'))
+        return new Response(`${'x'.repeat(Number(how.slice(6)))}${token}`, { status: 503 })
+      if (how === 'list') return Response.json([token])
+      if (how === 'text') return new Response(`<p>${token}</p>`)
+      if (method === 'step/run')
+        return answer({ result: { phase: 'Running', message: token, status: { token: [token] } } })
+      return method === 'initialize'
+        ? answer({ result: { type: `I am ${token}` } })
+        : answer({ result: null })
+    }
+    const entry = {
+      name: 'org/x',
+      location: 'https+rpc://plugin.org/rpc',
+      headersFrom: [{ secretRef: { name: 'token' } }],
+    }
+    await made.declare({ metricProviderPlugins: [entry], stepPlugins: [entry] })
+    const client = await made.plugins.metric('org/x')
+    const told: unknown[] = []
+    for (const how of [
+      'answer',
+      'refusal',
+      'list',
+      'text',
+      ...[190, 195, 4_040, 4_050].map((at) => `status${at}`),
+    ])
+      told.push(
+        await client
+          .run({ run, metric: metric({ how }) }, never)
+          .catch((error: unknown) => [(error as Error).message, inspect(error, { depth: 9 })]),
+      )
+    const step = made.plugins.step('org/x')
+    if (step.kind !== 'ready') throw new Error(JSON.stringify(step))
+    const rollout = { metadata: { name: 'web' } } as unknown as Rollout
+    told.push(await step.call('run', { rollout, config: null, status: null }, never))
+    expect(told[0]).toEqual({
+      phase: 'Failed',
+      message: 'not *****',
+      value: '*****',
+      metadata: { '*****': '*****' },
+    })
+    expect(told[1]).toEqual({ phase: 'Error', message: 'not *****' })
+    expect(/.{9}(s3cr|t"of|many).{9}/.exec(inspect([told, made.log], { depth: 9 }))).toBeNull()
+  })
+
+  test('plugin x that is a module and plugin x.mjs that is none are two files', async () => {
+    const { declare, file, logged, folder, plugins } = await world()
+    await declare({
+      metricProviderPlugins: [
+        { name: 'org/x', location: file('one.mjs', moduleText) },
+        { name: 'org/x.mjs', location: file('two', linesText), protocol: 'jsonrpc' },
+      ],
+    })
+    await logged(/the plugin works/)
+    await logged(/the plugin works/)
+    await plugins.metric('org/x')
+    await plugins.metric('org/x.mjs')
+    expect(readdirSync(`${folder}/plugin-bin/metric-providers/org`).sort()).toEqual([
+      'x.mjs',
+      'x.mjs@',
+    ])
+  })
+
+  test('what a download left behind when its controller crashed is swept away', async () => {
+    const first = await world()
+    await first.declare({
+      metricProviderPlugins: [{ name: 'org/x', location: first.file('x.mjs', moduleText) }],
+    })
+    await first.logged(/the plugin works/)
+    const left = `${first.folder}/plugin-bin/metric-providers/org/@new-AbCdEf`
+    mkdirSync(left)
+    writeFileSync(`${left}/plugin`, 'half a fi')
+    const second = pluginWorld({ folder: first.folder })
+    worlds.push(second)
+    expect(readdirSync(`${first.folder}/plugin-bin/metric-providers/org`)).toEqual(['x.mjs'])
+  })
+
+  test('the query of a location, which may hold a key, is told nowhere', async () => {
+    const made = await world()
+    const asked: string[] = []
+    made.answer = ({ url }) => {
+      asked.push(url)
+      return new Response('no', { status: 403 })
+    }
+    const entry = { name: 'org/x', location: 'https://host/x.mjs?signature=s3cr3t' }
+    await made.declare({ metricProviderPlugins: [entry] })
+    expect((await made.logged(/response code/)).message).toContain(
+      'failed to download file from https://host/x.mjs?…: response code 403 Forbidden',
+    )
+    expect(asked).toEqual(['https://host/x.mjs?signature=s3cr3t'])
+    expect(JSON.stringify(made.log)).not.toContain('s3cr3t')
+  })
+
+  test('a download that breaks off says which, and why', async () => {
+    const made = await world()
+    made.answer = () =>
+      new Response(
+        new ReadableStream({
+          start(controller) {
+            controller.enqueue(new Uint8Array(10))
+            controller.error(new TypeError('terminated', { cause: new Error('other side closed') }))
+          },
+        }),
+      )
+    await made.declare({
+      metricProviderPlugins: [{ name: 'org/x', location: 'https://host/x.mjs' }],
+    })
+    expect((await made.logged(/not available/)).message).toContain(
+      'unable to find plugin (org/x): failed to copy https://host/x.mjs: other side closed',
+    )
   })
 
   test('a service gets the headers with each question', async () => {

@@ -18,7 +18,7 @@ export interface Declaration {
   readonly timeoutMs: number
 }
 
-/** Where a plugin comes from. `text` is the location as it was written. */
+/** Where a plugin comes from. `text` is the location as it was written, without its query: that may hold a key. */
 export type Location =
   /** Relative paths are relative to the working directory. */
   | { readonly kind: 'file'; readonly text: string; readonly path: string }
@@ -55,10 +55,8 @@ export const longestTimeoutMs = 600_000
 export function parseDeclarations(kind: PluginKind, text: string | undefined): DeclaredList {
   const key = listKeys[kind]
   if (text === undefined || text.trim() === '') return { ok: true, plugins: new Map() }
-  const document = parseDocument(text)
-  const [mistake] = document.errors
-  if (mistake) return { ok: false, problem: `${key}: ${mistake.message.split('\n')[0]}` }
-  const list: unknown = document.toJS()
+  const { list, problem } = parseYaml(text)
+  if (problem !== null) return { ok: false, problem: `${key}: ${problem}` }
   if (list === null) return { ok: true, plugins: new Map() }
   if (!Array.isArray(list))
     return {
@@ -83,7 +81,26 @@ export function parseDeclarations(kind: PluginKind, text: string | undefined): D
   return { ok: true, plugins }
 }
 
+/** Throws at nothing that anybody may write into a ConfigMap: aliases that explode, or endless nesting. */
+function parseYaml(text: string): { readonly list: unknown; readonly problem: string | null } {
+  try {
+    const document = parseDocument(text)
+    const [mistake] = document.errors
+    if (!mistake) return { list: document.toJS(), problem: null }
+    return { list: null, problem: firstLine(mistake) }
+  } catch (error) {
+    return { list: null, problem: firstLine(error as Error) }
+  }
+}
+
+function firstLine({ message }: Error): string {
+  return message.split('\n')[0] ?? ''
+}
+
 const namePattern = /^([a-zA-Z0-9-]+)\/([a-zA-Z0-9_\-.]+)$/
+
+/** Most that is told of a mistake, characters: whoever uses the plugin stores it. */
+const longestProblem = 1_000
 
 function parseItem(kind: PluginKind, item: unknown, path: string): Declared {
   const fields = isRecord(item) ? item : {}
@@ -97,7 +114,7 @@ function parseItem(kind: PluginKind, item: unknown, path: string): Declared {
     }
     return { kind: 'usable', name, declaration: parseUsable(kind, name, { fields, path }) }
   } catch (error) {
-    return { kind: 'wrong', name, problem: (error as Error).message }
+    return { kind: 'wrong', name, problem: (error as Error).message.slice(0, longestProblem) }
   }
 }
 
@@ -114,6 +131,10 @@ function parseUsable(
     )
   if (location.kind === 'file' && protocol === 'http')
     throw new Error(`${path}.protocol: http needs a location such as http+rpc://plugin.ns:8080/`)
+  if (location.kind !== 'file' && hasPassword(location.url))
+    throw new Error(
+      `${path}.location: an address with a user name or password would be read by many; put them into a Secret, as the value of Authorization, and name that in headersFrom`,
+    )
   const sha256 = parseSha256(fields, path)
   if (location.kind === 'service' && sha256)
     throw new Error(
@@ -133,21 +154,33 @@ function parseUsable(
 
 function parseLocation(text: string, protocol: PluginProtocol | 'auto'): Location {
   const [, scheme, rest = ''] = /^([a-z+]+):\/\/(.+)$/.exec(text) ?? []
+  const shown = withoutQuery(text)
   switch (scheme) {
     case 'file':
       return { kind: 'file', text, path: rest }
     case 'http':
     case 'https':
       if (!URL.canParse(text)) break
-      return { kind: protocol === 'http' ? 'service' : 'download', text, url: text }
+      return { kind: protocol === 'http' ? 'service' : 'download', text: shown, url: text }
     case 'http+rpc':
     case 'https+rpc': {
       const url = text.replace('+rpc', '')
       if (!URL.canParse(url)) break
-      return { kind: 'service', text, url }
+      return { kind: 'service', text: shown, url }
     }
   }
-  throw new Error(`plugin location must be of http(s) or file scheme, got ${JSON.stringify(text)}`)
+  const got = JSON.stringify(shown.replace(/\/\/.*@/, '//…@'))
+  throw new Error(`plugin location must be of http(s) or file scheme, got ${got}`)
+}
+
+/** An address as messages show it. */
+export function withoutQuery(url: string): string {
+  return url.replace(/\?.*/s, '?…')
+}
+
+function hasPassword(url: string): boolean {
+  const { username, password } = new URL(url)
+  return username !== '' || password !== ''
 }
 
 const protocols = ['auto', 'netrpc', 'jsonrpc', 'js', 'http'] as const

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { createReadStream, createWriteStream, existsSync } from 'node:fs'
+import { createReadStream, createWriteStream, existsSync, readdirSync, rmSync } from 'node:fs'
 import { chmod, mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises'
 import { STATUS_CODES } from 'node:http'
 import { dirname, join, resolve } from 'node:path'
@@ -31,26 +31,25 @@ const folders: Readonly<Record<PluginKind, string>> = {
 /** Most that is downloaded, bytes. */
 const largestFile = 512 * 2 ** 20
 
+/** No plugin has an `@` in its name. */
+const unfinishedPrefix = '@new-'
+
 /**
  * Puts the file of a plugin where it is run from and returns its path. What is not what the checksum promises never gets
  * there; a running plugin is not disturbed, since the new file takes the place of the old one whole. A file that is
  * there already and has the promised checksum is taken as it is.
  */
 export async function obtainFile(declaration: Declaration, options: FileOptions): Promise<string> {
-  const { kind, name, sha256 } = declaration
+  const { kind, sha256 } = declaration
   const location = declaration.location as Location & { kind: 'file' | 'download' }
 
-  // Node.js takes a module for what its ending says.
-  const ending = moduleEnding(
-    location.kind === 'file' ? location.path : new URL(location.url).pathname,
-  )
-  const target = join(resolve(options.folder), 'plugin-bin', folders[kind], `${name}${ending}`)
+  const target = join(resolve(options.folder), 'plugin-bin', folders[kind], fileName(declaration))
   if (sha256 && (await checksumOf(target)) === sha256) return target
   if (!sha256 && location.kind === 'download' && options.isFetched && existsSync(target))
     return target
   await mkdir(dirname(target), { recursive: true, mode: 0o700 })
   // Beside its place, so that the last move is one step.
-  const unfinished = await mkdtemp(join(dirname(target), '.new-'))
+  const unfinished = await mkdtemp(join(dirname(target), unfinishedPrefix))
   try {
     const file = join(unfinished, 'plugin')
     const found = await copyTo(file, location, options)
@@ -66,6 +65,35 @@ export async function obtainFile(declaration: Declaration, options: FileOptions)
   }
 }
 
+/** Removes what was left behind by downloads that ended with their process. */
+export function sweepUnfinished(folder: string): void {
+  const entries = (path: string) => (existsSync(path) ? readdirSync(path) : [])
+  try {
+    for (const kind of Object.values(folders)) {
+      const kindFolder = join(resolve(folder), 'plugin-bin', kind)
+      for (const namespace of entries(kindFolder)) {
+        for (const entry of entries(join(kindFolder, namespace)))
+          if (entry.startsWith(unfinishedPrefix))
+            rmSync(join(kindFolder, namespace, entry), { recursive: true })
+      }
+    }
+  } catch {
+    // Who may not write there is told so with the first file.
+  }
+}
+
+/** Below the folder of its kind. Module `x` and program `x.mjs` must not be the same file. */
+function fileName({ name, location }: Declaration): string {
+  // Node.js takes a module for what its ending says.
+  const ending = location.kind === 'file' ? moduleEnding(location.path) : endingOf(location.url)
+  if (ending !== '') return `${name}${ending}`
+  return moduleEnding(name) === '' ? name : `${name}@`
+}
+
+function endingOf(url: string): string {
+  return moduleEnding(new URL(url).pathname)
+}
+
 /** Copies the source and returns its checksum. */
 async function copyTo(
   file: string,
@@ -76,13 +104,12 @@ async function copyTo(
     location.kind === 'file' ? await opened(location) : await download(location, options)
   const hash = createHash('sha256')
   let length = 0
-  await pipeline(
+  const copying = pipeline(
     source,
     async function* (parts: AsyncIterable<Uint8Array>) {
       for await (const part of parts) {
         length += part.length
-        if (length > largestFile)
-          throw new Error(`${location.text} is larger than ${largestFile} bytes`)
+        if (length > largestFile) throw new Error(`it is larger than ${largestFile} bytes`)
         hash.update(part)
         yield part
       }
@@ -90,6 +117,10 @@ async function copyTo(
     createWriteStream(file, { mode: 0o600, flags: 'wx' }),
     { signal: options.signal },
   )
+  await copying.catch((cause: unknown) => {
+    options.signal.throwIfAborted()
+    throw new Error(`failed to copy ${location.text}: ${causeOf(cause)}`, { cause })
+  })
   return hash.digest('hex')
 }
 
@@ -102,17 +133,17 @@ async function opened({ path, text }: Location & { kind: 'file' }): Promise<Read
 }
 
 async function download(
-  { url }: Location & { kind: 'download' },
+  { url, text }: Location & { kind: 'download' },
   { fetch, headers, signal }: FileOptions,
 ): Promise<Readable> {
   const response = await fetch(new Request(url, { headers, signal })).catch((cause: unknown) => {
     signal.throwIfAborted()
-    throw new Error(`failed to download file from ${url}: ${causeOf(cause)}`, { cause })
+    throw new Error(`failed to download file from ${text}: ${causeOf(cause)}`, { cause })
   })
   if (response.ok && response.body) return Readable.fromWeb(response.body as WebStream)
   await response.body?.cancel()
   throw new Error(
-    `failed to download file from ${url}: response code ${response.status} ${STATUS_CODES[response.status] ?? ''}`.trimEnd(),
+    `failed to download file from ${text}: response code ${response.status} ${STATUS_CODES[response.status] ?? ''}`.trimEnd(),
   )
 }
 

@@ -2,7 +2,7 @@ import { sleep, unlessAborted } from '@serinus/kube'
 import { type Deadline, TookTooLong, withDeadline } from './deadline.ts'
 import type { Declaration } from './declarations.ts'
 import { type LaunchOptions, launch } from './launch.ts'
-import { type PluginLog, type PluginLogEntry, parseLine } from './log.ts'
+import { limitLines, type PluginLog, type PluginLogEntry, parseLine } from './log.ts'
 import {
   PluginError,
   PluginLacksMethod,
@@ -28,6 +28,9 @@ const backoff = { initialMs: 1_000, maxMs: 60_000 }
 /** How long a plugin may take to say that it is there. */
 const pingTimeoutMs = 5_000
 
+/** Most that is told of an error, and of a line that a plugin printed, characters. */
+const longest = { error: 4_096, line: 8_192 }
+
 /**
  * Keeps one plugin at work: gets its file, starts it, starts it again when it has died or hangs, with pauses of 1 s to
  * 60 s while that does not help (spec metric-providers 14.6, rows 6, 7, 40).
@@ -41,11 +44,23 @@ export class Keeper {
   #hasAnswered = false
   /** It has worked before, so its file is there and is the right one. */
   #hasWorked = false
+  /** Longer ones first: one may be a part of another. */
   #secrets: readonly string[] = []
+  readonly #onLine: (line: string) => void
   readonly stopped: Promise<void>
 
   constructor(options: KeeperOptions) {
     this.#options = options
+    const { clock, signal, log, declaration } = options
+    this.#onLine = limitLines({
+      clock,
+      signal,
+      onLine: (line) => {
+        const { level, message } = parseLine(line)
+        log({ ...whoIs(declaration), level, message: this.#told(message, longest.line) })
+      },
+      onLeftOut: (message) => log({ ...whoIs(declaration), level: 'warn', message }),
+    })
     this.stopped = this.#keep()
   }
 
@@ -68,45 +83,65 @@ export class Keeper {
   }
 
   /** Resolves once the plugin is there and answers a ping; rejects with upstream's chain from `unable to …` on. */
-  async ready(): Promise<void> {
+  ready(): Promise<void> {
+    return this.#counted(this.#ready())
+  }
+
+  async #ready(): Promise<void> {
     const process = await this.#process()
     try {
       const ms = Math.min(pingTimeoutMs, this.declaration.timeoutMs)
       await this.#within({ ms, otherwise: 'no answer to a ping' }, (over) => process.ping(over))
     } catch (error) {
-      process.kill()
+      this.#kill(process)
       // Upstream's words; here the restart waits for nobody.
       throw new Error(
-        `could not ping plugin will cleanup process so we can restart it next reconcile (${this.#masked(textOf(error))})`,
-        { cause: error },
+        `could not ping plugin will cleanup process so we can restart it next reconcile (${this.#told(textOf(error))})`,
       )
     }
   }
 
   /** Asks the plugin; at its deadline the call rejects, and a plugin that then hangs is started anew. */
-  async ask<M extends PluginMethod>(
+  ask<M extends PluginMethod>(
+    method: M,
+    question: PluginQuestions[M],
+    signal: AbortSignal,
+  ): Promise<unknown> {
+    return this.#counted(this.#ask(method, question, signal))
+  }
+
+  async #ask<M extends PluginMethod>(
     method: M,
     question: PluginQuestions[M],
     signal: AbortSignal,
   ): Promise<unknown> {
     const process = await this.#process(signal)
-    const call = this.#within(
-      { ms: this.declaration.timeoutMs, otherwise: `no answer to ${method}` },
-      (over) => process.call(method, question, over),
-      signal,
-    )
-    this.#calls.add(call)
     try {
-      const answer = await call
+      const answer = await this.#within(
+        { ms: this.declaration.timeoutMs, otherwise: `no answer to ${method}` },
+        (over) => process.call(method, question, over),
+        signal,
+      )
       this.#hasAnswered = true
-      return answer
+      return this.#maskedWithin(answer)
     } catch (error) {
+      // Errors are told without their cause: that one may hold a secret.
+      const message = this.#told(textOf(error))
       if (error instanceof PluginError || error instanceof PluginLacksMethod) {
         this.#hasAnswered = true
-        throw error instanceof PluginError ? new PluginError(this.#masked(error.message)) : error
+        throw error instanceof PluginError
+          ? new PluginError(message)
+          : new PluginLacksMethod(message)
       }
       if (error instanceof TookTooLong) void this.#killIfHung(process)
-      throw new Error(this.#masked(textOf(error)), { cause: error })
+      throw new Error(message)
+    }
+  }
+
+  async #counted<T>(call: Promise<T>): Promise<T> {
+    this.#calls.add(call)
+    try {
+      return await call
     } finally {
       this.#calls.delete(call)
     }
@@ -139,7 +174,7 @@ export class Keeper {
     let failures = 0
     while (!signal.aborted) {
       this.#become({ kind: 'starting', after: this.problem })
-      const message = await this.#live().catch((error: unknown) => this.#masked(textOf(error)))
+      const message = await this.#live().catch((error: unknown) => this.#told(textOf(error)))
       if (signal.aborted) break
       if (this.#hasAnswered) failures = 0
       const pauseMs = this.#hasAnswered
@@ -167,7 +202,8 @@ export class Keeper {
     const { name } = declaration
     const process = await this.#launch()
     if (signal.aborted) return this.#quit(process)
-    log({ ...whoIs(declaration), level: 'info', message: `the plugin works (${process.type})` })
+    const message = `the plugin works (${this.#told(process.type)})`
+    log({ ...whoIs(declaration), level: 'info', message })
     this.#hasWorked = true
     this.#become({ kind: 'ready', process })
     const over = new AbortController()
@@ -177,7 +213,7 @@ export class Keeper {
         aborted(AbortSignal.any([signal, over.signal])),
       ])
       if (why === null) return this.#quit(process)
-      return this.#masked(`unable to get plugin client (${name}): ${why.message}`)
+      return `unable to get plugin client (${name}): ${this.#told(why.message)}`
     } finally {
       over.abort()
     }
@@ -189,14 +225,15 @@ export class Keeper {
   }
 
   #launch(): Promise<PluginProcess> {
-    const { log, declaration } = this.#options
     return launch({
       ...this.#options,
       isFetched: this.#hasWorked,
       onSecrets: (values) => {
-        this.#secrets = values
+        // Those of before are still secret.
+        const all = new Set([...this.#secrets, ...values])
+        this.#secrets = [...all].sort((a, b) => b.length - a.length)
       },
-      onLine: (line) => log({ ...whoIs(declaration), ...parseLine(this.#masked(line)) }),
+      onLine: this.#onLine,
     })
   }
 
@@ -206,8 +243,13 @@ export class Keeper {
       const limit = { ms: pingTimeoutMs, otherwise: 'no answer to a ping' }
       await this.#within(limit, (over) => process.ping(over))
     } catch {
-      process.kill()
+      this.#kill(process)
     }
+  }
+
+  /** One that has been asked to end has its time for it. */
+  #kill(process: PluginProcess): void {
+    if (!this.#options.signal.aborted) process.kill()
   }
 
   /** Also ends with the keeper, and with `outer`. */
@@ -231,9 +273,31 @@ export class Keeper {
     return this.#secrets.reduce((masked, secret) => masked.replaceAll(secret, '*****'), text)
   }
 
-  /** Resolves once the calls under way are over: each has its deadline. */
+  /** Nobody cuts before this: half a secret would not be found. */
+  #told(text: string, most: number = longest.error): string {
+    const masked = this.#masked(text)
+    if (masked.length <= most) return masked
+    return `${masked.slice(0, most)}… (${masked.length - most} characters more)`
+  }
+
+  /** What a plugin answers is stored: a service may well say which token it was sent. */
+  #maskedWithin(answer: unknown): unknown {
+    if (this.#secrets.length === 0) return answer
+    if (typeof answer === 'string') return this.#masked(answer)
+    if (Array.isArray(answer)) return answer.map((item: unknown) => this.#maskedWithin(item))
+    if (typeof answer !== 'object' || answer === null) return answer
+    return Object.fromEntries(
+      Object.entries(answer).map(([key, item]) => [this.#masked(key), this.#maskedWithin(item)]),
+    )
+  }
+
+  /** Resolves once the calls under way are over, those included that still wait for the plugin: each has its deadline. */
   async idle(): Promise<void> {
-    await Promise.allSettled([...this.#calls])
+    do {
+      await Promise.allSettled([...this.#calls])
+      // Who has just heard that the plugin is there asks it next.
+      await new Promise((resolve) => setImmediate(resolve))
+    } while (this.#calls.size > 0)
   }
 }
 

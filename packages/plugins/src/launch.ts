@@ -1,4 +1,4 @@
-import type { Clock } from '@serinus/kube'
+import { type Clock, unlessAborted } from '@serinus/kube'
 import { withDeadline } from './deadline.ts'
 import type { Declaration } from './declarations.ts'
 import { obtainFile } from './files.ts'
@@ -54,7 +54,7 @@ async function prepare(
   signal: AbortSignal,
 ): Promise<{ readonly target: string; readonly headers: Readonly<Record<string, string>> }> {
   const { declaration, folder, fetch, isFetched } = options
-  const headers = await options.readHeaders(declaration.headersFrom)
+  const headers = await unlessAborted(options.readHeaders(declaration.headersFrom), signal)
   options.onSecrets(Object.values(headers).flatMap(secretsIn))
   const { location } = declaration
   if (location.kind === 'service') return { headers, target: location.url }
@@ -65,8 +65,13 @@ async function prepare(
 /** Shorter texts are no secrets, and masking them would make a riddle of every message. */
 const shortestSecret = 4
 
-/** The value of a header, and without it the word that counts: `Bearer TOKEN` is told by TOKEN alone. */
+/**
+ * The value of a header, and without it the word that counts: `Bearer TOKEN` is told by TOKEN alone. Each also as JSON
+ * writes it, since messages quote.
+ */
 function secretsIn(value: string): readonly string[] {
   const words = value.split(/\s+/).slice(1)
-  return [value, ...words].filter((text) => text.length >= shortestSecret)
+  return [value, ...words]
+    .filter((text) => text.length >= shortestSecret)
+    .flatMap((text) => [text, JSON.stringify(text).slice(1, -1)])
 }

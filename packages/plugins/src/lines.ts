@@ -2,8 +2,8 @@
 const longestLine = 64 * 1024
 
 /**
- * Cuts text that comes in pieces into lines, without their ends; empty ones are dropped. A line that gets longer than
- * `longest` characters is told in pieces, or goes to `onLong`.
+ * Cuts text that comes in pieces into lines, without their ends; empty ones are dropped. Of a line that gets longer than
+ * `longest` characters the beginning is told at once, or goes to `onLong`, and the rest is dropped.
  */
 export function lineSplitter(
   onLine: (line: string) => void,
@@ -15,21 +15,28 @@ export function lineSplitter(
   const decoder = new TextDecoder()
   let pieces: string[] = []
   let length = 0
+  let isTold = false
   const tell = () => {
     const line = pieces.join('')
     pieces = []
     length = 0
+    if (isTold) {
+      isTold = false
+      return
+    }
     const text = line.endsWith('\r') ? line.slice(0, -1) : line
     if (text !== '') onLine(text)
   }
   const keep = (text: string) => {
+    if (isTold) return
     pieces.push(text)
     length += text.length
     if (length <= limit.longest) return
     const start = pieces.join('')
     pieces = []
     length = 0
-    limit.onLong(start)
+    isTold = true
+    limit.onLong(start.slice(0, limit.longest))
   }
   return {
     push(bytes) {

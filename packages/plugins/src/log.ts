@@ -1,3 +1,4 @@
+import { type Clock, sleep } from '@serinus/kube'
 import type { PluginKind } from './plugin-process.ts'
 
 /** Something that is worth a line: of a plugin, or what it printed itself. Secrets of its declaration are masked. */
@@ -11,13 +12,13 @@ export interface PluginLogEntry {
 
 export type PluginLog = (entry: PluginLogEntry) => void
 
-const levels: Readonly<Record<string, PluginLogEntry['level']>> = {
-  trace: 'debug',
-  debug: 'debug',
-  info: 'info',
-  warn: 'warn',
-  error: 'error',
-}
+const levels: ReadonlyMap<unknown, PluginLogEntry['level']> = new Map([
+  ['trace', 'debug'],
+  ['debug', 'debug'],
+  ['info', 'info'],
+  ['warn', 'warn'],
+  ['error', 'error'],
+])
 
 /** A line as a plugin printed it; go-plugin's own are JSON with `@level` and `@message`. */
 export function parseLine(line: string): Pick<PluginLogEntry, 'level' | 'message'> {
@@ -26,10 +27,51 @@ export function parseLine(line: string): Pick<PluginLogEntry, 'level' | 'message
     if (typeof message === 'string') {
       const { '@timestamp': _, ...fields } = rest
       const more = Object.keys(fields).length > 0 ? ` ${JSON.stringify(fields)}` : ''
-      return { level: levels[String(level)] ?? 'info', message: `${message}${more}` }
+      return { level: levels.get(level) ?? 'info', message: printable(`${message}${more}`) }
     }
   } catch {
     // Not JSON: any text.
   }
-  return { level: 'info', message: line }
+  return { level: 'info', message: printable(line) }
+}
+
+/** Without what could write over other lines of a terminal. */
+function printable(text: string): string {
+  return text.replaceAll(/\p{Cc}+/gu, ' ')
+}
+
+/** So many lines of one plugin are passed on in so long a time. */
+const limit = { lines: 1_000, ms: 10_000 }
+
+/** Passes on the lines of one plugin; of one that floods, what is left out is counted, and told. */
+export function limitLines({
+  clock,
+  signal,
+  onLine,
+  onLeftOut,
+}: {
+  readonly clock: Clock
+  readonly signal: AbortSignal
+  readonly onLine: (line: string) => void
+  readonly onLeftOut: (message: string) => void
+}): (line: string) => void {
+  let since = Number.NEGATIVE_INFINITY
+  let passed = 0
+  let leftOut = 0
+  const tell = () => {
+    onLeftOut(
+      `${leftOut} lines of the plugin are left out: more than ${limit.lines} came within ${limit.ms / 1000}s`,
+    )
+    leftOut = 0
+  }
+  return (line) => {
+    const now = clock.now()
+    if (now >= since + limit.ms) {
+      since = now
+      passed = 0
+    }
+    if (passed++ < limit.lines) return onLine(line)
+    if (leftOut++ > 0 || signal.aborted) return
+    sleep(clock, since + limit.ms - now, signal).then(tell, tell)
+  }
 }

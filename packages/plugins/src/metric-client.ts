@@ -97,8 +97,8 @@ function parseMeasurement(answer: unknown): Measurement {
   const instants = ['startedAt', 'finishedAt', 'resumeAt'].flatMap((field) =>
     instantField(answer, field),
   )
-  const metadata = answer['metadata']
   refuseTooMuch(answer)
+  const metadata = answer['metadata']
   return {
     phase: answer['phase'] as Measurement['phase'],
     ...Object.fromEntries([...texts, ...instants]),
@@ -128,14 +128,20 @@ function textField(answer: Readonly<Record<string, unknown>>, field: string): [s
   throw new Error(`the answer has the ${field} ${shown(value)}, which is no text`)
 }
 
+/** `Date` reads much else, even `5`. */
+const rfc3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/
+/** In UTC, too, the year has to have four digits. */
+const firstInstant = Date.parse('0001-01-01T00:00:00Z')
+const lastInstant = Date.parse('9999-12-31T23:59:59Z')
+
 function instantField(
   answer: Readonly<Record<string, unknown>>,
   field: string,
 ): [string, string][] {
   const value = answer[field]
   if (value === undefined || value === null) return []
-  const at = typeof value === 'string' ? Date.parse(value) : Number.NaN
-  if (Number.isNaN(at))
+  const at = typeof value === 'string' && rfc3339.test(value) ? Date.parse(value) : Number.NaN
+  if (!(at >= firstInstant && at <= lastInstant))
     throw new Error(`the answer has the ${field} ${shown(value)}, which is no instant of RFC 3339`)
   return [[field, `${new Date(at).toISOString().slice(0, 19)}Z`]]
 }
@@ -143,7 +149,13 @@ function instantField(
 function parseMetadata(answer: unknown): Readonly<Record<string, string>> {
   if (answer === null || answer === undefined) return {}
   if (!isRecord(answer)) throw new Error(`the answer's metadata is no map: ${shown(answer)}`)
-  return Object.fromEntries(Object.entries(answer).map(([key, value]) => [key, String(value)]))
+  refuseTooMuch({ metadata: answer })
+  return Object.fromEntries(
+    Object.entries(answer).map(([key, value]) => [
+      key,
+      typeof value === 'string' ? value : JSON.stringify(value),
+    ]),
+  )
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -14,6 +14,7 @@ import {
   listKeys,
   parseDeclarations,
 } from './declarations.ts'
+import { sweepUnfinished } from './files.ts'
 import { Keeper } from './keeper.ts'
 import type { PluginLog } from './log.ts'
 import { type MetricPluginClient, metricClient } from './metric-client.ts'
@@ -72,6 +73,7 @@ export function startPlugins(options: PluginsOptions): Plugins {
   let unread: string | null = `ConfigMap ${namespace}/${configMapName} has not been read yet`
   /** Once the ConfigMap has been read, or could not be: nobody waits for an API that says no. */
   const looked = Promise.withResolvers<void>()
+  sweepUnfinished(options.folder)
 
   const informer = startInformer<ConfigMap>({
     client,

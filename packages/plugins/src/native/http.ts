@@ -1,5 +1,6 @@
+import { withoutQuery } from '../declarations.ts'
 import { causeOf, type PluginProcess, type PluginStart } from '../plugin-process.ts'
-import { resultOf } from './json-rpc.ts'
+import { answerProblem, resultOf } from './json-rpc.ts'
 import { initialized } from './native-process.ts'
 
 /** Longest answer that is read, bytes. */
@@ -24,8 +25,13 @@ export function startHttpPlugin(start: PluginStart): Promise<PluginProcess> {
   })
 }
 
-async function post(start: PluginStart, message: object, signal: AbortSignal): Promise<unknown> {
+async function post(
+  start: PluginStart,
+  message: { readonly id: number },
+  signal: AbortSignal,
+): Promise<unknown> {
   const { target, headers } = start
+  const shown = `Post ${JSON.stringify(withoutQuery(target))}`
   const request = new Request(target, {
     method: 'POST',
     headers: { 'content-type': 'application/json', accept: 'application/json', ...headers },
@@ -35,14 +41,14 @@ async function post(start: PluginStart, message: object, signal: AbortSignal): P
   })
   const response = await start.fetch(request).catch((error: unknown) => {
     signal.throwIfAborted()
-    throw new Error(`Post ${JSON.stringify(target)}: ${causeOf(error)}`, { cause: error })
+    throw new Error(`${shown}: ${causeOf(error)}`, { cause: error })
   })
   const text = await boundedText(response)
-  if (!response.ok)
-    throw new Error(
-      `Post ${JSON.stringify(target)}: response code ${response.status}: ${text.slice(0, 200)}`,
-    )
-  return resultOf(parsed(text, target))
+  if (!response.ok) throw new Error(`${shown}: response code ${response.status}: ${text}`)
+  const answer = parsed(text, shown)
+  const problem = answerProblem(answer, message.id)
+  if (problem !== null) throw new Error(`${shown}: ${problem}: ${text}`)
+  return resultOf(answer)
 }
 
 async function boundedText(response: Response): Promise<string> {
@@ -57,11 +63,10 @@ async function boundedText(response: Response): Promise<string> {
   return Buffer.concat(parts).toString('utf8')
 }
 
-function parsed(text: string, target: string): unknown {
+function parsed(text: string, shown: string): unknown {
   try {
     return JSON.parse(text)
   } catch (cause) {
-    const shown = JSON.stringify(text.slice(0, 100))
-    throw new Error(`Post ${JSON.stringify(target)}: the answer is no JSON: ${shown}`, { cause })
+    throw new Error(`${shown}: the answer is no JSON: ${JSON.stringify(text)}`, { cause })
   }
 }

@@ -32,7 +32,7 @@ export class JsonRpcClient {
   /** False: it is no answer of JSON-RPC. */
   receive(message: unknown): boolean {
     const id = idOf(message)
-    if (id === undefined) return false
+    if (id === undefined || id < 1 || id > this.#lastId) return false
     const call = this.#calls.get(id)
     // An answer that came too late is dropped.
     if (!call) return true
@@ -64,6 +64,16 @@ interface Call {
 
 /** What JSON-RPC 2.0 calls "method not found". */
 const noSuchMethod = -32601
+
+/** Why a message is no answer to the question of this id; null: it is one. */
+export function answerProblem(message: unknown, id: number): string | null {
+  if (typeof message !== 'object' || message === null || Array.isArray(message))
+    return 'the answer is no JSON-RPC object'
+  const answer = message as { readonly id?: unknown; readonly error?: unknown }
+  // Who could not read the question does not know its id.
+  if (answer.id === id || (answer.id === null && answer.error)) return null
+  return `the answer has the id ${JSON.stringify(answer.id) ?? 'nothing'}, and the question had ${id}`
+}
 
 /** The result of an answer; throws what its error says. */
 export function resultOf(message: unknown): unknown {

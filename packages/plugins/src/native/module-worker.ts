@@ -11,6 +11,7 @@ export function moduleWorker(
   type Params = Readonly<Record<string, unknown>>
   type Method = (...args: unknown[]) => unknown
   const running = new Map<number, AbortController>()
+  const longestAnswer = 10 * 2 ** 20
   let plugin: Readonly<Record<string, unknown>> = {}
 
   const calls: Readonly<Record<string, readonly string[]>> = {
@@ -58,8 +59,10 @@ export function moduleWorker(
     try {
       const result = await answer(method, params, over.signal)
       // What JSON cannot carry, no other protocol could either.
-      const json = result === undefined ? null : JSON.parse(JSON.stringify(result))
-      port.postMessage({ jsonrpc: '2.0', id, result: json })
+      const json = JSON.stringify(result) ?? 'null'
+      if (json.length > longestAnswer)
+        throw new Error(`the answer is longer than ${longestAnswer} characters`)
+      port.postMessage({ jsonrpc: '2.0', id, result: JSON.parse(json) })
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error)
       const code = (error as { code?: unknown } | null)?.code

@@ -27,8 +27,10 @@ export function startModulePlugin(start: PluginStart): Promise<PluginProcess> {
     stream.on('end', () => lines.end())
   }
   worker.on('message', (message: unknown) => rpc.receive(message))
+  // Whose answer it was cannot be told any more; that call ends at its deadline.
+  worker.on('messageerror', ({ message }) => start.log(`an answer cannot be read: ${message}`))
   const ended = new Promise<Error>((resolve) => {
-    worker.once('error', (error) =>
+    worker.on('error', (error) =>
       resolve(error instanceof Error ? error : new Error(String(error))),
     )
     worker.once('exit', (code) =>

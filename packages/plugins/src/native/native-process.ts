@@ -25,13 +25,13 @@ const quitGraceMs = 2_000
 export async function initialized(start: PluginStart, link: NativeLink): Promise<PluginProcess> {
   const { kind, name, args, clock, signal } = start
   const question = { protocolVersion, kind, name, args }
-  const facts = await link.ask('initialize', question, signal).then(
-    (answer) => parseFacts(answer, name),
-    (error: unknown) => {
+  const facts = await link
+    .ask('initialize', question, signal)
+    .then((answer) => parseFacts(answer, name))
+    .catch((error: unknown) => {
       link.kill()
       throw new StartFailure('initialize plugin via rpc', error)
-    },
-  )
+    })
   return {
     type: facts.type,
     async call(method, params, over) {
@@ -65,6 +65,8 @@ function parseFacts(
   }
   return {
     type: typeof type === 'string' && type !== '' ? type : name,
-    capabilities: Array.isArray(capabilities) ? capabilities.map(String) : null,
+    capabilities: Array.isArray(capabilities)
+      ? capabilities.filter((one) => typeof one === 'string')
+      : null,
   }
 }

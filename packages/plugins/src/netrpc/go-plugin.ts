@@ -173,7 +173,13 @@ export class GoConversation {
       exchange.argument(question),
     )
     const name = `Plugin.${exchange.method}`
-    return exchange.answer(await this.#asked().call(name, { type: gobInterface, value }, signal))
+    const reply = await this.#asked().call(name, { type: gobInterface, value }, signal)
+    try {
+      return exchange.answer(reply)
+    } catch (cause) {
+      if (!(cause instanceof TypeError)) throw cause
+      throw new Error(`the answer to ${name} is not of the type that it should be`, { cause })
+    }
   }
 
   #asked(): NetRpcClient {

@@ -29,7 +29,7 @@ export function parseHandshake(line: string): GoAddress {
     .trim()
     .split('|')
   if (core === undefined || address === undefined)
-    throw new Error(`Unrecognized remote plugin message: ${JSON.stringify(line.slice(0, 200))}`)
+    throw new Error(`Unrecognized remote plugin message: ${JSON.stringify(line)}`)
   if (core !== '1')
     throw new Error(
       `incompatible core API version with plugin. Plugin version: ${core}, Core version: 1`,

@@ -59,6 +59,9 @@ function onMeasurement(method: string): Exchange<MeasurementQuestion> {
   }
 }
 
+/** Just below Go's longest duration: a plugin may well ask for that one, and no number of ours can hold it. */
+const mostNanoseconds = 9.2e18
+
 function onStep(method: string, argumentName: string): Exchange<StepQuestion> {
   return {
     method,
@@ -76,7 +79,8 @@ function onStep(method: string, argumentName: string): Exchange<StepQuestion> {
       const { Result = {}, Error: error = {} } = reply as Record<string, GobValue>
       throwRpcError(error)
       const result = Result as Record<string, GobValue>
-      const nanoseconds = Number(result['RequeueAfter'] ?? 0)
+      const asked = Number(result['RequeueAfter'] ?? 0)
+      const nanoseconds = Math.min(Math.max(0, asked), mostNanoseconds)
       return {
         phase: result['Phase'] ?? '',
         message: result['Message'] ?? '',
@@ -143,6 +147,6 @@ function parsedJson(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(text)
   } catch (cause) {
-    throw new Error(`the status is no JSON: ${JSON.stringify(text.slice(0, 100))}`, { cause })
+    throw new Error(`the status is no JSON: ${JSON.stringify(text)}`, { cause })
   }
 }
