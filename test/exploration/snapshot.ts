@@ -1,5 +1,10 @@
 import { annotationKeys, hashLabel, labelKeys, podTemplateHash, type Rollout } from '@serinus/api'
-import type { ReplicaSet, RolloutSnapshot, Service } from '@serinus/engine'
+import {
+  noManagedRoutes,
+  type ReplicaSet,
+  type RolloutSnapshot,
+  type Service,
+} from '@serinus/engine'
 import { ingress, type Shape } from './shapes.ts'
 import {
   type Interned,
@@ -71,6 +76,7 @@ export function snapshots(shape: Shape): (state: State) => RolloutSnapshot {
               weight: router.value.asked,
               verified:
                 shape.router === 'silent' ? null : router.value.asked === router.value.effective,
+              managedRoutes: noManagedRoutes,
             },
           ]
         : [],
@@ -79,7 +85,7 @@ export function snapshots(shape: Shape): (state: State) => RolloutSnapshot {
       scaledDown: [],
       pods: null,
       activeSince: null,
-      uncarriedRouters: [],
+      routingProblems: [],
       notificationProblems: null,
       failures: failures.map((id) => ({
         id,

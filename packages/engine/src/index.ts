@@ -6,6 +6,7 @@ export {
   planAnalysisRun,
 } from './analysis/plan-analysis-run.ts'
 export { resolveMetrics } from './analysis/resolve-metrics.ts'
+export { canaryServices } from './canary/facts.ts'
 export { examineRollout, examineTemplate, type KnownTemplates } from './doctor/doctor.ts'
 export type { DoctorFinding, Severity } from './doctor/finding.ts'
 export { planExperiment } from './experiment/plan-experiment.ts'
@@ -15,7 +16,13 @@ export { planRollout } from './plan-rollout.ts'
 export { ownTemplate } from './rollout/own-template.ts'
 export { releaseServices, servicesInUse } from './rollout/release-services.ts'
 export { restoreWorkloads } from './rollout/workload-scale.ts'
-export type { DesiredRoutes, ManagedRoute, ObservedRouter, RouteTarget } from './routes.ts'
+export {
+  type DesiredRoutes,
+  type ManagedRoute,
+  noManagedRoutes,
+  type ObservedRouter,
+  type RouteTarget,
+} from './routes.ts'
 export type {
   EngineOptions,
   Ingress,

@@ -50,15 +50,6 @@ export function planRollout(observed: RolloutSnapshot, now: number): RolloutPlan
   }
 }
 
-/** What Argo Rollouts has and this version does not is refused: going on without it could hurt. */
-function uncarriedRouters(snapshot: RolloutSnapshot): readonly Problem[] {
-  return snapshot.uncarriedRouters.map((detail) => ({
-    path: 'spec.strategy.canary.trafficRouting',
-    kind: 'Forbidden',
-    detail,
-  }))
-}
-
 function planResolved({ snapshot, problems: own }: Resolved, now: number): RolloutPlan {
   const { rollout } = snapshot
   const references = validateReferences(rollout, snapshot)
@@ -66,7 +57,7 @@ function planResolved({ snapshot, problems: own }: Resolved, now: number): Rollo
     ...snapshot.parseProblems,
     ...own,
     ...references.problems,
-    ...uncarriedRouters(snapshot),
+    ...snapshot.routingProblems,
   ]
   if (problems.length > 0) return planInvalid(snapshot, problems, now)
   const warnings: readonly Finding[] = [

@@ -40,6 +40,9 @@ export type ManagedRoute =
       readonly percentage: number
     }
 
+/** What a router that takes neither header nor mirror routes was seen to hold of them. */
+export const noManagedRoutes: ObservedRouter['managedRoutes'] = { header: null, mirror: null }
+
 /** What one router was seen to do, taken from its objects in the API by the router's own pure code. */
 export interface ObservedRouter {
   /** `Nginx`, `ALB`, `Istio`, ... as upstream names them. */
@@ -48,4 +51,6 @@ export interface ObservedRouter {
   readonly weight: number | null
   /** Whether the data plane confirmed that share; null: this router cannot tell. */
   readonly verified: boolean | null
+  /** Names of the header and mirror routes that the objects hold; null: this router takes none of that kind. */
+  readonly managedRoutes: Readonly<Record<ManagedRoute['kind'], readonly string[] | null>>
 }

@@ -161,8 +161,8 @@ export interface RolloutSnapshot {
   readonly pods: readonly Pod[] | null
   /** Epoch milliseconds since when this process acts on the Rollout; null: from the beginning. */
   readonly activeSince: number | null
-  /** Why a configured router cannot be served at all; empty where all can. */
-  readonly uncarriedRouters: readonly string[]
+  /** What the routers miss in the objects that the Rollout names, and which routers nobody carries. */
+  readonly routingProblems: readonly Problem[]
   /** What is wrong with the subscriptions of this Rollout; null while nobody has looked. */
   readonly notificationProblems: readonly NotificationProblem[] | null
   /** Effects of earlier passes that failed and have not succeeded since. */

@@ -18,6 +18,12 @@ export type Wait =
       readonly until: number | null
     }
   | { readonly kind: 'routes'; readonly weight: number; readonly effective: number | null }
+  /** The header and mirror routes of a step are not all there yet, or one that it takes away still is. */
+  | {
+      readonly kind: 'managed-routes'
+      readonly step: number
+      readonly routes: readonly string[]
+    }
   | { readonly kind: 'analysis'; readonly run: string; readonly step: number | null }
   /** A step plugin is at work, or is called again at `until`; null: its answer, or another one's, comes first. */
   | {
@@ -84,6 +90,7 @@ export function whoCanAct(wait: Wait): 'user' | 'clock' | 'cluster' | 'provider'
       return 'clock'
     case 'pods':
     case 'routes':
+    case 'managed-routes':
     case 'traffic':
     case 'restart':
     case 'experiment':

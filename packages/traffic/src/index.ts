@@ -1,2 +1,9 @@
-export { observeRouters, planRemovals, planRouters, unsupportedRouters } from './registry.ts'
-export type { RouterPlan, RoutingObjects } from './router.ts'
+export { createRouters, type Routers } from './registry.ts'
+export type { RouterPlan, RouterSettings } from './router.ts'
+export {
+  type KnownKind,
+  kindId,
+  type RoutedKind,
+  type RoutingObjects,
+  type Watched,
+} from './routing-objects.ts'

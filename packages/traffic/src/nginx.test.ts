@@ -4,7 +4,8 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { nginx } from './nginx.ts'
 import type { RouterFacts, RouterPlan } from './router.ts'
-import { applied, factsOf, routerContract, routesOf } from './router-contract.ts'
+import { routerContract } from './router-contract.ts'
+import { applied, factsOf, ingressesOf, routesOf, servedIngresses } from './test-objects.ts'
 
 type Config = NonNullable<TrafficRouting['nginx']>
 type Rules = NonNullable<NonNullable<Ingress['spec']>['rules']>
@@ -36,8 +37,8 @@ routerContract({
     stableIngress: 'web',
     additionalIngressAnnotations: { 'canary-by-header': 'X-Canary-User' },
   },
-  objects: { ingresses: [ingress('web'), ingress('other')] },
-  missing: { name: 'web', objects: { ingresses: [ingress('other')] } },
+  objects: servedIngresses([ingress('web'), ingress('other')]),
+  missing: { name: 'web', objects: servedIngresses([ingress('other')]) },
 })
 
 /** The second article: Rollout, Ingress and annotations as printed there. */
@@ -61,7 +62,7 @@ const article = {
 }
 
 function articleFacts(...canary: readonly Ingress[]): RouterFacts {
-  return { rollout: article.rollout, max: 100, objects: { ingresses: [article.stable, ...canary] } }
+  return factsOf(servedIngresses([article.stable, ...canary]), { rollout: article.rollout })
 }
 
 function articleRoutes(weight: number): DesiredRoutes {
@@ -187,8 +188,12 @@ function world(given: Given) {
   const config: Config = { stableIngress: 'web', ...given.config }
   const ingresses = given.stable ?? [ingress('web')]
   const share = { weight: given.weight ?? 20, max: given.max ?? 100 }
-  const plans = nginx.plan(config, factsOf({ ingresses }, share.max), routesOf(share))
-  const after = applied({ ingresses }, plans).ingresses
+  const plans = nginx.plan(
+    config,
+    factsOf(servedIngresses(ingresses), { max: share.max }),
+    routesOf(share),
+  )
+  const after = ingressesOf(applied(servedIngresses(ingresses), plans))
   const canary = after.find((one) => one.metadata.name === 'app-web-canary')
   return { plans, after, canary, annotations: canary?.metadata.annotations ?? {} }
 }
@@ -413,7 +418,7 @@ test('maxTrafficWeight 1000 and setWeight 15 are written as weight and total [tr
 
 test('a total from before is taken away with maxTrafficWeight, since it would change what the weight means', () => {
   const before = world({ weight: 150, max: 1000 })
-  const facts = factsOf({ ingresses: before.after }, 100)
+  const facts = factsOf(servedIngresses(before.after))
   expect(nginx.observe({ stableIngress: 'web' }, facts).weight).toBe(15)
   const { annotations } = world({ stable: before.after, weight: 20, max: 100 })
   expect(annotations).toEqual({ [`${prefix}/canary`]: 'true', [`${prefix}/canary-weight`]: '20' })
@@ -470,7 +475,7 @@ test.each<[string, Readonly<Record<string, string>>, number | null]>([
       Object.entries(annotations).map(([key, value]) => [`${prefix}/${key}`, value]),
     ),
   })
-  const facts = factsOf({ ingresses: [ingress('web'), canary] }, 100)
+  const facts = factsOf(servedIngresses([ingress('web'), canary]))
   expect(nginx.observe({ stableIngress: 'web' }, facts).weight).toBe(weight)
 })
 
@@ -480,9 +485,9 @@ test('canary Ingresses that disagree have no weight in common', () => {
     config: { ...config, stableIngress: '' },
     stable: [ingress('a'), ingress('b')],
   })
-  expect(nginx.observe(config, factsOf({ ingresses: both.after }, 100)).weight).toBe(20)
+  expect(nginx.observe(config, factsOf(servedIngresses(both.after))).weight).toBe(20)
   const torn = both.after.filter((one) => one.metadata.name !== 'app-b-canary')
-  expect(nginx.observe(config, factsOf({ ingresses: torn }, 100)).weight).toBeNull()
+  expect(nginx.observe(config, factsOf(servedIngresses(torn))).weight).toBeNull()
 })
 
 const anyName = fc.constantFrom('app-stable', 'app-canary', 'api', 'web')
@@ -540,7 +545,7 @@ test('whatever the stable Ingress and the settings were and become, one pass set
             ])
             const seen = nginx.observe(
               { stableIngress: 'web', ...config },
-              factsOf({ ingresses: after }, max),
+              factsOf(servedIngresses(after), { max }),
             )
             expect(seen.weight).toBe(weight)
           }
@@ -573,7 +578,7 @@ test('the canary Ingress of a list entry that left is deleted, that of another R
   const config = { stableIngress: '', stableIngresses: ['web', 'old'] }
   const { after } = world({ config, stable: [ingress('web'), ingress('old')] })
   const theirs = ingress('other-old-canary', { annotations: { [`${prefix}/canary`]: 'true' } })
-  const facts = factsOf({ ingresses: [...after, theirs] }, 100)
+  const facts = factsOf(servedIngresses([...after, theirs]))
   expect(nginx.removals({ stableIngress: 'web' }, facts)).toMatchObject([
     { kind: 'delete', key: { namespace: 'demo', name: 'app-old-canary' } },
   ])

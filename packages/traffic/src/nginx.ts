@@ -1,7 +1,14 @@
 import { names, type TrafficRouting } from '@serinus/api'
-import type { DesiredRoutes, Ingress, Transition, Write } from '@serinus/engine'
+import {
+  type DesiredRoutes,
+  type Ingress,
+  noManagedRoutes,
+  type Transition,
+  type Write,
+} from '@serinus/engine'
 import { mergePatch, resources } from '@serinus/kube'
 import type { Router, RouterFacts, RouterPlan } from './router.ts'
+import { objectNamed, objectsOf, type RoutedKind } from './routing-objects.ts'
 
 type Config = NonNullable<TrafficRouting['nginx']>
 type Rules = NonNullable<NonNullable<Ingress['spec']>['rules']>
@@ -10,6 +17,7 @@ const defaultPrefix = 'nginx.ingress.kubernetes.io'
 /** Which annotation keys were put on the canary Ingress for the user, so that a key taken from the spec leaves again. */
 const injectedKey = 'rollouts.argoproj.io/injected-annotations'
 const classKey = 'kubernetes.io/ingress.class'
+const ingressKind: RoutedKind = { ...resources.ingresses, versions: ['v1'] }
 
 /**
  * ingress-nginx: a second Ingress with canary annotations beside the stable one, which is never modified
@@ -17,12 +25,19 @@ const classKey = 'kubernetes.io/ingress.class'
  */
 export const nginx: Router<Config> = {
   type: 'Nginx',
+  // Canary Ingresses of names that have left the spec are known by their owner.
+  watches: (_config, { rollout: { namespace } }) => [{ kind: ingressKind, namespace }],
   observe(config, facts) {
     const weights = new Set(
       stableIngresses(config).map((name) => observedWeight(config, facts, name)),
     )
     const [weight = null] = weights
-    return { type: 'Nginx', weight: weights.size === 1 ? weight : null, verified: null }
+    return {
+      type: 'Nginx',
+      weight: weights.size === 1 ? weight : null,
+      verified: null,
+      managedRoutes: noManagedRoutes,
+    }
   },
   plan(config, facts, routes) {
     return stableIngresses(config).map((name) =>
@@ -35,7 +50,7 @@ export const nginx: Router<Config> = {
         names.canaryIngress(facts.rollout.name, name),
       ),
     )
-    return facts.objects.ingresses
+    return objectsOf<Ingress>(facts.objects, ingressKind)
       .filter((ingress) => isOurs(ingress, facts) && isCanary(ingress))
       .filter(({ metadata }) => !wanted.has(metadata.name) && !metadata.deletionTimestamp)
       .map(({ metadata: { name, uid } }) => ({
@@ -46,6 +61,8 @@ export const nginx: Router<Config> = {
         ...(uid ? { uid } : {}),
       }))
   },
+  // The canary Ingress goes with its owner.
+  release: () => [],
 }
 
 function stableIngresses(config: Config): readonly string[] {
@@ -71,7 +88,9 @@ function prefixOf(config: Config): string {
 }
 
 function ingressNamed(facts: RouterFacts, name: string): Ingress | undefined {
-  return facts.objects.ingresses.find((ingress) => ingress.metadata.name === name)
+  const { namespace } = facts.rollout
+  const found = objectNamed<Ingress>(facts.objects, ingressKind, { namespace, name })
+  return found.kind === 'present' ? found.object : undefined
 }
 
 function isOurs(ingress: Ingress, facts: RouterFacts): boolean {

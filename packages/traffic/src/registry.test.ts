@@ -1,8 +1,8 @@
 import { parseRollout, type Rollout } from '@serinus/api'
 import type { Ingress } from '@serinus/engine'
 import { expect, test } from 'vitest'
-import { observeRouters, planRemovals, planRouters, unsupportedRouters } from './registry.ts'
-import { applied, routesOf } from './router-contract.ts'
+import { createRouters } from './registry.ts'
+import { applied, ingressesOf, routesOf, servedIngresses } from './test-objects.ts'
 
 function rollout(trafficRouting: object | null, status: object = {}): Rollout {
   return parseRollout({
@@ -33,28 +33,33 @@ const web: Ingress = {
   metadata: { name: 'web', namespace: 'demo' },
   spec: { rules: [{ http: { paths: [{ backend: { service: { name: 'app-stable' } } }] } }] },
 }
-const objects = { ingresses: [web] }
+const objects = servedIngresses([web])
 const nginx = { stableIngress: 'web' }
+const routers = createRouters()
 const routes = routesOf({ weight: 20, max: 100 })
 
 test('without trafficRouting or with an empty one nobody is asked anything', () => {
   for (const one of [rollout(null), rollout({}), rollout({ managedRoutes: [{ name: 'r' }] })]) {
-    expect(observeRouters(one, objects)).toEqual([])
-    expect(planRouters(one, objects, routes)).toEqual([])
-    expect(unsupportedRouters(one)).toEqual([])
+    expect(routers.observe(one, objects)).toEqual([])
+    expect(routers.plan(one, objects, routes)).toEqual([])
+    expect(routers.problems(one, objects)).toEqual([])
   }
 })
 
 test('a configured router is seen and planned on the scale of maxTrafficWeight', () => {
   const one = rollout({ nginx, maxTrafficWeight: 1000 })
-  const plans = planRouters(one, objects, routesOf({ weight: 15, max: 1000 }))
+  const plans = routers.plan(one, objects, routesOf({ weight: 15, max: 1000 }))
   const after = applied(objects, plans)
-  expect(observeRouters(one, objects)).toEqual([{ type: 'Nginx', weight: 0, verified: null }])
-  expect(observeRouters(one, after)).toEqual([{ type: 'Nginx', weight: 15, verified: null }])
+  expect(routers.observe(one, objects)).toMatchObject([
+    { type: 'Nginx', weight: 0, verified: null },
+  ])
+  expect(routers.observe(one, after)).toMatchObject([{ type: 'Nginx', weight: 15, verified: null }])
 })
 
 test('the canary Ingress belongs to the Rollout that asked for it', () => {
-  const [, canary] = applied(objects, planRouters(rollout({ nginx }), objects, routes)).ingresses
+  const [, canary] = ingressesOf(
+    applied(objects, routers.plan(rollout({ nginx }), objects, routes)),
+  )
   expect(canary?.metadata).toMatchObject({
     name: 'app-web-canary',
     namespace: 'demo',
@@ -63,41 +68,41 @@ test('the canary Ingress belongs to the Rollout that asked for it', () => {
 })
 
 test('a router that is not carried is named together with those that are', () => {
-  expect(unsupportedRouters(rollout({ smi: {} }))).toEqual([
+  expect(routers.problems(rollout({ smi: {} }), objects)).toEqual([
     {
-      ok: false,
-      reason: 'TrafficRoutingError',
+      path: 'spec.strategy.canary.trafficRouting',
+      kind: 'Forbidden',
       detail:
-        'trafficRouting.smi is not carried by this version and its traffic stays as it is; carried: nginx',
+        'trafficRouting.smi is not carried by this version and its traffic stays as it is; carried: nginx, traefik',
     },
   ])
 })
 
 test('a plugin is named with its own name', () => {
   const plugins = { 'argoproj-labs/gatewayAPI': { httpRoute: 'web' } }
-  expect(unsupportedRouters(rollout({ plugins }))).toMatchObject([
+  expect(routers.problems(rollout({ plugins }), objects)).toMatchObject([
     { detail: expect.stringContaining('trafficRouting.plugins.argoproj-labs/gatewayAPI') },
   ])
 })
 
 test('no step counts as done by a router that nobody carries, while the others move on', () => {
-  const one = rollout({ nginx, traefik: { weightedTraefikServiceName: 'web' } })
-  const plans = planRouters(one, objects, routes)
+  const one = rollout({ nginx, smi: {} })
+  const plans = routers.plan(one, objects, routes)
   expect(plans.map((plan) => plan.ok)).toEqual([true, false])
-  expect(observeRouters(one, applied(objects, plans))).toEqual([
+  expect(routers.observe(one, applied(objects, plans))).toMatchObject([
     { type: 'Nginx', weight: 20, verified: null },
-    { type: 'traefik', weight: null, verified: null },
+    { type: 'smi', weight: null, verified: null },
   ])
 })
 
 test('a canary Ingress is deleted once trafficRouting is gone and stable serves all pods', () => {
-  const after = applied(objects, planRouters(rollout({ nginx }), objects, routes))
+  const after = applied(objects, routers.plan(rollout({ nginx }), objects, routes))
   const updating = { stableRS: 's1', currentPodHash: 'c1' }
   const settled = { stableRS: 'c1', currentPodHash: 'c1' }
-  expect(planRemovals(rollout(null, updating), after)).toEqual([])
-  expect(planRemovals(rollout({ nginx }, settled), after)).toEqual([])
-  expect(planRemovals(rollout(null, settled), after)).toMatchObject([
+  expect(routers.removals(rollout(null, updating), after)).toEqual([])
+  expect(routers.removals(rollout({ nginx }, settled), after)).toEqual([])
+  expect(routers.removals(rollout(null, settled), after)).toMatchObject([
     { kind: 'delete', key: { namespace: 'demo', name: 'app-web-canary' } },
   ])
-  expect(planRemovals(rollout(null, settled), objects)).toEqual([])
+  expect(routers.removals(rollout(null, settled), objects)).toEqual([])
 })

@@ -1,104 +1,149 @@
-import { defaults, type Rollout, type TrafficRouting } from '@serinus/api'
-import type { DesiredRoutes, ObservedRouter, Write } from '@serinus/engine'
+import { defaults, type Problem, type Rollout, type TrafficRouting } from '@serinus/api'
+import {
+  canaryServices,
+  type DesiredRoutes,
+  noManagedRoutes,
+  type ObservedRouter,
+  type Write,
+} from '@serinus/engine'
 import { nginx } from './nginx.ts'
-import type { Router, RouterFacts, RouterKey, RouterPlan, RoutingObjects } from './router.ts'
+import type {
+  RolloutFacts,
+  Router,
+  RouterFacts,
+  RouterKey,
+  RouterPlan,
+  RouterSettings,
+} from './router.ts'
+import type { RoutingObjects, Watched } from './routing-objects.ts'
+import { traefik } from './traefik.ts'
 
 type Block<Key extends RouterKey> = NonNullable<TrafficRouting[Key]>
 
-/**
- * One line per router, in the order in which upstream runs them (spec traffic-routing 3.1). Null: the API has the key
- * and no router carries it yet, which the user is told.
- */
-const routers: { readonly [Key in RouterKey]: Router<Block<Key>> | null } = {
-  istio: null,
-  nginx,
-  alb: null,
-  smi: null,
-  ambassador: null,
-  appMesh: null,
-  traefik: null,
-  apisix: null,
-}
-const keys = Object.keys(routers) as readonly RouterKey[]
-
-/**
- * What each configured router was seen to do; empty without routing. A router that is not carried says no weight, so
- * that no step counts as done while nobody moves its traffic.
- */
-export function observeRouters(
-  rollout: Rollout,
-  objects: RoutingObjects,
-): readonly ObservedRouter[] {
-  const carried = configured(rollout, objects).map((router) => router.observe())
-  const others = notCarried(rollout).map((key) => ({ type: key, weight: null, verified: null }))
-  return [...carried, ...others]
-}
-
-/**
- * What each configured router wants to write, in upstream's order, one plan per routing object; those of
- * `unsupportedRouters` come last. A plan that is not ok stands for itself alone: the others are to be applied.
- */
-export function planRouters(
-  rollout: Rollout,
-  objects: RoutingObjects,
-  routes: DesiredRoutes,
-): readonly RouterPlan[] {
-  const carried = configured(rollout, objects).flatMap((router) => router.plan(routes))
-  return [...carried, ...unsupportedRouters(rollout)]
+/** Who moves the traffic of Rollouts. All functions are pure. */
+export interface Routers {
+  /** The objects that the routers of a Rollout look at; empty without routing. */
+  watched(rollout: Rollout): readonly Watched[]
+  /**
+   * Why no update can start: what the routers miss in their objects, and one problem per router or plugin that the
+   * Rollout configures and nobody carries, naming it and what is carried.
+   */
+  problems(rollout: Rollout, objects: RoutingObjects): readonly Problem[]
+  /**
+   * What each configured router was seen to do; empty without routing. A router that is not carried says no weight, so
+   * that no step counts as done while nobody moves its traffic.
+   */
+  observe(rollout: Rollout, objects: RoutingObjects): readonly ObservedRouter[]
+  /**
+   * What each configured router wants to write, in upstream's order, one plan per routing object; refusals of routers
+   * that are not carried come last. A plan that is not ok stands for itself alone: the others are to be applied.
+   */
+  plan(rollout: Rollout, objects: RoutingObjects, routes: DesiredRoutes): readonly RouterPlan[]
+  /**
+   * Deletes what routers made for a block or a list entry that has left the spec (spec traffic-routing 5.1); empty while
+   * an update is under way, because until then the object may carry traffic that stable has no pods for.
+   */
+  removals(rollout: Rollout, objects: RoutingObjects): readonly Write[]
+  /** What is to be written once a Rollout is gone, so that all its traffic goes to the stable side. */
+  release(rollout: Rollout, objects: RoutingObjects): readonly Write[]
 }
 
-/**
- * One refusal per router or plugin that the Rollout configures and nobody carries, naming it and what is carried.
- * `planRouters` has them too: this is for passes in which no routes are planned.
- */
-export function unsupportedRouters(rollout: Rollout): readonly RouterPlan[] {
-  const carried = keys.filter((key) => routers[key]).join(', ')
-  return notCarried(rollout).map((key) => ({
-    ok: false,
-    reason: 'TrafficRoutingError',
-    detail: `trafficRouting.${key} is not carried by this version and its traffic stays as it is; carried: ${carried}`,
-  }))
+export function createRouters(settings: RouterSettings = {}): Routers {
+  /**
+   * One line per router, in the order in which upstream runs them (spec traffic-routing 3.1). Null: the API has the key
+   * and no router carries it yet, which the user is told.
+   */
+  const routers: Carried = {
+    istio: null,
+    nginx,
+    alb: null,
+    smi: null,
+    ambassador: null,
+    appMesh: null,
+    traefik: traefik(settings),
+    apisix: null,
+  }
+  const configured = (rollout: Rollout) => configuredOf(routers, rollout)
+  return {
+    watched: (rollout) => configured(rollout).flatMap((router) => router.watches()),
+    problems: (rollout, objects) => [
+      ...configured(rollout).flatMap((router) => router.check(objects)),
+      ...notCarried(routers, rollout).map(({ detail }) => ({
+        path: routingPath,
+        kind: 'Forbidden' as const,
+        detail,
+      })),
+    ],
+    observe: (rollout, objects) => [
+      ...configured(rollout).map((router) => router.observe(objects)),
+      ...notCarried(routers, rollout).map(({ key }) => ({
+        type: key,
+        weight: null,
+        verified: null,
+        managedRoutes: noManagedRoutes,
+      })),
+    ],
+    plan: (rollout, objects, routes) => [
+      ...configured(rollout).flatMap((router) => router.plan(objects, routes)),
+      ...notCarried(routers, rollout).map(({ detail }) => ({
+        ok: false as const,
+        reason: 'TrafficRoutingError' as const,
+        detail,
+      })),
+    ],
+    removals(rollout, objects) {
+      const { stableRS, currentPodHash } = rollout.status ?? {}
+      if (!stableRS || stableRS !== currentPodHash) return []
+      const facts = { ...factsOf(rollout), objects }
+      return keysOf(routers).flatMap((key) => removalsOf(routers, key, { rollout, facts }))
+    },
+    release: (rollout, objects) => configured(rollout).flatMap((router) => router.release(objects)),
+  }
 }
 
-/**
- * Deletes what routers made for a block or a list entry that has left the spec (spec traffic-routing 5.1); empty while
- * an update is under way, because until then the object may carry traffic that stable has no pods for.
- */
-export function planRemovals(rollout: Rollout, objects: RoutingObjects): readonly Write[] {
-  const { stableRS, currentPodHash } = rollout.status ?? {}
-  if (!stableRS || stableRS !== currentPodHash) return []
-  const facts = factsOf(rollout, objects)
-  return keys.flatMap((key) => removalsOf(key, rollout, facts))
+type Carried = { readonly [Key in RouterKey]: Router<Block<Key>> | null }
+
+const routingPath = 'spec.strategy.canary.trafficRouting'
+
+function keysOf(routers: Carried): readonly RouterKey[] {
+  return Object.keys(routers) as readonly RouterKey[]
 }
 
+/** A router with its block of one Rollout. */
 interface Configured {
-  observe(): ObservedRouter
-  plan(routes: DesiredRoutes): readonly RouterPlan[]
+  watches(): readonly Watched[]
+  check(objects: RoutingObjects): readonly Problem[]
+  observe(objects: RoutingObjects): ObservedRouter
+  plan(objects: RoutingObjects, routes: DesiredRoutes): readonly RouterPlan[]
+  release(objects: RoutingObjects): readonly Write[]
 }
 
-function configured(rollout: Rollout, objects: RoutingObjects): readonly Configured[] {
-  const facts = factsOf(rollout, objects)
-  return keys.flatMap((key) => bound(key, rollout, facts) ?? [])
+function configuredOf(routers: Carried, rollout: Rollout): readonly Configured[] {
+  const facts = factsOf(rollout)
+  return keysOf(routers).flatMap((key) => bound(routers, key, { rollout, facts }) ?? [])
 }
 
 function bound<Key extends RouterKey>(
+  routers: Carried,
   key: Key,
-  rollout: Rollout,
-  facts: RouterFacts,
+  { rollout, facts }: { readonly rollout: Rollout; readonly facts: RolloutFacts },
 ): Configured | null {
-  const router = routers[key]
+  const router: Router<Block<Key>> | null = routers[key]
   const block = blockOf(key, rollout)
   if (!router || !block) return null
   return {
-    observe: () => router.observe(block, facts),
-    plan: (routes) => router.plan(block, facts, routes),
+    watches: () => router.watches(block, facts),
+    check: (objects) => router.check?.(block, { ...facts, objects }) ?? [],
+    observe: (objects) => router.observe(block, { ...facts, objects }),
+    plan: (objects, routes) => router.plan(block, { ...facts, objects }, routes),
+    release: (objects) => router.release(block, { ...facts, objects }),
   }
 }
 
 function removalsOf<Key extends RouterKey>(
+  routers: Carried,
   key: Key,
-  rollout: Rollout,
-  facts: RouterFacts,
+  { rollout, facts }: { readonly rollout: Rollout; readonly facts: RouterFacts },
 ): readonly Write[] {
   return routers[key]?.removals(blockOf(key, rollout), facts) ?? []
 }
@@ -107,15 +152,30 @@ function blockOf<Key extends RouterKey>(key: Key, rollout: Rollout): Block<Key> 
   return rollout.spec.strategy?.canary?.trafficRouting?.[key] ?? null
 }
 
-function notCarried(rollout: Rollout): readonly string[] {
+function notCarried(
+  routers: Carried,
+  rollout: Rollout,
+): readonly { readonly key: string; readonly detail: string }[] {
   const plugins = rollout.spec.strategy?.canary?.trafficRouting?.plugins ?? {}
+  const keys = keysOf(routers)
+  const carried = keys.filter((key) => routers[key]).join(', ')
   return [
     ...keys.filter((key) => !routers[key] && blockOf(key, rollout)),
     ...Object.keys(plugins).map((name) => `plugins.${name}`),
-  ]
+  ].map((key) => ({
+    key,
+    detail: `trafficRouting.${key} is not carried by this version and its traffic stays as it is; carried: ${carried}`,
+  }))
 }
 
-function factsOf(rollout: Rollout, objects: RoutingObjects): RouterFacts {
+function factsOf(rollout: Rollout): RolloutFacts {
   const { namespace = 'default', name, uid = '' } = rollout.metadata
-  return { rollout: { namespace, name, uid }, max: defaults.maxTrafficWeight(rollout), objects }
+  const { stable = '', canary = '' } = canaryServices(rollout)
+  const { managedRoutes = [] } = rollout.spec.strategy?.canary?.trafficRouting ?? {}
+  return {
+    rollout: { namespace, name, uid },
+    max: defaults.maxTrafficWeight(rollout),
+    services: { stable, canary },
+    managedRoutes: managedRoutes.map((route) => route.name),
+  }
 }

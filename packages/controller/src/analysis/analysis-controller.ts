@@ -101,7 +101,7 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
 
   caches.analysisRuns.subscribe((change) => {
     const key = keyOf(change.object)
-    own.settle(kinds.analysisRuns.plural, change.object, change.type === 'deleted')
+    own.settle(kinds.analysisRuns, change.object, change.type === 'deleted')
     if (change.type === 'deleted') {
       forgetRun(key)
       if (isOurs(change.object)) void clearJobs(key, change.object)
@@ -136,7 +136,7 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
   async function pass(key: string): Promise<void> {
     const cached = caches.analysisRuns.get(key)
     if (!cached || !isOurs(cached)) return
-    const run = parseAnalysisRun(own.latest(kinds.analysisRuns.plural, cached)).value
+    const run = parseAnalysisRun(own.latest(kinds.analysisRuns, cached)).value
     const obstacle = options.holdBack?.(run)
     if (obstacle) throw new Error(obstacle)
     const memory = memoryOf(key)
@@ -161,7 +161,7 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
     const outcomes = await applyWrites(client, plan.writes)
     for (const outcome of outcomes) {
       if (outcome.kind === 'done' && outcome.object)
-        own.remember(kinds.analysisRuns.plural, outcome.object)
+        own.remember(kinds.analysisRuns, outcome.object)
     }
     for (const transition of trueTransitions(plan, outcomes))
       options.recorder.record(run as AnalysisRun & KubeObject, transition)

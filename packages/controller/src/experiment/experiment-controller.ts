@@ -24,7 +24,7 @@ import {
   type WorkQueueEvent,
 } from '@serinus/kube'
 import { applyWrites, errorOf, type Outcome, trueTransitions } from '../rollout/apply.ts'
-import { byOwner, type Caches, OwnWrites } from '../rollout/caches.ts'
+import { byOwner, type Caches, type KindOf, OwnWrites } from '../rollout/caches.ts'
 import { isOurs } from '../rollout/wake.ts'
 import { wakeExperiments } from './wake.ts'
 
@@ -82,7 +82,7 @@ export function startExperimentController(options: ExperimentControllerOptions):
     const outcomes = await applyWrites(client, plan.writes)
     for (const outcome of outcomes) {
       if (outcome.kind === 'done' && outcome.object) {
-        own.remember(outcome.write.resource.plural, outcome.object)
+        own.remember(outcome.write.resource, outcome.object)
       }
     }
     remember(key, outcomes)
@@ -97,23 +97,21 @@ export function startExperimentController(options: ExperimentControllerOptions):
   function observe(key: string): ExperimentSnapshot | null {
     const cached = caches.experiments.get(key)
     if (!cached || !isOurs(cached, options.instanceId)) return null
-    const { value: experiment, problems } = parseExperiment(
-      own.latest(kinds.experiments.plural, cached),
-    )
+    const { value: experiment, problems } = parseExperiment(own.latest(kinds.experiments, cached))
     const { uid = '', namespace = 'default' } = experiment.metadata
     const isMine = (object: KubeObject) =>
       object.metadata.ownerReferences?.some((reference) => reference.uid === uid) ?? false
-    const owned = <T extends KubeObject>(plural: string, list: readonly T[]) => {
-      const latest = list.map((object) => own.latest(plural, object))
-      return [...latest, ...own.missing(plural, latest, isMine)]
+    const owned = <T extends KubeObject>(kind: KindOf, list: readonly T[]) => {
+      const latest = list.map((object) => own.latest(kind, object))
+      return [...latest, ...own.missing(kind, latest, isMine)]
     }
     const memory = memories.get(key)
     return {
       experiment,
       parseProblems: problems,
-      replicaSets: owned(resources.replicaSets.plural, caches.replicaSets.byIndex(byOwner, uid)),
-      analysisRuns: owned(kinds.analysisRuns.plural, caches.analysisRuns.byIndex(byOwner, uid)),
-      services: owned(resources.services.plural, caches.services.list(namespace)),
+      replicaSets: owned(resources.replicaSets, caches.replicaSets.byIndex(byOwner, uid)),
+      analysisRuns: owned(kinds.analysisRuns, caches.analysisRuns.byIndex(byOwner, uid)),
+      services: owned(resources.services, caches.services.list(namespace)),
       analysisTemplates: caches.analysisTemplates.list(namespace),
       clusterAnalysisTemplates: caches.clusterAnalysisTemplates.list(),
       templateScope: {

@@ -1,7 +1,7 @@
 import { type AnalysisRun, annotationKeys, finalPhases, kinds } from '@serinus/api'
 import type { ReplicaSet, Service } from '@serinus/engine'
 import { type Change, type KubeObject, keyOf, resources, type WorkQueue } from '@serinus/kube'
-import type { Caches, OwnWrites } from '../rollout/caches.ts'
+import type { Caches, KindOf, OwnWrites } from '../rollout/caches.ts'
 import { isOurs } from '../rollout/wake.ts'
 
 /** What a change touches. */
@@ -22,7 +22,7 @@ export function wakeExperiments(
   caches.experiments.subscribe((change) => {
     const key = keyOf(change.object)
     const { uid = '' } = change.object.metadata
-    own.settle(kinds.experiments.plural, change.object, change.type === 'deleted')
+    own.settle(kinds.experiments, change.object, change.type === 'deleted')
     if (change.type === 'deleted') {
       forget(key)
       owners.delete(uid)
@@ -32,9 +32,9 @@ export function wakeExperiments(
     }
   })
   const ofOwner =
-    <T extends KubeObject>(plural: string, matters: (change: Change<T>) => boolean = () => true) =>
+    <T extends KubeObject>(kind: KindOf, matters: (change: Change<T>) => boolean = () => true) =>
     (change: Change<T>) => {
-      own.settle(plural, change.object, change.type === 'deleted')
+      own.settle(kind, change.object, change.type === 'deleted')
       for (const reference of change.object.metadata.ownerReferences ?? []) {
         const key = reference.controller ? owners.get(reference.uid) : undefined
         if (key !== undefined && matters(change)) queue.add(key)
@@ -48,8 +48,8 @@ export function wakeExperiments(
       if (!isOver && isOurs(experiment, instanceId)) queue.add(keyOf(experiment))
     }
   }
-  const ownerOfSet = ofOwner<ReplicaSet>(resources.replicaSets.plural)
-  const ownerOfService = ofOwner<Service>(resources.services.plural)
+  const ownerOfSet = ofOwner<ReplicaSet>(resources.replicaSets)
+  const ownerOfService = ofOwner<Service>(resources.services)
   caches.replicaSets.subscribe((change) => {
     ownerOfSet(change)
     if (change.type === 'deleted') nameIsFree(change.object)
@@ -58,7 +58,7 @@ export function wakeExperiments(
     ownerOfService(change)
     if (change.type === 'deleted') nameIsFree(change.object)
   })
-  caches.analysisRuns.subscribe(ofOwner(kinds.analysisRuns.plural, hasTurned))
+  caches.analysisRuns.subscribe(ofOwner(kinds.analysisRuns, hasTurned))
   // Templates are reached through others, too; they change seldom.
   const templateChanged = ({ object }: Change<KubeObject>) => {
     for (const experiment of caches.experiments.list(object.metadata.namespace)) {

@@ -81,7 +81,7 @@ export function errorOf(outcomes: readonly Outcome[]): Error | null {
 
 function targetOf(write: Write): string {
   const { namespace, name } = write.kind === 'create' ? write.object.metadata : write.key
-  return `${write.resource.plural}/${namespace}/${name}`
+  return `${write.resource.group}/${write.resource.plural}/${namespace}/${name}`
 }
 
 /** A precondition guards against the writes of others; an earlier write of the same pass must not fail it. */

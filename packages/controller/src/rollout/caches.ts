@@ -152,13 +152,13 @@ function emptyInformer<T extends KubeObject>(): Informer<T> {
 export class OwnWrites {
   readonly #newer = new Map<string, KubeObject>()
 
-  remember(plural: string, object: KubeObject): void {
-    this.#newer.set(`${plural}/${keyOf(object)}`, object)
+  remember(kind: KindOf, object: KubeObject): void {
+    this.#newer.set(idOf(kind, object), object)
   }
 
   /** The cached object, or our later version of it. */
-  latest<T extends KubeObject>(plural: string, cached: T): T {
-    const key = `${plural}/${keyOf(cached)}`
+  latest<T extends KubeObject>(kind: KindOf, cached: T): T {
+    const key = idOf(kind, cached)
     const own = this.#newer.get(key)
     if (!own) return cached
     if (own.metadata.uid === cached.metadata.uid && versionOf(own) > versionOf(cached))
@@ -169,26 +169,33 @@ export class OwnWrites {
 
   /** Objects that we created and the cache has not seen yet. */
   missing<T extends KubeObject>(
-    plural: string,
+    kind: KindOf,
     seen: readonly T[],
     belongs: (object: T) => boolean,
   ): readonly T[] {
     const names = new Set(seen.map(keyOf))
     const extra: T[] = []
     for (const [key, own] of this.#newer) {
-      if (!key.startsWith(`${plural}/`)) continue
+      if (!key.startsWith(`${kind.plural}.${kind.group}/`)) continue
       if (!names.has(keyOf(own)) && belongs(own as T)) extra.push(own as T)
     }
     return extra
   }
 
   /** The cache says that it is gone, or saw a version at least as new. */
-  settle(plural: string, object: KubeObject, deleted: boolean): void {
-    const key = `${plural}/${keyOf(object)}`
+  settle(kind: KindOf, object: KubeObject, deleted: boolean): void {
+    const key = idOf(kind, object)
     const own = this.#newer.get(key)
     if (!own) return
     if (deleted || versionOf(object) >= versionOf(own)) this.#newer.delete(key)
   }
+}
+
+/** Two groups may have kinds of one name. */
+export type KindOf = Pick<Resource, 'group' | 'plural'>
+
+function idOf({ group, plural }: KindOf, object: KubeObject): string {
+  return `${plural}.${group}/${keyOf(object)}`
 }
 
 function versionOf(object: KubeObject): bigint {

@@ -55,7 +55,7 @@ export class Pods {
     return replicaSets.flatMap(({ metadata: { uid = '' } }) =>
       informer
         .byIndex(byOwner, uid)
-        .map((cached) => this.#seen(own.latest(resources.pods.plural, cached), uid)),
+        .map((cached) => this.#seen(own.latest(resources.pods, cached), uid)),
     )
   }
 
@@ -95,7 +95,7 @@ export class Pods {
     this.#informer = informer
     informer.subscribe(({ type, object }) => {
       const { uid = '', deletionTimestamp } = object.metadata
-      own.settle(resources.pods.plural, object, type === 'deleted')
+      own.settle(resources.pods, object, type === 'deleted')
       if (type === 'deleted' || deletionTimestamp) this.#going.delete(uid)
       if (type === 'deleted') this.#denied.delete(uid)
       if (!this.#isSynced) return

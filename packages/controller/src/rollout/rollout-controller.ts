@@ -2,6 +2,7 @@ import { kinds, parseRollout, type Rollout, rolloutEvents } from '@serinus/api'
 import {
   type EffectFailure,
   type EngineOptions,
+  type Ingress,
   type NotificationProblem,
   planRollout,
   type RolloutPlan,
@@ -21,10 +22,11 @@ import {
   WorkQueue,
   type WorkQueueEvent,
 } from '@serinus/kube'
-import { observeRouters, planRemovals, planRouters, unsupportedRouters } from '@serinus/traffic'
+import { createRouters, kindId, type Routers, type RoutingObjects } from '@serinus/traffic'
 import { applyWrites, errorOf, type Outcome, trueTransitions } from './apply.ts'
-import { byOwner, type Caches, OwnWrites, startCaches } from './caches.ts'
+import { byOwner, type Caches, type KindOf, OwnWrites, startCaches } from './caches.ts'
 import { Pods } from './pods.ts'
+import { RoutingCaches } from './routing-caches.ts'
 import { endpointsOf } from './service-endpoints.ts'
 import { StepPluginCalls, type StepPlugins } from './step-plugins.ts'
 import { urgencyOf } from './urgency.ts'
@@ -44,6 +46,8 @@ export interface RolloutControllerOptions {
   readonly workers?: number
   /** Absent: steps that name a plugin wait. */
   readonly stepPlugins?: StepPlugins
+  /** Absent: those that take what the cluster serves. */
+  readonly routers?: Routers
   /** Absent: caches of its own, which end with the signal. */
   readonly caches?: Caches
   /** Since when this process leads with filled caches, epoch ms: deadlines do not count the time before. Absent: the start. */
@@ -79,9 +83,15 @@ interface Memory {
   statusDeferredSince: number | null
 }
 
+/** What a pass starts from: what is judged, and the objects of routers. */
+interface Observed {
+  readonly snapshot: RolloutSnapshot
+  readonly objects: RoutingObjects
+}
+
 /** Observes, plans and applies (design 2). Several of them in one process do not notice each other. */
 export function startRolloutController(options: RolloutControllerOptions): RolloutController {
-  const { client, clock, signal } = options
+  const { client, clock, signal, routers = createRouters() } = options
   const caches =
     options.caches ??
     startCaches({
@@ -113,6 +123,7 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
   }
   const pods = new Pods(lazily)
   const workloads = new Workloads(lazily)
+  const routing = new RoutingCaches({ ...lazily, ingresses: caches.ingresses })
   const stepPlugins = new StepPluginCalls({
     plugins: options.stepPlugins,
     clock,
@@ -131,31 +142,30 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
 
   function urgency(key: string): number {
     const cached = caches.rollouts.get(key)
-    return urgencyOf(cached && own.latest(kinds.rollouts.plural, cached))
+    return urgencyOf(cached && own.latest(kinds.rollouts, cached))
   }
 
   async function pass(key: string): Promise<void> {
-    const snapshot = observe(key)
-    if (snapshot === 'loading') return
-    if (!snapshot) return release(key)
+    const observed = observe(key)
+    if (observed === 'loading') return
+    if (!observed) return release(key)
+    const { snapshot, objects } = observed
     const obstacle = options.holdBack?.(snapshot.rollout)
     if (obstacle) throw new Error(obstacle)
     const now = clock.now()
     const plan = planRollout(snapshot, now)
     options.onPlan?.(snapshot.rollout, plan)
-    const routed = plan.routes
-      ? planRouters(snapshot.rollout, { ingresses: snapshot.ingresses }, plan.routes)
-      : []
-    const routing = [
+    const routed = plan.routes ? routers.plan(snapshot.rollout, objects, plan.routes) : []
+    const routeWrites = [
       ...routed.flatMap((part) => (part.ok ? part.writes : [])),
-      ...planRemovals(snapshot.rollout, { ingresses: snapshot.ingresses }),
+      ...routers.removals(snapshot.rollout, objects),
     ]
     pods.need(key, plan.needsPods ? snapshot.replicaSets : null)
     const [status, effects] = splitStatus(plan)
     // Routes go before sizes: what carries traffic is settled before anything is taken away.
     const outcomes = await applyWrites(client, [
       ...creates(effects),
-      ...routing,
+      ...routeWrites,
       ...others(effects),
       ...status,
     ])
@@ -164,12 +174,12 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
       plan,
       now,
       outcomes,
-      routing: new Set(routing.map((write) => write.id)),
+      routing: new Set(routeWrites.map((write) => write.id)),
       routeFailures: routed.flatMap((part) => (part.ok ? [] : [part])),
     })
     pods.learn(key, outcomes)
-    const { rollout, stepPlugins: observed } = snapshot
-    stepPlugins.follow(key, { rollout, observed, plan, outcomes })
+    const { rollout, stepPlugins: seen } = snapshot
+    stepPlugins.follow(key, { rollout, observed: seen, plan, outcomes })
     tell(snapshot.rollout, [
       ...trueTransitions(
         { transitions: routed.flatMap((part) => (part.ok ? part.transitions : [])) },
@@ -192,10 +202,12 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
     const rollout = parseRollout(deleted).value
     const services = caches.services.list(rollout.metadata.namespace)
     const workload = workloads.of(key, rollout)
-    if (workload === 'loading') return
+    const objects = routedObjects(key, rollout)
+    if (workload === 'loading' || objects === 'loading') return
     const scaledDown = workloads.scaledDownFor(rollout)
     const restored = restoreWorkloads({ rollout, workload, scaledDown }, true)
     const outcomes = await applyWrites(client, [
+      ...routers.release(rollout, objects),
       ...releaseServices(rollout, services, new Set()),
       ...restored.writes,
     ])
@@ -203,52 +215,53 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
     const error = errorOf(outcomes)
     if (error) throw error
     gone.delete(key)
+    routing.forget(key)
   }
 
-  function observe(key: string): RolloutSnapshot | 'loading' | null {
+  function routedObjects(key: string, rollout: Rollout): RoutingObjects | 'loading' {
+    return routing.of(key, rollout.metadata.namespace ?? 'default', routers.watched(rollout))
+  }
+
+  function observe(key: string): Observed | 'loading' | null {
     const cached = caches.rollouts.get(key)
     if (!cached || !isOurs(cached, options.instanceId)) return null
-    const parsed = parseRollout(own.latest(kinds.rollouts.plural, cached))
+    const parsed = parseRollout(own.latest(kinds.rollouts, cached))
     const rollout = parsed.value
     const uid = rollout.metadata.uid ?? ''
     const namespace = rollout.metadata.namespace ?? 'default'
-    const owned = <T extends KubeObject>(plural: string, list: readonly T[]) => {
-      const latest = list.map((object) => own.latest(plural, object))
+    const owned = <T extends KubeObject>(kind: KindOf, list: readonly T[]) => {
+      const latest = list.map((object) => own.latest(kind, object))
       const mine = (object: T) =>
         object.metadata.ownerReferences?.some((reference) => reference.uid === uid) ?? false
-      return [...latest, ...own.missing(plural, latest, mine)]
+      return [...latest, ...own.missing(kind, latest, mine)]
     }
     const memory = memories.get(key)
-    const ingresses = caches.ingresses
-      .list(namespace)
-      .map((object) => own.latest('ingresses', object))
-    const withOwn = [
-      ...ingresses,
-      ...own.missing('ingresses', ingresses, (object) => object.metadata.namespace === namespace),
-    ]
     const workload = workloads.of(key, rollout)
-    if (workload === 'loading') return workload
-    const replicaSets = owned('replicasets', caches.replicaSets.byIndex(byOwner, uid))
-    const services = caches.services.list(namespace).map((object) => own.latest('services', object))
+    const objects = routedObjects(key, rollout)
+    if (workload === 'loading' || objects === 'loading') return 'loading'
+    const replicaSets = owned(resources.replicaSets, caches.replicaSets.byIndex(byOwner, uid))
+    const services = caches.services
+      .list(namespace)
+      .map((object) => own.latest(resources.services, object))
     const names = servicesInUse(rollout)
     const used = services.filter(({ metadata }) => names.has(metadata.name))
-    const routers = observeRouters(rollout, { ingresses: withOwn })
+    const seenRouters = routers.observe(rollout, objects)
     const plugins = stepPlugins.observe(key, rollout)
-    return {
+    const snapshot: RolloutSnapshot = {
       rollout,
       parseProblems: parsed.problems,
       replicaSets,
-      analysisRuns: owned('analysisruns', caches.analysisRuns.byIndex(byOwner, uid)),
-      experiments: owned('experiments', caches.experiments.byIndex(byOwner, uid)),
+      analysisRuns: owned(kinds.analysisRuns, caches.analysisRuns.byIndex(byOwner, uid)),
+      experiments: owned(kinds.experiments, caches.experiments.byIndex(byOwner, uid)),
       services,
-      ingresses: withOwn,
+      ingresses: ingressesOf(objects),
       analysisTemplates: caches.analysisTemplates.list(namespace),
       clusterAnalysisTemplates: caches.clusterAnalysisTemplates.list(),
       templateScope: {
         instanceId: options.instanceId ?? null,
         readsClusterScope: options.namespace === undefined,
       },
-      routesSince: routesSince(key, routers),
+      routesSince: routesSince(key, seenRouters),
       endpoints: options.unreadable?.().has(resources.endpointSlices.plural)
         ? null
         : endpointsOf(caches.endpointSlices, used, replicaSets),
@@ -256,23 +269,22 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
       scaledDown: workloads.scaledDownFor(rollout),
       pods: pods.of(key, replicaSets),
       activeSince: options.activeSince ?? null,
-      routers,
+      routers: seenRouters,
       notificationProblems: options.notificationProblems?.(key) ?? null,
-      uncarriedRouters: unsupportedRouters(rollout).flatMap((part) =>
-        part.ok ? [] : [part.detail],
-      ),
+      routingProblems: routers.problems(rollout, objects),
       failures: memory?.failures ?? [],
       takenNames: memory?.takenNames ?? [],
       statusDeferredSince: memory?.statusDeferredSince ?? null,
       ...(plugins ? { stepPlugins: plugins } : {}),
       options: options.engine,
     }
+    return { snapshot, objects }
   }
 
   /** Since when this process has seen the routers ask for these shares: what they did before, it cannot know. */
-  function routesSince(key: string, routers: RolloutSnapshot['routers']): number | null {
-    if (routers.length === 0) return null
-    const text = routers.map(({ type, weight }) => `${type} ${weight}`).join()
+  function routesSince(key: string, seen: RolloutSnapshot['routers']): number | null {
+    if (seen.length === 0) return null
+    const text = seen.map(({ type, weight }) => `${type} ${weight}`).join()
     const known = shares.get(key)
     if (known?.text === text) return known.since
     const since = clock.now()
@@ -302,7 +314,7 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
       before?.failures.find((failure) => failure.id === id)?.since ?? pass.now
     for (const outcome of pass.outcomes) {
       if (outcome.kind === 'done' && outcome.object) {
-        own.remember(outcome.write.resource.plural, outcome.object)
+        own.remember(outcome.write.resource, outcome.object)
         if (outcome.id === 'status') {
           options.onStored?.(parseRollout(outcome.object).value)
         }
@@ -357,9 +369,14 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
   )
   const snapshot = (key: string) => {
     const observed = observe(key)
-    return observed === 'loading' ? null : observed
+    return observed === null || observed === 'loading' ? null : observed.snapshot
   }
   return { caches, stopped, enqueue: (key) => queue.add(key), snapshot }
+}
+
+function ingressesOf(objects: RoutingObjects): readonly Ingress[] {
+  const known = objects.get(kindId(resources.ingresses))
+  return known?.state === 'served' ? (known.objects as readonly Ingress[]) : []
 }
 
 function splitStatus(plan: RolloutPlan): [RolloutPlan['writes'], RolloutPlan['writes']] {

@@ -1,6 +1,6 @@
 import { kinds, labelKeys, type Rollout } from '@serinus/api'
 import { type KubeObject, keyOf, resources, type WorkQueue } from '@serinus/kube'
-import { byMention, type Caches, type OwnWrites } from './caches.ts'
+import { byMention, type Caches, type KindOf, type OwnWrites } from './caches.ts'
 import { serviceOfSlice } from './service-endpoints.ts'
 
 /** What a change touches. */
@@ -20,7 +20,7 @@ export function wake({ instanceId }: { readonly instanceId?: string }, parts: Wo
   const owners = new Map<string, string>()
   caches.rollouts.subscribe((change) => {
     const key = keyOf(change.object)
-    own.settle(kinds.rollouts.plural, change.object, change.type === 'deleted')
+    own.settle(kinds.rollouts, change.object, change.type === 'deleted')
     if (change.type === 'deleted') {
       forget(key)
       owners.delete(change.object.metadata.uid ?? '')
@@ -34,27 +34,27 @@ export function wake({ instanceId }: { readonly instanceId?: string }, parts: Wo
     if (isOurs(change.object, instanceId)) queue.add(key)
   })
   const enqueueOwner =
-    (plural: string) => (change: { readonly type: string; readonly object: KubeObject }) => {
-      own.settle(plural, change.object, change.type === 'deleted')
+    (kind: KindOf) => (change: { readonly type: string; readonly object: KubeObject }) => {
+      own.settle(kind, change.object, change.type === 'deleted')
       for (const reference of change.object.metadata.ownerReferences ?? []) {
         const key = reference.controller ? owners.get(reference.uid) : undefined
         if (key) queue.add(key)
       }
     }
-  caches.replicaSets.subscribe(enqueueOwner(resources.replicaSets.plural))
-  caches.analysisRuns.subscribe(enqueueOwner(kinds.analysisRuns.plural))
-  caches.experiments.subscribe(enqueueOwner(kinds.experiments.plural))
+  caches.replicaSets.subscribe(enqueueOwner(resources.replicaSets))
+  caches.analysisRuns.subscribe(enqueueOwner(kinds.analysisRuns))
+  caches.experiments.subscribe(enqueueOwner(kinds.experiments))
   const enqueueNamed = (namespace: string | undefined, name: string) => {
     for (const rollout of caches.rollouts.byIndex(byMention, `${namespace}/${name}`)) {
       if (isOurs(rollout, instanceId)) queue.add(keyOf(rollout))
     }
   }
   const enqueueUsers =
-    (plural: string) => (change: { readonly type: string; readonly object: KubeObject }) => {
-      own.settle(plural, change.object, change.type === 'deleted')
+    (kind: KindOf) => (change: { readonly type: string; readonly object: KubeObject }) => {
+      own.settle(kind, change.object, change.type === 'deleted')
       enqueueNamed(change.object.metadata.namespace, change.object.metadata.name)
     }
-  caches.services.subscribe(enqueueUsers(resources.services.plural))
+  caches.services.subscribe(enqueueUsers(resources.services))
   caches.endpointSlices.subscribe((change) => {
     const before = change.type === 'modified' ? change.previous.podPrefixes : []
     if (change.type === 'modified' && before.join() === change.object.podPrefixes.join()) return
@@ -62,23 +62,23 @@ export function wake({ instanceId }: { readonly instanceId?: string }, parts: Wo
       enqueueNamed(change.object.metadata.namespace, service.slice(service.indexOf('/') + 1))
     }
   })
-  const ownerOfIngress = enqueueOwner('ingresses')
-  const usersOfIngress = enqueueUsers('ingresses')
+  const ownerOfIngress = enqueueOwner(resources.ingresses)
+  const usersOfIngress = enqueueUsers(resources.ingresses)
   caches.ingresses.subscribe((change) => {
     ownerOfIngress(change)
     usersOfIngress(change)
   })
   // Templates are reached through others, too; they change seldom.
   const enqueueAnalysed =
-    (plural: string) => (change: { readonly type: string; readonly object: KubeObject }) => {
-      own.settle(plural, change.object, change.type === 'deleted')
+    (kind: KindOf) => (change: { readonly type: string; readonly object: KubeObject }) => {
+      own.settle(kind, change.object, change.type === 'deleted')
       for (const rollout of caches.rollouts.list(change.object.metadata.namespace)) {
         const isUser = isOurs(rollout, instanceId) && mentionsAnalysis(rollout.spec?.strategy)
         if (isUser) queue.add(keyOf(rollout))
       }
     }
-  caches.analysisTemplates.subscribe(enqueueAnalysed(kinds.analysisTemplates.plural))
-  caches.clusterAnalysisTemplates.subscribe(enqueueAnalysed(kinds.clusterAnalysisTemplates.plural))
+  caches.analysisTemplates.subscribe(enqueueAnalysed(kinds.analysisTemplates))
+  caches.clusterAnalysisTemplates.subscribe(enqueueAnalysed(kinds.clusterAnalysisTemplates))
 }
 
 export function isOurs(object: KubeObject, instanceId: string | undefined): boolean {

@@ -62,7 +62,7 @@ export class Workloads {
       const kind = resource.group === '' ? resource.plural : `${resource.plural}.${resource.group}`
       return { kind: 'missing', message: `${kind} "${workloadRef.name}" not found` }
     }
-    const object = this.#options.own.latest(resource.plural, cached)
+    const object = this.#options.own.latest(resource, cached)
     return { kind: 'found', object, generation: String(object.metadata.generation ?? 0) }
   }
 
@@ -72,7 +72,7 @@ export class Workloads {
     const followed = this.#followed.get(plural)
     const { namespace = 'default', name } = rollout.metadata
     return (followed?.informer.byIndex(byScaler, `${namespace}/${name}`) ?? [])
-      .map((cached) => this.#options.own.latest(plural, cached))
+      .map((cached) => this.#options.own.latest(resources.deployments, cached))
       .filter((object) => scaler(object).length > 0)
   }
 
@@ -110,7 +110,7 @@ export class Workloads {
     this.#followed.set(resource.plural, followed)
     informer.subscribe((change) => {
       const { namespace, name } = change.object.metadata
-      own.settle(resource.plural, change.object, change.type === 'deleted')
+      own.settle(resource, change.object, change.type === 'deleted')
       if (!followed.isSynced || !isNews(change)) return
       for (const key of this.#users.get(`${resource.plural}/${namespace}/${name}`) ?? []) {
         enqueue(key)

@@ -1,4 +1,5 @@
 import { finalPhases, parsePauseDuration, rolloutEvents, stepLabel } from '@serinus/api'
+import { deepEqual } from '@serinus/kube'
 import { parseInstant } from '../instant.ts'
 import { checkAt, type Draft } from '../rollout/draft.ts'
 import { isStableLost, type Position, positionOf } from '../rollout/facts.ts'
@@ -8,6 +9,7 @@ import { stepPluginIsComplete } from '../step-plugins/run-step.ts'
 import { atDesired, isWithoutPods } from './counts.ts'
 import { experimentStepIsOver, forgetExperiment } from './experiments.ts'
 import { type CanaryFacts, carriesTraffic } from './facts.ts'
+import { managedRoutesAt } from './managed-routes.ts'
 
 /** Completes as many steps as what was observed allows, so that no pass is spent on saying so (spec rollout-controller 4.2, 8). */
 export function advance(facts: CanaryFacts, draft: Draft): void {
@@ -64,9 +66,28 @@ function stepIsComplete(facts: CanaryFacts, draft: Draft, position: Position): b
     return false
   }
   if (step.experiment) return experimentStepIsOver(facts, draft, position.index)
-  // Routes are decided and recorded elsewhere and complete at once.
-  if (step.setHeaderRoute !== undefined || step.setMirrorRoute !== undefined) return true
+  if (step.setHeaderRoute !== undefined || step.setMirrorRoute !== undefined) {
+    return routesAreSet(facts, draft, position)
+  }
   return stepPluginIsComplete(facts, draft, position.index)
+}
+
+/** Without pods of the canary no route leads there, and none is waited for (spec traffic-routing 3.8, falls short 1 and 2). */
+function routesAreSet(facts: CanaryFacts, draft: Draft, { index }: Position): boolean {
+  if (facts.newSet.available === 0) return true
+  const wanted = managedRoutesAt(facts, index)
+  const isSet = facts.snapshot.routers.every(({ managedRoutes }) =>
+    (['header', 'mirror'] as const).every((kind) => {
+      const names = wanted.filter((route) => route.kind === kind).map(({ name }) => name)
+      const present = managedRoutes[kind]
+      return present === null || deepEqual([...present].sort(), names.sort())
+    }),
+  )
+  if (!isSet) {
+    const routes = wanted.map(({ name }) => name)
+    draft.waits.push({ kind: 'managed-routes', step: index, routes })
+  }
+  return isSet
 }
 
 function waitForCanary(facts: CanaryFacts, draft: Draft): false {

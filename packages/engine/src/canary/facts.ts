@@ -1,4 +1,4 @@
-import { type CanaryStrategy, defaults, resolveFenceposts } from '@serinus/api'
+import { type CanaryStrategy, defaults, type Rollout, resolveFenceposts } from '@serinus/api'
 import { type Demand, wayThrough } from '../rollout/capacity.ts'
 import { type RolloutFacts, rolloutFacts } from '../rollout/facts.ts'
 import type { Sized } from '../rollout/replica-sets.ts'
@@ -36,19 +36,19 @@ export function canaryFacts(snapshot: RolloutSnapshot, now: number): CanaryFacts
     max: defaults.maxTrafficWeight(rollout),
     routed: canary.trafficRouting !== undefined,
     surge,
-    services: servicesOf(snapshot, canary),
+    services: canaryServices(rollout),
     effectiveWeight: weights.size === 1 ? ([...weights][0] ?? null) : null,
     settledAt: settledAt(snapshot),
   }
   return { ...facts, demandOn: (set) => demandOn(facts, set) }
 }
 
-/** With ping-pong the roles of the two Services swap at each promotion (spec traffic-routing 2). */
-function servicesOf(snapshot: RolloutSnapshot, canary: CanaryStrategy): CanaryFacts['services'] {
-  const { pingPong, stableService, canaryService } = canary
+/** The Services of a canary by their present role, which two that swap change at each promotion (spec traffic-routing 2). */
+export function canaryServices(rollout: Rollout): CanaryFacts['services'] {
+  const { pingPong, stableService, canaryService } = rollout.spec.strategy?.canary ?? {}
   if (pingPong) {
     const { pingService: ping, pongService: pong } = pingPong
-    const isPing = snapshot.rollout.status?.canary?.stablePingPong === 'ping'
+    const isPing = rollout.status?.canary?.stablePingPong === 'ping'
     return isPing ? { stable: ping, canary: pong } : { stable: pong, canary: ping }
   }
   return {

@@ -8,7 +8,7 @@ import {
 } from '@serinus/api'
 import type { EffectFailure, RolloutPlan, Transition, Write } from '../plan.ts'
 import { planRollout } from '../plan-rollout.ts'
-import type { DesiredRoutes } from '../routes.ts'
+import { type DesiredRoutes, noManagedRoutes } from '../routes.ts'
 import type { EngineOptions, Ingress, ReplicaSet, RolloutSnapshot, Service } from '../snapshot.ts'
 import type { PluginHost } from './plugin-host.ts'
 
@@ -132,6 +132,7 @@ export class World {
                 type: 'Nginx',
                 weight: this.weight,
                 verified: this.routerVerifies ? this.weightInEffect === this.weight : null,
+                managedRoutes: noManagedRoutes,
               },
             ],
       routesSince: this.#routesSince,
@@ -143,7 +144,7 @@ export class World {
       scaledDown: [],
       pods: null,
       activeSince: null,
-      uncarriedRouters: [],
+      routingProblems: [],
       notificationProblems: this.notificationProblems,
       failures: this.#failures,
       takenNames: this.takenNames,
