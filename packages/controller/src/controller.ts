@@ -45,6 +45,8 @@ export interface ControllerOptions {
   readonly plugins?: MeasureInput['plugins']
   /** Who runs step plugins. Absent: steps that name one wait. */
   readonly stepPlugins?: StepPlugins
+  /** Who moves traffic. Absent: routers that take what the cluster serves. */
+  readonly routers?: RolloutControllerOptions['routers']
   /** How many Experiments are looked at at the same time. Absent: 10. */
   readonly experimentThreads?: number
   /** Where the Jobs of metrics run. Absent: `client`. */
@@ -100,6 +102,7 @@ export function startController(options: ControllerOptions): Controller {
     },
     ...(options.notificationProblems ? { notificationProblems: options.notificationProblems } : {}),
     ...(options.stepPlugins ? { stepPlugins: options.stepPlugins } : {}),
+    ...(options.routers ? { routers: options.routers } : {}),
     ...(options.onPlan ? { onPlan: options.onPlan } : {}),
   })
   const experiments = startExperimentController({

@@ -149,7 +149,9 @@ function planned<Config>(
 }
 
 function namesOf(objects: RoutingObjects): readonly string[] {
-  return allOf(objects).map(({ kind, metadata }) => `${kind}/${metadata.namespace}/${metadata.name}`)
+  return allOf(objects).map(
+    ({ kind, metadata }) => `${kind}/${metadata.namespace}/${metadata.name}`,
+  )
 }
 
 /** Objects that belong to the Rollout go with it. */

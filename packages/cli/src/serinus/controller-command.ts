@@ -17,8 +17,6 @@ const withoutEffect: readonly (readonly [flag: string, why: string])[] = [
   ['--istio-api-version <version>', 'router not carried yet'],
   ['--ambassador-api-version <version>', 'router not carried yet'],
   ['--traffic-split-api-version <version>', 'router not carried yet'],
-  ['--traefik-api-group <group>', 'router not carried yet'],
-  ['--traefik-api-version <version>', 'router not carried yet'],
   ['--ingress-api-version <version>', 'networking.k8s.io/v1 is used'],
   ['--appmesh-crd-version <version>', 'router not carried yet'],
   ['--alb-ingress-classes <class>', 'router not carried yet'],
@@ -87,6 +85,10 @@ export function controllerOptions(): Command {
     )
     .option('--zero-pause <meaning>', 'what pause: {duration: 0} means: gate or advance', 'gate')
     .option('--plugin-dir <folder>', 'where plugin-bin is made, for the files of plugins', '.')
+  command
+    .optionsGroup('Traffic:')
+    .option('--traefik-api-group <group>', 'group of TraefikService (default: traefik.io)')
+    .option('--traefik-api-version <version>', 'its version, such as traefik.io/v1alpha1')
   command.optionsGroup('Ports and logs:')
   number('--healthzPort <port>', 'port of /healthz and /readyz', '8080')
   number('--metricsPort <port>', 'port of /metrics', '8090')

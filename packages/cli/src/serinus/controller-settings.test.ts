@@ -44,6 +44,7 @@ test('without flags everything is as with Argo Rollouts', () => {
     logFormat: 'text',
     zeroPause: 'gate',
     pluginFolder: '.',
+    routers: {},
     verifyRetryIntervalMs: 10_000,
     notices: [],
   })
@@ -54,6 +55,10 @@ test.each([
   [['--rollout-threads=3', '--analysis-threads=4'], { rolloutThreads: 3, analysisThreads: 4 }],
   [['--experiment-threads=5'], { experimentThreads: 5 }],
   [['--plugin-dir=/plugins'], { pluginFolder: '/plugins' }],
+  [
+    ['--traefik-api-group=traefik.containo.us', '--traefik-api-version=traefik.containo.us/v1'],
+    { routers: { traefikGroup: 'traefik.containo.us', traefikVersion: 'v1' } },
+  ],
   [['--leader-elect=false'], { leaderElect: false }],
   [['--leader-elect'], { leaderElect: true }],
   [

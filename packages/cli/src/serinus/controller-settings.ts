@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { parseDuration } from '@serinus/api'
 import type { KubeconfigOptions } from '@serinus/kube'
+import type { RouterSettings } from '@serinus/traffic'
 import type { Log, LogOptions } from './log.ts'
 
 /** How to reach the API, as kubectl has it. */
@@ -48,6 +49,8 @@ export interface ControllerFlags extends Connection {
   readonly selfServiceNotificationEnabled?: boolean
   readonly zeroPause: string
   readonly pluginDir: string
+  readonly traefikApiGroup?: string
+  readonly traefikApiVersion?: string
   readonly version: boolean
   readonly asGroup: readonly string[]
   readonly requestTimeout: string
@@ -82,6 +85,8 @@ export interface ControllerSettings {
   readonly zeroPause: 'gate' | 'advance'
   /** The files of plugins are put in its folder `plugin-bin`. */
   readonly pluginFolder: string
+  /** Which API versions routers use. */
+  readonly routers: RouterSettings
   /** Between two looks at whether a router follows (`ROLLOUT_VERIFY_RETRY_INTERVAL`). */
   readonly verifyRetryIntervalMs: number
   /** What is to be told at the start: level and text. */
@@ -142,8 +147,19 @@ export function controllerSettings(
       : { selfService: flags.selfServiceNotificationEnabled }),
     zeroPause: oneOf('zero-pause', flags.zeroPause, ['gate', 'advance']),
     pluginFolder: folder('plugin-dir', flags.pluginDir),
+    routers: routerSettings(flags),
     verifyRetryIntervalMs: verifyRetryInterval(context.env),
     notices,
+  }
+}
+
+/** What is not given is found out from the cluster. */
+function routerSettings({ traefikApiGroup, traefikApiVersion }: ControllerFlags): RouterSettings {
+  // Upstream writes the group into the version as well, and takes only its last part.
+  const traefikVersion = traefikApiVersion?.split('/').at(-1)
+  return {
+    ...(traefikApiGroup ? { traefikGroup: traefikApiGroup } : {}),
+    ...(traefikVersion ? { traefikVersion } : {}),
   }
 }
 

@@ -23,6 +23,7 @@ import {
   withSignal,
 } from '@serinus/kube'
 import { type PluginLogEntry, startPlugins } from '@serinus/plugins'
+import { createRouters } from '@serinus/traffic'
 import { build, version } from '../version.ts'
 import type { ControllerSettings } from './controller-settings.ts'
 import { Liveness } from './liveness.ts'
@@ -148,6 +149,7 @@ export function startReplica(options: ReplicaOptions): Replica {
         plugins,
         stepPlugins: plugins,
         engine: { zeroPause: settings.zeroPause },
+        routers: createRouters(settings.routers),
         readings,
         recorder,
         metrics,
