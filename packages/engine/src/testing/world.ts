@@ -6,9 +6,10 @@ import {
   hashLabel,
   type Rollout,
 } from '@serinus/api'
+import { deepEqual } from '@serinus/kube'
 import type { EffectFailure, RolloutPlan, Transition, Write } from '../plan.ts'
 import { planRollout } from '../plan-rollout.ts'
-import { type DesiredRoutes, noManagedRoutes } from '../routes.ts'
+import { type DesiredRoutes, type ManagedRoute, noManagedRoutes } from '../routes.ts'
 import type { EngineOptions, Ingress, ReplicaSet, RolloutSnapshot, Service } from '../snapshot.ts'
 import type { PluginHost } from './plugin-host.ts'
 
@@ -45,6 +46,10 @@ export class World {
   routerLagMs = 0
   /** Whether the router can tell when its weight is in effect. */
   routerVerifies = false
+  /** Whether the router takes header and mirror routes. */
+  routerTakesRoutes = false
+  /** Those that it was told last. */
+  managedRoutes: DesiredRoutes['managedRoutes'] = []
   readyAfterMs = 5_000
   /** How long EndpointSlices lag behind Services and pods. */
   endpointLagMs = 0
@@ -132,7 +137,9 @@ export class World {
                 type: 'Nginx',
                 weight: this.weight,
                 verified: this.routerVerifies ? this.weightInEffect === this.weight : null,
-                managedRoutes: noManagedRoutes,
+                managedRoutes: this.routerTakesRoutes
+                  ? { header: this.#namesOf('header'), mirror: this.#namesOf('mirror') }
+                  : noManagedRoutes,
               },
             ],
       routesSince: this.#routesSince,
@@ -353,8 +360,15 @@ export class World {
     return done.size > 0 || told
   }
 
+  #namesOf(kind: ManagedRoute['kind']): readonly string[] {
+    return this.managedRoutes.filter((route) => route.kind === kind).map(({ name }) => name)
+  }
+
   #route(routes: DesiredRoutes | null): boolean {
-    if (!routes || !this.routerWorks || this.weight === routes.weight) return false
+    if (!routes || !this.routerWorks) return false
+    const isRouted = !this.routerTakesRoutes || deepEqual(this.managedRoutes, routes.managedRoutes)
+    if (this.weight === routes.weight && isRouted) return false
+    if (this.routerTakesRoutes) this.managedRoutes = routes.managedRoutes
     this.weight = routes.weight
     this.#routesSince = this.now
     this.#askedAt = this.now
