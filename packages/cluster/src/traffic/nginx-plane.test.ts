@@ -1,12 +1,32 @@
 import { expect, test } from 'vitest'
-import { decisionFor, nginxRoutes, routeFor } from './nginx-plane.ts'
+import { nginxRoutes } from './nginx-plane.ts'
 import type { Ingress } from './objects.ts'
+import { type Asked, type Route, routeFor } from './route.ts'
 import { canaryIngress, ingress } from './test-world.ts'
 
-function canaryWith(keys: Readonly<Record<string, string>>) {
-  const [route] = nginxRoutes([ingress('web', 'my-app-stable'), canaryIngress(keys)])
-  if (!route?.canary) throw new Error('the route has no canary')
-  return route.canary
+const asked = (facts: Partial<Asked> = {}): Asked => ({
+  host: 'my-app.example.com',
+  path: '/',
+  method: 'GET',
+  headers: new Headers(),
+  ...facts,
+})
+
+/** Weights by Service, of the rule that takes requests with these headers. */
+function weights(route: Route | undefined, headers: Readonly<Record<string, string>> = {}) {
+  const facts = asked({ headers: new Headers(headers) })
+  const rule = route?.rules.find(({ fits }) => fits(facts))
+  return Object.fromEntries((rule?.backends ?? []).map(({ service, weight }) => [service, weight]))
+}
+
+function withCanary(keys: Readonly<Record<string, string>>): Route | undefined {
+  return nginxRoutes([ingress('web', 'my-app-stable'), canaryIngress(keys)])[0]
+}
+
+function decision(keys: Readonly<Record<string, string>>, headers: Record<string, string>) {
+  const share = weights(withCanary({ 'canary-weight': '20', ...keys }), headers)['my-app-canary']
+  if (share === undefined || share === 0) return 'stable'
+  return share === 1 ? 'canary' : 'weight'
 }
 
 test.each<[Record<string, string>, number]>([
@@ -19,7 +39,9 @@ test.each<[Record<string, string>, number]>([
   [{ 'canary-weight': 'half' }, 0],
   [{}, 0],
 ])('the annotations %o send a share of %f to the canary', (keys, share) => {
-  expect(canaryWith(keys).share).toBeCloseTo(share, 10)
+  const shares = weights(withCanary(keys))
+  expect(shares['my-app-canary']).toBeCloseTo(share, 10)
+  expect(shares['my-app-stable']).toBeCloseTo(1 - share, 10)
 })
 
 const byHeader = { 'canary-by-header': 'X-Canary' }
@@ -66,8 +88,8 @@ test.each<[string, Record<string, string>, Record<string, string>, string]>([
     { 'x-canary': 'no', cookie: 'beta=always' },
     'canary',
   ],
-])('%s decides as in ingress-nginx', (_, keys, headers, decision) => {
-  expect(decisionFor(canaryWith(keys), new Headers(headers))).toBe(decision)
+])('%s decides as in ingress-nginx', (_, keys, headers, expected) => {
+  expect(decision(keys, headers)).toBe(expected)
 })
 
 test('the canary of a path is the one of its own namespace, host and path', () => {
@@ -76,16 +98,23 @@ test('the canary of a path is the one of its own namespace, host and path', () =
     ...canary,
     metadata: { ...canary.metadata, namespace: 'other' },
   }
-  expect(nginxRoutes([ingress('web', 'my-app-stable'), elsewhere])[0]?.canary).toBeNull()
-  expect(nginxRoutes([ingress('web', 'my-app-stable'), canary])[0]?.canary).toMatchObject({
-    service: 'my-app-canary',
-    upstream: 'default-my-app-canary-80',
+  expect(weights(nginxRoutes([ingress('web', 'my-app-stable'), elsewhere])[0])).toEqual({
+    'my-app-stable': 1,
   })
+  const backends = nginxRoutes([ingress('web', 'my-app-stable'), canary])[0]?.rules.at(-1)?.backends
+  expect(backends).toMatchObject([
+    { service: 'my-app-canary', upstream: 'default-my-app-canary-80' },
+    { service: 'my-app-stable', upstream: '' },
+  ])
 })
 
 test('a canary Ingress alone serves nothing', () => {
   expect(nginxRoutes([canaryIngress({ 'canary-weight': '100' })])).toEqual([])
 })
+
+function serviceOf(web: Ingress, facts: Partial<Asked>): string | undefined {
+  return routeFor(nginxRoutes([web]), asked(facts))?.rules[0]?.backends[0]?.service
+}
 
 function routed(rules: readonly (readonly [host: string, path: string, type: string])[]) {
   const made = rules.map(([host, path, pathType]) => ({
@@ -95,7 +124,7 @@ function routed(rules: readonly (readonly [host: string, path: string, type: str
     },
   }))
   const web: Ingress = { ...ingress('web', 'x'), spec: { rules: made } }
-  return (host: string, path: string) => routeFor(nginxRoutes([web]), { host, path })?.service
+  return (host: string, path: string) => serviceOf(web, { host, path })
 }
 
 test.each([
@@ -145,7 +174,7 @@ test('the default backend answers hosts that no rule names', () => {
       defaultBackend: { service: { name: 'rest' } },
     },
   }
-  const service = (host: string) => routeFor(nginxRoutes([web]), { host, path: '/' })?.service
+  const service = (host: string) => serviceOf(web, { host })
   expect(service('unknown.example.com')).toBe('rest')
   expect(service('my-app.example.com')).toBe('my-app-stable')
 })

@@ -1,26 +1,10 @@
 import { loadOf } from './load.ts'
 import type { Ingress, ServiceBackend } from './objects.ts'
+import { always, backendTo, type Route, type Rule } from './route.ts'
 
 const prefix = 'nginx.ingress.kubernetes.io'
 
-/** One host and path with its backends, as ingress-nginx sees them. */
-export interface Route {
-  readonly namespace: string
-  /** Name of the stable Ingress; empty for requests that no Ingress carries. */
-  readonly ingress: string
-  /** Empty: any host. `*.example.com` fits one label. */
-  readonly host: string
-  readonly path: string
-  readonly match: 'exact' | 'prefix' | 'text'
-  readonly service: string
-  readonly canary: Canary | null
-  /** This route's part of the load that is asked for on the Ingress. */
-  readonly requestsPerSecond: number
-  /** What generated requests carry. */
-  readonly headers: Headers
-}
-
-export interface Canary {
+interface Canary {
   /** As the `canary` label of ingress-nginx' metrics names it: `<namespace>-<service>-<port>`. */
   readonly upstream: string
   readonly service: string
@@ -52,12 +36,30 @@ export function nginxRoutes(ingresses: readonly Ingress[]): readonly Route[] {
         host: rule.host,
         path: rule.path,
         match: rule.match,
-        service: rule.backend.name,
-        canary: canaries.get(rule.key) ?? null,
+        rules: rulesOf(rule.backend.name, canaries.get(rule.key)),
         requestsPerSecond: load.requestsPerSecond / rules.length,
         headers: load.headers,
       }))
     })
+}
+
+/** A header or a cookie decides for one side, else the weight. */
+function rulesOf(service: string, canary: Canary | undefined): readonly Rule[] {
+  const stable = backendTo(service)
+  if (!canary) return [always([stable])]
+  const { upstream, share } = canary
+  const other = backendTo(canary.service, { upstream, isOptional: true })
+  return [
+    {
+      fits: ({ headers }) => decisionFor(canary, headers) === 'canary',
+      backends: [other, { ...stable, weight: 0 }],
+    },
+    { fits: ({ headers }) => decisionFor(canary, headers) === 'stable', backends: [stable] },
+    always([
+      { ...other, weight: share },
+      { ...stable, weight: 1 - share },
+    ]),
+  ]
 }
 
 function isCanary(ingress: Ingress): boolean {
@@ -133,36 +135,8 @@ function patternOf(text: string | null): RegExp | null {
   }
 }
 
-export interface Asked {
-  /** Without port. */
-  readonly host: string
-  readonly path: string
-}
-
-/**
- * The most specific route for a request; undefined where no Ingress speaks for it. A host with routes of its own never
- * falls back to those of others, as a server block of nginx does not.
- */
-export function routeFor(routes: readonly Route[], asked: Asked): Route | undefined {
-  const host = asked.host.toLowerCase()
-  const wildcard = host.replace(/^[^.]+/, '*')
-  const server = [host, wildcard, ''].find((name) => routes.some((route) => route.host === name))
-  const fitting = routes.filter((route) => route.host === server && fits(route, asked.path))
-  return fitting.sort(
-    (a, b) =>
-      Number(b.match === 'exact') - Number(a.match === 'exact') || b.path.length - a.path.length,
-  )[0]
-}
-
-function fits(route: Route, path: string): boolean {
-  if (route.match === 'exact') return path === route.path
-  if (route.match === 'text') return path.startsWith(route.path)
-  const bare = route.path.replace(/\/+$/, '')
-  return path === bare || path.startsWith(`${bare}/`)
-}
-
 /** Who decides about a request: its header or cookie for one side, else the weight. */
-export function decisionFor(canary: Canary, headers: Headers): 'canary' | 'stable' | 'weight' {
+function decisionFor(canary: Canary, headers: Headers): 'canary' | 'stable' | 'weight' {
   const value = canary.header ? headers.get(canary.header.name) : null
   if (canary.header && value !== null) {
     const { value: wanted, pattern } = canary.header

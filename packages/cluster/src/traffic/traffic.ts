@@ -14,10 +14,19 @@ import { playedAnswer } from '../pods/played-answer.ts'
 import { isFinished, isReady, type Pod } from '../pods/pod.ts'
 import { type GroundTruth, type MinuteOfTruth, TruthBook } from './ground-truth.ts'
 import { loadOf, scrapeMsOf, usualScrapeMs } from './load.ts'
-import { type Canary, decisionFor, nginxRoutes, type Route, routeFor } from './nginx-plane.ts'
+import { nginxRoutes } from './nginx-plane.ts'
 import type { EndpointSlice, Ingress, Service } from './objects.ts'
 import { propagate } from './propagation.ts'
 import { RequestSeries } from './request-series.ts'
+import {
+  type Asked,
+  always,
+  type Backend,
+  backendTo,
+  type Route,
+  type Rule,
+  routeFor,
+} from './route.ts'
 
 export interface TrafficOptions {
   readonly client: KubeClient
@@ -52,8 +61,7 @@ const hashKey = 'rollouts-pod-template-hash'
 /** Where requests go after the plane has chosen a side. */
 interface Side {
   readonly route: Route
-  readonly service: string
-  readonly canary: Canary | null
+  readonly backend: Backend
 }
 
 /**
@@ -91,19 +99,35 @@ export function startTraffic(options: TrafficOptions): Traffic {
     if (type === 'deleted') series.retire({ kind: 'ingress', key: keyOf(object) }, clock.now())
   })
 
-  /** Names of the pods behind a Service, as far as the data plane knows. */
-  function targets(namespace: string, service: string): readonly string[] {
-    return endpoints().get(`${namespace}/${service}`) ?? []
+  /** Names of the pods behind a backend, as far as the data plane knows. */
+  function targets({ route, backend }: Side): readonly string[] {
+    const names = endpoints().get(`${route.namespace}/${backend.service}`) ?? []
+    const subset = Object.entries(backend.subset ?? {})
+    if (subset.length === 0) return names
+    return names.filter((name) => {
+      const labels = pods.get(`${route.namespace}/${name}`)?.metadata.labels
+      return subset.every(([key, value]) => labels?.[key] === value)
+    })
   }
 
-  /** A canary without endpoints is passed over, as ingress-nginx has no balancer for it. */
-  function canaryOf(route: Route): Canary | null {
-    const { canary, namespace } = route
-    return canary && targets(namespace, canary.service).length > 0 ? canary : null
-  }
-
-  function sideOf(route: Route, canary: Canary | null): Side {
-    return { route, service: canary?.service ?? route.service, canary }
+  /** The backends of a rule that take part, with their shares of its requests, which add up to 1; none where nobody has a weight. */
+  function sharesOf(route: Route, rule: Rule): readonly (readonly [Side, number])[] {
+    const sides = rule.backends.map((backend) => ({ route, backend }))
+    const main = sides.at(-1)
+    const isLive = (side: Side) => !side.backend.isOptional || targets(side).length > 0
+    // Behind a main Service without endpoints nothing else is tried.
+    const live =
+      main && targets(main).length === 0
+        ? sides.filter((one) => !one.backend.isOptional)
+        : sides.filter(isLive)
+    const total = rule.backends.reduce((sum, { weight }) => sum + weight, 0)
+    if (total <= 0) return []
+    let left = 1
+    return live.map((side, index) => {
+      const share = index === live.length - 1 ? left : side.backend.weight / total
+      left -= share
+      return [side, share]
+    })
   }
 
   /** The pod, unless nothing listens there any more although it is still routed. */
@@ -118,27 +142,38 @@ export function startTraffic(options: TrafficOptions): Traffic {
     for (const route of routes()) {
       if (route.requestsPerSecond <= 0) continue
       const requests = poisson(route.requestsPerSecond)
-      const canary = canaryOf(route)
-      const decision = canary ? decisionFor(canary, route.headers) : 'stable'
-      const share = decision === 'weight' ? (canary?.share ?? 0) : decision === 'canary' ? 1 : 0
-      const toCanary = random.binomial(requests, share)
-      const key = `${route.namespace}/${route.ingress}`
-      const before = shares.get(key) ?? { requests: 0, canary: 0 }
-      shares.set(key, {
-        requests: before.requests + requests,
-        canary: before.canary + toCanary,
-      })
-      if (toCanary > 0) flow(sideOf(route, canary), toCanary)
-      flow(sideOf(route, null), requests - toCanary)
+      const { host, path, headers } = route
+      const asked = { host, path, headers, method: 'GET' }
+      spread(route, { requests, asked })
     }
     for (const route of loadedServices()) {
-      flow(sideOf(route, null), poisson(route.requestsPerSecond))
+      const asked = { host: '', path: '/', headers: route.headers, method: 'GET' }
+      spread(route, { requests: poisson(route.requestsPerSecond), asked })
     }
   }
 
-  function flow(side: Side, requests: number): void {
+  /** Requests of one kind over the backends that their rule names. */
+  function spread(route: Route, flow: { readonly requests: number; readonly asked: Asked }): void {
+    const { requests, asked } = flow
+    const rule = route.rules.find(({ fits }) => fits(asked))
+    const key = `${route.namespace}/${route.ingress}`
+    const counted = shares.get(key) ?? { requests: 0, canary: 0 }
+    shares.set(key, counted)
+    counted.requests += requests
+    let [left, unshared] = [requests, 1]
+    for (const [side, share] of rule ? sharesOf(route, rule) : []) {
+      const part = random.binomial(left, unshared > 0 ? share / unshared : 1)
+      left -= part
+      unshared -= share
+      if (side.backend.upstream) counted.canary += part
+      send(side, part)
+    }
+    if (left > 0) lose({ route, backend: nowhere }, left)
+  }
+
+  function send(side: Side, requests: number): void {
     const { namespace } = side.route
-    const names = targets(namespace, side.service)
+    const names = targets(side)
     if (names.length === 0) lose(side, requests)
     let left = requests
     for (const [index, name] of names.entries()) {
@@ -190,10 +225,10 @@ export function startTraffic(options: TrafficOptions): Traffic {
     series.count({ ...flow, status: behaviour.errorStatus }, { ...each, requests: errors })
   }
 
-  function labelsOf({ route, service, canary }: Side) {
+  function labelsOf({ route, backend: { service, upstream } }: Side) {
     const { namespace, ingress } = route
     const host = clientService(services.list(namespace), service)
-    return { namespace, ingress, canary: canary?.upstream ?? '', service, host }
+    return { namespace, ingress, canary: upstream, service, host }
   }
 
   async function run(): Promise<void> {
@@ -222,21 +257,30 @@ export function startTraffic(options: TrafficOptions): Traffic {
   async function handle(request: Request): Promise<Response> {
     const url = new URL(request.url)
     const host = (request.headers.get('host') ?? url.host).replace(/:\d+$/, '')
-    const route = routeFor(routes(), { host, path: url.pathname })
+    const { method, headers } = request
+    const asked = { host, path: url.pathname, method, headers }
+    const route = routeFor(routes(), asked)
     if (!route)
       return new Response('404 page not found: no Ingress has a rule for this host and path\n', {
         status: 404,
       })
-    const canary = canaryOf(route)
-    if (!canary || targets(route.namespace, route.service).length === 0)
-      return answer(sideOf(route, null), url)
-    const decision = decisionFor(canary, request.headers)
-    const chosen = decision === 'weight' ? random.next() < canary.share : decision === 'canary'
-    return answer(sideOf(route, chosen ? canary : null), url)
+    return answer(sideFor(route, asked), url)
+  }
+
+  /** Where one request goes. */
+  function sideFor(route: Route, asked: Asked): Side {
+    const rule = route.rules.find(({ fits }) => fits(asked))
+    const candidates = rule ? sharesOf(route, rule).filter(([, share]) => share > 0) : []
+    let drawn = candidates.length > 1 ? random.next() : 0
+    for (const [side, share] of candidates) {
+      if (drawn < share) return side
+      drawn -= share
+    }
+    return candidates.at(-1)?.[0] ?? { route, backend: nowhere }
   }
 
   function answer(side: Side, url: URL): Response {
-    const names = targets(side.route.namespace, side.service)
+    const names = targets(side)
     const pod = answering(side.route.namespace, names[random.int(names.length)])
     if (!pod) {
       lose(side, 1)
@@ -264,8 +308,9 @@ export function startTraffic(options: TrafficOptions): Traffic {
     store,
     handle,
     handleService: (namespace, name, request) => {
-      const route = { ...noIngress, namespace, service: name }
-      return answer(sideOf(route, null), new URL(request.url))
+      const backend = backendTo(name)
+      const route = { ...noIngress, namespace, rules: [always([backend])] }
+      return answer({ route, backend }, new URL(request.url))
     },
     truth: (version) => truths.total(version),
     truthByMinute: (version) => truths.byMinute(version),
@@ -336,12 +381,15 @@ function clientService(services: readonly Service[], name: string): string {
   return roots[0] ?? name
 }
 
+/** Nobody has a weight. */
+const nowhere: Backend = backendTo('')
+
 const noIngress = {
   ingress: '',
   host: '',
   path: '/',
   match: 'prefix',
-  canary: null,
+  rules: [],
   requestsPerSecond: 0,
   headers: new Headers(),
 } as const
@@ -350,7 +398,7 @@ const noIngress = {
 function direct(service: Service, requestsPerSecond: number): readonly Route[] {
   if (requestsPerSecond === 0) return []
   const { namespace = 'default', name } = service.metadata
-  return [{ ...noIngress, namespace, service: name, requestsPerSecond }]
+  return [{ ...noIngress, namespace, rules: [always([backendTo(name)])], requestsPerSecond }]
 }
 
 function namespaced(pod: Pod): { readonly namespace: string; readonly name: string } {
