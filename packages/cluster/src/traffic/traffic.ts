@@ -16,6 +16,7 @@ import { type GroundTruth, type MinuteOfTruth, TruthBook } from './ground-truth.
 import { loadOf, scrapeMsOf, usualScrapeMs } from './load.ts'
 import { nginxRoutes } from './nginx-plane.ts'
 import type { EndpointSlice, Ingress, Service } from './objects.ts'
+import { startPlanes } from './planes.ts'
 import { propagate } from './propagation.ts'
 import { RequestSeries } from './request-series.ts'
 import {
@@ -77,10 +78,12 @@ export function startTraffic(options: TrafficOptions): Traffic {
   const pods = startInformer<Pod>({ ...common, resource: resources.pods })
   const slices = startInformer<EndpointSlice>({ ...common, resource: resources.endpointSlices })
   const delay = { clock, delayMs: options.propagationDelayMs ?? 0 }
-  const routes = derived(propagate(ingresses, delay), nginxRoutes)
+  const ofIngresses = derived(propagate(ingresses, delay), nginxRoutes)
+  const planes = startPlanes({ ...common, delayMs: delay.delayMs })
+  const routes = () => [...ofIngresses(), ...planes.routes()]
   const endpoints = derived(propagate(slices, delay), podsByService)
   const loadedServices = derived(propagate(services, { clock, delayMs: 0 }), (list) =>
-    list.flatMap((service) => direct(service, loadOf(service).requestsPerSecond)),
+    list.filter((service) => loadOf(service).requestsPerSecond > 0),
   )
   const paces = [
     derived(propagate(ingresses, { clock, delayMs: 0 }), shortestScrapeMs),
@@ -146,10 +149,18 @@ export function startTraffic(options: TrafficOptions): Traffic {
       const asked = { host, path, headers, method: 'GET' }
       spread(route, { requests, asked })
     }
-    for (const route of loadedServices()) {
-      const asked = { host: '', path: '/', headers: route.headers, method: 'GET' }
-      spread(route, { requests: poisson(route.requestsPerSecond), asked })
+    for (const service of loadedServices()) {
+      const { namespace = 'default', name } = service.metadata
+      const { requestsPerSecond, headers } = loadOf(service)
+      const asked = { host: name, path: '/', headers, method: 'GET' }
+      spread(inside(namespace, name), { requests: poisson(requestsPerSecond), asked })
     }
+  }
+
+  /** The route of requests that reach a Service without any Ingress; a mesh may lead them elsewhere. */
+  function inside(namespace: string, service: string): Route {
+    const rules = planes.rulesOf(namespace, service) ?? [always([backendTo(service)])]
+    return { ...noIngress, namespace, rules }
   }
 
   /** Requests of one kind over the backends that their rule names. */
@@ -169,6 +180,20 @@ export function startTraffic(options: TrafficOptions): Traffic {
       send(side, part)
     }
     if (left > 0) lose({ route, backend: nowhere }, left)
+    if (rule) copy(route, rule, requests)
+  }
+
+  /** Nobody waits for what becomes of a copy, so that none is ever lost. */
+  function copy(route: Route, { mirror }: Rule, requests: number): void {
+    if (!mirror) return
+    const side = { route, backend: mirror.backend }
+    const takers = targets(side).flatMap((name) => answering(route.namespace, name) ?? [])
+    let left = random.binomial(requests, mirror.share)
+    for (const [index, pod] of takers.entries()) {
+      const part = random.binomial(left, 1 / (takers.length - index))
+      left -= part
+      serve(side, pod, part)
+    }
   }
 
   function send(side: Side, requests: number): void {
@@ -184,10 +209,14 @@ export function startTraffic(options: TrafficOptions): Traffic {
         lose(side, part)
         continue
       }
-      const behaviour = behaviourOf(pod)
-      const errors = random.binomial(part, behaviour.errorRate(clock.now()))
-      record(side, { pod, behaviour, requests: part, errors })
+      serve(side, pod, part)
     }
+  }
+
+  function serve(side: Side, pod: Pod, requests: number): void {
+    const behaviour = behaviourOf(pod)
+    const errors = random.binomial(requests, behaviour.errorRate(clock.now()))
+    record(side, { pod, behaviour, requests, errors })
   }
 
   function lose(side: Side, requests: number): void {
@@ -261,15 +290,16 @@ export function startTraffic(options: TrafficOptions): Traffic {
     const asked = { host, path: url.pathname, method, headers }
     const route = routeFor(routes(), asked)
     if (!route)
-      return new Response('404 page not found: no Ingress has a rule for this host and path\n', {
+      return new Response('404 page not found: no Ingress or other route has a rule for this host and path\n', {
         status: 404,
       })
     return answer(sideFor(route, asked), url)
   }
 
-  /** Where one request goes. */
+  /** Where one request goes; whoever gets a copy of it has it then. */
   function sideFor(route: Route, asked: Asked): Side {
     const rule = route.rules.find(({ fits }) => fits(asked))
+    if (rule) copy(route, rule, 1)
     const candidates = rule ? sharesOf(route, rule).filter(([, share]) => share > 0) : []
     let drawn = candidates.length > 1 ? random.next() : 0
     for (const [side, share] of candidates) {
@@ -308,9 +338,10 @@ export function startTraffic(options: TrafficOptions): Traffic {
     store,
     handle,
     handleService: (namespace, name, request) => {
-      const backend = backendTo(name)
-      const route = { ...noIngress, namespace, rules: [always([backend])] }
-      return answer({ route, backend }, new URL(request.url))
+      const url = new URL(request.url)
+      const { method, headers } = request
+      const asked = { host: name, path: url.pathname, method, headers }
+      return answer(sideFor(inside(namespace, name), asked), url)
     },
     truth: (version) => truths.total(version),
     truthByMinute: (version) => truths.byMinute(version),
@@ -393,13 +424,6 @@ const noIngress = {
   requestsPerSecond: 0,
   headers: new Headers(),
 } as const
-
-/** The route of generated requests that reach a Service without any Ingress. */
-function direct(service: Service, requestsPerSecond: number): readonly Route[] {
-  if (requestsPerSecond === 0) return []
-  const { namespace = 'default', name } = service.metadata
-  return [{ ...noIngress, namespace, rules: [always([backendTo(name)])], requestsPerSecond }]
-}
 
 function namespaced(pod: Pod): { readonly namespace: string; readonly name: string } {
   return { namespace: pod.metadata.namespace ?? 'default', name: pod.metadata.name }
