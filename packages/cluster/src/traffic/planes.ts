@@ -12,7 +12,7 @@ export interface Plane {
   compute(objects: (kind: string) => readonly KubeObject[]): Served
 }
 
-export interface Served {
+interface Served {
   /** For requests from outside, by host and path. */
   readonly routes: readonly Route[]
   /** For requests to a Service from inside, by `namespace/service`. */

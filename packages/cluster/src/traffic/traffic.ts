@@ -290,9 +290,12 @@ export function startTraffic(options: TrafficOptions): Traffic {
     const asked = { host, path: url.pathname, method, headers }
     const route = routeFor(routes(), asked)
     if (!route)
-      return new Response('404 page not found: no Ingress or other route has a rule for this host and path\n', {
-        status: 404,
-      })
+      return new Response(
+        '404 page not found: no Ingress or other route has a rule for this host and path\n',
+        {
+          status: 404,
+        },
+      )
     return answer(sideFor(route, asked), url)
   }
 
