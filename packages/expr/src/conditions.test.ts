@@ -69,6 +69,18 @@ describe('the phase of a measurement', () => {
     })
   })
 
+  // default() looks at the whole result, as upstream's does (the verified rows): this is how to ask for one number of it.
+  test.each([
+    ['(get(result, 0) ?? 0) < 0.05', floats([]), floats([0.01])],
+    ['(first(result) ?? 0) < 0.05', floats([]), floats([0.01])],
+    ['(result.x ?? 0) < 0.05', fromJson({ y: 1 }), fromJson({ x: 0.01 })],
+  ])('%s takes what is missing for 0, and what is there as it is', (source, missing, there) => {
+    // Of an empty list, too, a condition that can be decided is decided.
+    expect(evaluateCondition(source, missing)).toEqual({ ok: true, value: true })
+    expect(evaluateCondition(source, there)).toEqual({ ok: true, value: true })
+    expect(judge({ successCondition: source }, missing)).toEqual({ phase: 'Successful' })
+  })
+
   test('of a JSON number needs int() before % [analysis-and-experiments 44]', () => {
     const result = fromJson({ ok: true, n: 7 })
     expect(judge({ successCondition: 'int(result.n) % 2 == 1' }, result)).toEqual({

@@ -48,6 +48,7 @@ describe('a metric with a test', () => {
       { consecutiveSuccessLimit: 2 },
       'consecutiveSuccessLimit means nothing beside test: remove it',
     ],
+    [{ onNoData: 'Failed' as const }, 'onNoData means nothing beside test: remove it'],
     [{ provider: query }, 'test needs the provider counts, which says how many requests were bad'],
     [{ interval: '' }, 'test needs interval: how often to look, such as 10s'],
     [{ count: 1 }, 'test needs a count of 2 at least: the first look only starts the counting'],

@@ -189,6 +189,15 @@ describe('conditions decide something', () => {
   })
 
   test.each([
+    ['default(result[0], 0) < 0.1', '(get(result, 0) ?? 0)'],
+    ['isNil(result[0]) || result[0] < 1', '(get(result, 0) == nil)'],
+    ['default(first(result), 1) < 0.1', '(first(result) ?? 1)'],
+  ])('%s is answered with what does what it seems to do: %s', (successCondition, better) => {
+    const message = messageOf(promMetric(rate, { successCondition }), 'ConditionFallbackIgnored')
+    expect(message).toContain(`; write ${better}, or say with onNoData`)
+  })
+
+  test.each([
     { successCondition: 'result[0] >= 0.95' },
     { failureCondition: 'result[0] >= 0.01' },
     { failureCondition: 'result[0] > 0.02', inconclusiveLimit: 2 },

@@ -75,17 +75,21 @@ export const fallbackIgnored: Rule = {
         .filter(({ name, args }) => /^(default|isNil)$/.test(name) && args[0] !== 'result')
         .map(({ name, args }) => {
           const call = `${name}(${args.join(', ')})`
-          const [, fallback = '0'] = args
+          const [asked = 'result', fallback = '0'] = args
           const better =
-            name === 'default'
-              ? `write len(result) == 0 || ..., or end a Prometheus query with "or vector(${fallback})"`
-              : 'write len(result) == 0 for an empty list'
+            name === 'default' ? `(${orNil(asked)} ?? ${fallback})` : `(${orNil(asked)} == nil)`
           return {
             field,
-            message: `${call} looks at the whole result, not at ${args[0] ?? 'its argument'}, so it never helps where nothing was measured; ${better}`,
+            message: `${call} looks at the whole result, not at ${args[0] ?? 'its argument'}, so it never helps where nothing was measured; write ${better}, or say with onNoData what no data means`,
           }
         }),
     ),
+}
+
+/** A number of a list that may be too short, nil where it is: `get(result, 0)`. */
+function orNil(text: string): string {
+  const [, list, index] = /^(.+)\[(\d+)\]$/.exec(text) ?? []
+  return list === undefined ? text : `get(${list}, ${index})`
 }
 
 function divisionOfConditions(facts: MetricCase) {
