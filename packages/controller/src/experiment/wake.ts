@@ -54,8 +54,18 @@ export function wakeExperiments(
     ownerOfSet(change)
     if (change.type === 'deleted') nameIsFree(change.object)
   })
+  /** An Experiment may wait for the ports of the stable Service of its Rollout. */
+  const portsCome = ({ metadata }: Service) => {
+    for (const experiment of caches.experiments.list(metadata.namespace)) {
+      const owner = experiment.metadata.ownerReferences?.find((one) => one.controller)
+      const rollout = owner && caches.rollouts.get(`${metadata.namespace}/${owner.name}`)
+      const isNamed = rollout?.spec?.strategy?.canary?.stableService === metadata.name
+      if (isNamed && isOurs(experiment, instanceId)) queue.add(keyOf(experiment))
+    }
+  }
   caches.services.subscribe((change) => {
     ownerOfService(change)
+    if (change.type === 'added') portsCome(change.object)
     if (change.type === 'deleted') nameIsFree(change.object)
   })
   caches.analysisRuns.subscribe(ofOwner(kinds.analysisRuns, hasTurned))

@@ -356,6 +356,21 @@ test('templates with a weight take it from stable while the Experiment is Runnin
   expect([weights()?.stable.weight, weights()?.additional]).toEqual([100, undefined])
 })
 
+test('a template without its Service gets its share once that is there', () => {
+  const world = routedWorld([{ experiment: { templates: weighted } }, { pause: {} }])
+  const [baseline, canary] = templateStatuses
+  if (!baseline || !canary) throw new Error('there are two')
+  const { serviceName: _, ...alone } = baseline
+  tell(world, { phase: 'Running', templateStatuses: [alone, canary] })
+  const weights = () => world.status.canary?.weights
+  expect(world.plans.at(-1)?.routes?.additional).toEqual([
+    { service: 'exp-canary', hash: 'hash-canary', weight: 5 },
+  ])
+  expect([weights()?.stable.weight, weights()?.additional]).toEqual([95, additional.slice(1)])
+  tell(world, { phase: 'Running', templateStatuses })
+  expect([weights()?.stable.weight, weights()?.additional]).toEqual([90, additional])
+})
+
 test('an experiment beside a canary with a share leaves the rest to stable [traffic-routing 16]', () => {
   const world = routedWorld([
     { setWeight: 20 },

@@ -179,9 +179,11 @@ export function experimentRoutes(
   if (!step || !experiment || !isOfStep(experiment, position.index)) return []
   if (experiment.status?.phase !== 'Running') return []
   return (experiment.status.templateStatuses ?? []).flatMap(
-    ({ name, serviceName = '', podTemplateHash = '' }) => {
+    ({ name, serviceName, podTemplateHash = '' }) => {
       const weight = step.templates.find((template) => template.name === name)?.weight
-      return weight === undefined ? [] : [{ service: serviceName, hash: podTemplateHash, weight }]
+      // No router can send requests to a Service that has no name yet.
+      if (weight === undefined || !serviceName) return []
+      return [{ service: serviceName, hash: podTemplateHash, weight }]
     },
   )
 }

@@ -467,6 +467,37 @@ test('pods without ports get a Service with the ports of the stable Service of t
   expect(set).toMatchObject({ object: { kind: 'ReplicaSet' }, requires: [service?.id] })
 })
 
+test('a Service waits for the stable Service whose ports it is to have, as long as pods may take', () => {
+  const spec = {
+    progressDeadlineSeconds: 60,
+    templates: [
+      template('a', { service: {}, template: { spec: { containers: [{ name: 'web' }] } } }),
+    ],
+  }
+  const rollout = {
+    metadata: { name: 'web' },
+    spec: { strategy: { canary: { stableService: 'web-stable' } } },
+  } as Rollout
+  const plan = planExperiment(snapshotOf(spec, { rollout }), start)
+  expect(plan.writes.filter((write) => write.kind === 'create')).toEqual([])
+  expect(stored(plan)?.templateStatuses?.[0]?.status).toBe('Progressing')
+  expect(plan.waits).toContainEqual({
+    kind: 'effect',
+    id: 'service/exp-a',
+    message: "Service web-stable, whose ports template 'a' is to have, is not there",
+    since: start,
+  })
+  const status = stored(plan)
+  const late = planExperiment(
+    snapshotOf(spec, { rollout, ...(status ? { status } : {}) }),
+    start + 61_000,
+  )
+  expect(stored(late)?.templateStatuses?.[0]).toMatchObject({
+    status: 'Failed',
+    message: "Template 'a' exceeded its progressDeadlineSeconds (60)",
+  })
+})
+
 test('a Service follows pods that somebody deleted and that are made again', () => {
   const status: ExperimentStatus = {
     phase: 'Running',

@@ -44,7 +44,8 @@ export function arrangeService(draft: ExperimentDraft, part: Part): ServiceOutco
   // Taken over as it runs: that it has no Service is what the former controller made of it.
   if (ports.length === 0 && part.set) return nothing
   const id = `service/${part.serviceName}`
-  if (mustWait(draft, id)) return { kind: 'waits' }
+  if (mustWait(draft, id) || (ports.length === 0 && mustWaitForPorts(draft, part, id)))
+    return { kind: 'waits' }
   const why =
     ports.length === 0 ? noPorts(part) : (foreign(draft, part, id) ?? refusalOf(draft, id))
   if (why !== null) {
@@ -84,6 +85,20 @@ export function dropService(draft: ExperimentDraft, { metadata }: Service): void
   })
 }
 
+/** Whether the stable Service, whose ports this one is to have, is yet to come; says so. */
+function mustWaitForPorts(draft: ExperimentDraft, { template }: Part, id: string): boolean {
+  const stable = stableServiceOf(draft)
+  const { services } = draft.snapshot
+  if (!stable || services.some(({ metadata }) => metadata.name === stable)) return false
+  const message = `Service ${stable}, whose ports template '${template.name}' is to have, is not there`
+  draft.waits.push({ kind: 'effect', id, message, since: draft.now })
+  return true
+}
+
+function stableServiceOf({ snapshot }: ExperimentDraft): string | undefined {
+  return snapshot.rollout?.spec.strategy?.canary?.stableService
+}
+
 function noPorts({ template }: Part): string {
   return `the pods of template '${template.name}' declare no port; add spec.template.spec.containers[].ports`
 }
@@ -114,12 +129,12 @@ function serviceOf(
 }
 
 /** One port per container port, else those of the stable Service of the Rollout that it belongs to. */
-function portsOf({ snapshot }: ExperimentDraft, set: ReplicaSet): Ports {
+function portsOf(draft: ExperimentDraft, set: ReplicaSet): Ports {
   const containers = set.spec.template.spec?.containers ?? []
   const own = distinct(containers.flatMap((container) => container.ports ?? []))
   if (own.length > 0) return own
-  const stable = snapshot.rollout?.spec.strategy?.canary?.stableService
-  const service = snapshot.services.find(({ metadata }) => metadata.name === stable)
+  const stable = stableServiceOf(draft)
+  const service = draft.snapshot.services.find(({ metadata }) => metadata.name === stable)
   return (service?.spec?.ports ?? []).map(({ name, port, targetPort, protocol }) => ({
     ...(name ? { name } : {}),
     port,
