@@ -399,6 +399,10 @@ describe('the configuration:', () => {
     await expect(client.call('run', { ...input, config: { after: '5' } }, never)).rejects.toThrow(
       /^Run rpc call error: the answer has the requeueAfter "5": time: missing unit/,
     )
+    const odd = { ...input, config: { after: { toString: 1 } } }
+    await expect(client.call('run', odd, never)).rejects.toThrow(
+      /^Run rpc call error: the answer has the requeueAfter \{"toString":1\}: it is no text$/,
+    )
     const large = { ...input, status: 'x'.repeat(70_000) }
     await expect(client.call('run', large, never)).rejects.toThrow(
       /^Run rpc call error: the answer has a status of \d+ characters; no more than 65536 are stored$/,
@@ -854,6 +858,51 @@ describe('the files of plugins:', () => {
     const second = pluginWorld({ folder: first.folder })
     worlds.push(second)
     expect(readdirSync(`${first.folder}/plugin-bin/metric-providers/org`)).toEqual(['x.mjs'])
+  })
+
+  test('the headers of a download follow it within its host, and to no other', async () => {
+    const made = await world()
+    await made.cluster.client.create(resources.secrets, {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { namespace: 'argo-rollouts', name: 'token' },
+      data: { 'private-token': Buffer.from('s3cr3t').toString('base64') },
+    })
+    const asked: [string, string | null][] = []
+    const moves: Readonly<Record<string, string>> = {
+      'https://git/x.mjs': '/files/x.mjs',
+      'https://git/files/x.mjs': 'https://store/x.mjs?signature=1',
+    }
+    made.answer = ({ url, headers }) => {
+      asked.push([url, headers.get('private-token')])
+      const location = moves[url]
+      return location
+        ? new Response(null, { status: 302, headers: { location } })
+        : new Response(moduleText)
+    }
+    const entry = {
+      name: 'org/x',
+      location: 'https://git/x.mjs',
+      headersFrom: [{ secretRef: { name: 'token' } }],
+    }
+    await made.declare({ metricProviderPlugins: [entry] })
+    await made.logged(/the plugin works/)
+    expect(asked).toEqual([
+      ['https://git/x.mjs', 's3cr3t'],
+      ['https://git/files/x.mjs', 's3cr3t'],
+      ['https://store/x.mjs?signature=1', null],
+    ])
+  })
+
+  test('a download that is sent round in circles ends', async () => {
+    const made = await world()
+    made.answer = () => new Response(null, { status: 302, headers: { location: '/x.mjs' } })
+    await made.declare({
+      metricProviderPlugins: [{ name: 'org/x', location: 'https://git/x.mjs' }],
+    })
+    expect((await made.logged(/not available/)).message).toContain(
+      'failed to download file from https://git/x.mjs: it was sent on more than 10 times',
+    )
   })
 
   test('the query of a location, which may hold a key, is told nowhere', async () => {

@@ -31,6 +31,9 @@ const folders: Readonly<Record<PluginKind, string>> = {
 /** Most that is downloaded, bytes. */
 const largestFile = 512 * 2 ** 20
 
+/** As many as Go follows. */
+const mostRedirects = 10
+
 /** No plugin has an `@` in its name. */
 const unfinishedPrefix = '@new-'
 
@@ -136,15 +139,31 @@ async function download(
   { url, text }: Location & { kind: 'download' },
   { fetch, headers, signal }: FileOptions,
 ): Promise<Readable> {
-  const response = await fetch(new Request(url, { headers, signal })).catch((cause: unknown) => {
-    signal.throwIfAborted()
-    throw new Error(`failed to download file from ${text}: ${causeOf(cause)}`, { cause })
-  })
-  if (response.ok && response.body) return Readable.fromWeb(response.body as WebStream)
-  await response.body?.cancel()
-  throw new Error(
-    `failed to download file from ${text}: response code ${response.status} ${STATUS_CODES[response.status] ?? ''}`.trimEnd(),
-  )
+  const failed = (why: string, cause?: unknown) =>
+    new Error(`failed to download file from ${text}: ${why}`, { cause })
+  let address = new URL(url)
+  let sent = headers
+  for (let count = 0; count <= mostRedirects; count++) {
+    const request = new Request(address, { headers: sent, signal, redirect: 'manual' })
+    const response = await fetch(request).catch((cause: unknown) => {
+      signal.throwIfAborted()
+      throw failed(causeOf(cause), cause)
+    })
+    if (response.ok && response.body) return Readable.fromWeb(response.body as WebStream)
+    await response.body?.cancel()
+    const next = response.headers.get('location')
+    if (response.status < 300 || response.status > 399 || !next)
+      throw failed(
+        `response code ${response.status} ${STATUS_CODES[response.status] ?? ''}`.trimEnd(),
+      )
+    const to = URL.canParse(next, address) ? new URL(next, address) : null
+    if (!to || !/^https?:$/.test(to.protocol) || to.username !== '' || to.password !== '')
+      throw failed('it was sent on to an address that cannot be asked')
+    // A store to which a host sends us on must not learn the secrets of that host.
+    if (to.origin !== address.origin) sent = {}
+    address = to
+  }
+  throw failed(`it was sent on more than ${mostRedirects} times`)
 }
 
 type WebStream = Parameters<typeof Readable.fromWeb>[0]

@@ -4,6 +4,7 @@ import {
   type MeasurementQuestion,
   PluginError,
   PluginLacksMethod,
+  shown,
   textOf,
 } from './plugin-process.ts'
 
@@ -160,8 +161,4 @@ function parseMetadata(answer: unknown): Readonly<Record<string, string>> {
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function shown(value: unknown): string {
-  return (JSON.stringify(value) ?? 'nothing').slice(0, 100)
 }

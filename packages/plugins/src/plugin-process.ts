@@ -112,3 +112,8 @@ export function textOf(error: unknown): string {
 export function causeOf(error: unknown): string {
   return textOf(error instanceof Error && error.cause instanceof Error ? error.cause : error)
 }
+
+/** How messages show what a plugin answered. */
+export function shown(value: unknown): string {
+  return (JSON.stringify(value) ?? 'nothing').slice(0, 100)
+}

@@ -1,6 +1,6 @@
 import { durationProblem, parseDuration, type Rollout } from '@serinus/api'
 import type { Keeper } from './keeper.ts'
-import { PluginError, type PluginMethod, textOf } from './plugin-process.ts'
+import { PluginError, type PluginMethod, shown, textOf } from './plugin-process.ts'
 
 /** A step plugin that can be asked, or soon will be. */
 export interface StepPluginClient {
@@ -65,9 +65,9 @@ const mostStored = 65_536
 
 function parseReply(answer: unknown): StepPluginReply {
   if (typeof answer !== 'object' || answer === null || Array.isArray(answer))
-    throw new Error(`the answer is no result of a step: ${JSON.stringify(answer).slice(0, 100)}`)
+    throw new Error(`the answer is no result of a step: ${shown(answer)}`)
   const { phase, message, requeueAfter, status } = answer as Readonly<Record<string, unknown>>
-  for (const [field, value] of Object.entries({ message, status })) {
+  for (const [field, value] of Object.entries({ phase, message, status })) {
     const { length } = JSON.stringify(value) ?? ''
     if (length <= mostStored) continue
     throw new Error(
@@ -85,14 +85,13 @@ function parseReply(answer: unknown): StepPluginReply {
 function textOrNothing(field: string, value: unknown): string {
   if (value === undefined || value === null) return ''
   if (typeof value === 'string') return value
-  throw new Error(`the answer has the ${field} ${JSON.stringify(value)}, which is no text`)
+  throw new Error(`the answer has the ${field} ${shown(value)}, which is no text`)
 }
 
 function durationOrNothing(value: unknown): number {
   if (value === undefined || value === null || value === '') return 0
   const ms = typeof value === 'string' ? parseDuration(value) : undefined
   if (ms !== undefined) return Math.max(0, ms)
-  throw new Error(
-    `the answer has the requeueAfter ${JSON.stringify(value)}: ${durationProblem(String(value))}`,
-  )
+  const why = typeof value === 'string' ? durationProblem(value.slice(0, 100)) : 'it is no text'
+  throw new Error(`the answer has the requeueAfter ${shown(value)}: ${why}`)
 }

@@ -113,6 +113,17 @@ test.each<[string, StepPluginStatus, Outcome, Partial<StepPluginStatus>]>([
     },
   ],
   [
+    'a phase of any length is an error that can be stored',
+    running,
+    reply('x'.repeat(100_000), state),
+    {
+      phase: 'Error',
+      backoff: '30s',
+      message: `could not validate rpc phase: phase '${'x'.repeat(100)}' is not valid`,
+      status: { job: 7 },
+    },
+  ],
+  [
     'more than can be stored is an error, so that the verdict can be',
     running,
     reply('Successful', { status: 'x'.repeat(262_143) }),

@@ -75,7 +75,7 @@ function understood({ outcome: full }: StepPluginAnswer) {
   }
   if (phase === '') return { ...outcome, phase: null }
   if (phases.has(phase)) return { ...outcome, phase: phase as Phase }
-  const message = `could not validate rpc phase: phase '${phase}' is not valid`
+  const message = `could not validate rpc phase: phase '${phase.slice(0, 100)}' is not valid`
   return { kind: 'error' as const, message }
 }
 

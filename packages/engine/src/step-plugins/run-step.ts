@@ -45,7 +45,7 @@ export function stepPluginIsComplete(facts: RolloutFacts, draft: Draft, index: n
     return true
   }
   const message = item?.message ?? null
-  const dueAt = item ? dueAtOf(item) : 0
+  const dueAt = item ? dueAtOf(item, facts.now) : 0
   if (isCalling(facts, draft)) say(message, null)
   else if (state.kind === 'unavailable' && (facts.now >= dueAt || message === state.message)) {
     const known = item ?? { index, name, operation: 'Run', phase: 'Error' }
@@ -82,10 +82,15 @@ function isOver(items: readonly StepPluginStatus[], item: StepPluginStatus): boo
   return (itemOf(items, item, 'Terminate') ?? itemOf(items, item, 'Abort')) !== undefined
 }
 
-function dueAtOf({ executions, updatedAt, backoff }: StepPluginStatus): number {
+function dueAtOf({ executions, updatedAt, backoff }: StepPluginStatus, now: number): number {
   const calledAt = parseInstant(updatedAt)
-  if ((executions ?? 0) === 0 || calledAt === null) return 0
+  if ((executions ?? 0) === 0 || calledAt === null || isAhead(calledAt, now)) return 0
   return calledAt + (parseDuration(backoff ?? '') ?? backoffMs)
+}
+
+/** Stamped by a clock that was wrong: nothing is waited for that is years away. */
+function isAhead(at: number, now: number): boolean {
+  return at > now + backoffMs
 }
 
 /** A host that has only just started, or whose plugin has, is given that long before anybody is told. */
@@ -112,7 +117,8 @@ export function noteUnavailable(
   }
   checkAt(draft, facts.now + backoffMs)
   const notedAt = parseInstant(item.updatedAt)
-  const isFresh = notedAt !== null && facts.now < notedAt + backoffMs
+  const isFresh =
+    notedAt !== null && facts.now < notedAt + backoffMs && !isAhead(notedAt, facts.now)
   if (item.message === message || isFresh) return
   const noted = {
     ...item,

@@ -73,6 +73,17 @@ test('a plugin is called until it is done, with what it keeps, and the step is o
   ])
 })
 
+test('a plugin whose last call was stamped by a clock that was years ahead is called all the same', () => {
+  const world = updating([gate(), { pause: {} }], { 'org/gate': saying(working(), good()) })
+  const [item] = items(world)
+  world.patchStatus({
+    canary: { stepPluginStatuses: [{ ...item, updatedAt: '2036-01-01T00:00:00Z' }] },
+  })
+  world.pass(35_000)
+  expect(calls(world)).toEqual(['run 0 #1', 'run 0 #2'])
+  expect(step(world)).toBe(1)
+})
+
 test('the status says that a plugin runs before it is called for the first time', () => {
   const seen: unknown[] = []
   const world = deployed([gate(), { pause: {} }], {
