@@ -24,6 +24,7 @@ export {
 } from './cluster.ts'
 export { type Fault, Inbox, type Received } from './inbox/inbox.ts'
 export type { GroundTruth } from './traffic/ground-truth.ts'
+export { routerKinds } from './traffic/router-kinds.ts'
 export {
   type SimulatedNodes,
   type SimulatedNodesOptions,

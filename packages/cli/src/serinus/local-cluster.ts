@@ -2,7 +2,13 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { crd, kinds, type Rollout } from '@serinus/api'
-import { type Addresses, type Cluster, openCluster, startCluster } from '@serinus/cluster'
+import {
+  type Addresses,
+  type Cluster,
+  openCluster,
+  routerKinds,
+  startCluster,
+} from '@serinus/cluster'
 import {
   ApiError,
   type Clock,
@@ -135,10 +141,10 @@ function socketless({ api }: Cluster, clock: Clock): Transport {
   }
 }
 
-/** The five kinds, as `kubectl apply --server-side -f deploy/crds` would install them. */
+/** The five kinds, as `kubectl apply --server-side -f deploy/crds` would install them, and those of routers. */
 async function installKinds(client: KubeClient): Promise<void> {
-  for (const kind of Object.values(kinds)) {
-    const definition = crd(kind) as unknown as KubeObject
+  const own = Object.values(kinds).map((kind) => crd(kind) as unknown as KubeObject)
+  for (const definition of [...own, ...routerKinds]) {
     try {
       await client.create(resources.customResourceDefinitions, definition)
     } catch (error) {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
+import { routerKinds } from '../traffic/router-kinds.ts'
 import {
   type ApiUnderTest,
   apiUnderTest,
@@ -400,6 +401,30 @@ test('an object is read in every version of its kind', async () => {
   await call('POST', widgets, widget('one', { a: 1 }))
   const { body } = await call('GET', '/apis/example.com/v1beta1/namespaces/default/widgets/one')
   expect(body).toMatchObject({ apiVersion: 'example.com/v1beta1', spec: { a: 1 } })
+})
+
+test('the open kinds of routers are taken as definitions, and an object of each as it is written', async () => {
+  const { call, eventually } = apiUnderTest()
+  for (const definition of routerKinds) {
+    const { name } = definition.metadata
+    const { status, body } = await call('POST', definitions, definition)
+    expect(status, `${name}: ${JSON.stringify(body).slice(0, 300)}`).toBe(201)
+    const { group, names, versions } = body.spec
+    for (const version of versions) {
+      const path = `/apis/${group}/${version.name}/namespaces/default/${names.plural}`
+      const object = {
+        apiVersion: `${group}/${version.name}`,
+        kind: names.kind,
+        metadata: { name: version.name },
+        spec: { anything: [{ goes: true }] },
+      }
+      await eventually(async () => {
+        expect((await call('POST', path, object)).status, path).toBe(201)
+      })
+      const stored = await call('GET', `${path}/${version.name}`)
+      expect(stored.body.spec).toEqual(object.spec)
+    }
+  }
 })
 
 /** Manifests of the outside world, beside the repository where somebody has put them. */
