@@ -27,6 +27,7 @@ export {
   type Decision,
   decide,
   type Evidence,
+  endOfLook,
   evidenceAgainst,
   evidenceInFavour,
   type Look,
@@ -34,4 +35,5 @@ export {
   type Requests,
   type SequentialTest,
   withLook,
+  withPart,
 } from './sequential-test.ts'

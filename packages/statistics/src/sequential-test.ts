@@ -4,7 +4,7 @@ export interface Requests {
   readonly total: number
 }
 
-/** What one look adds: the requests since the look before. `stable` is needed for a relative bound. */
+/** What one look, or a part of one, adds: the requests since the one before. `stable` is needed for a relative bound. */
 export interface Look {
   readonly canary: Requests
   readonly stable?: Requests
@@ -29,7 +29,7 @@ export interface SequentialTest {
 
 /** All that is kept between two looks; plain JSON. What was counted in it needs to be kept nowhere else. */
 export interface Evidence {
-  /** Looks that saw requests of the canary. */
+  /** Looks, or parts of them, that saw requests of the canary. */
   readonly looks: number
   readonly canary: Requests
   readonly stable: Requests
@@ -92,15 +92,21 @@ function heldBack(n: number): number {
   return n === 0 ? 1 : (1 - firstEntry) / n
 }
 
+/** Adds a look that has no parts. */
+export function withLook(test: SequentialTest, before: Evidence, look: Look): Evidence {
+  return look.canary.total <= 0 ? before : endOfLook(test, withPart(test, before, look))
+}
+
 /**
- * Adds a look. Betting: each strategy stakes part of its wealth on the canary being worse than the bound, at odds that
- * are fair for a canary exactly at the bound, and unfair for a better one. Whoever holds 1/alpha times the unit has
- * done what a healthy canary lets happen with a probability of alpha at most, whenever one looks (Ville's inequality).
- * Nothing is assumed of the requests within one look: they may all share one fate.
+ * Adds a look, or a part of one, to the bets against the canary; those in its favour wait for `endOfLook`. Betting: each
+ * strategy stakes part of its wealth on the canary being worse than the bound, at odds that are fair for a canary
+ * exactly at the bound, and unfair for a better one. Whoever holds 1/alpha times the unit has done what a healthy canary
+ * lets happen with a probability of alpha at most, whenever one looks (Ville's inequality). Nothing is assumed of the
+ * requests within what is added at once: they may all share one fate.
  *
  * Source of the method: Waudby-Smith and Ramdas, Estimating means of bounded random variables by betting.
  */
-export function withLook(test: SequentialTest, before: Evidence, look: Look): Evidence {
+export function withPart(test: SequentialTest, before: Evidence, look: Look): Evidence {
   if (look.canary.total <= 0) return before
   const looks = before.looks + 1
   const chances = chancesOf(test, look)
@@ -113,8 +119,23 @@ export function withLook(test: SequentialTest, before: Evidence, look: Look): Ev
       return kept(staked * Math.min(...chances.map((chance) => gain(strategy, chance))))
     }),
     inFavour: {
-      absolute: favoured(before.inFavour.absolute, look, (joined) => absoluteChance(test, joined)),
-      relative: favoured(before.inFavour.relative, look, (joined) => relativeChance(test, joined)),
+      absolute: joined(before.inFavour.absolute, look),
+      relative: joined(before.inFavour.relative, look),
+    },
+  }
+}
+
+/**
+ * Bets in favour of the canary, on whole looks: in a part of one even a short burst exceeds what these bets
+ * take for the worst.
+ */
+export function endOfLook(test: SequentialTest, before: Evidence): Evidence {
+  const { absolute, relative } = before.inFavour
+  return {
+    ...before,
+    inFavour: {
+      absolute: favoured(absolute, absoluteChance(test, absolute.waiting)),
+      relative: favoured(relative, relativeChance(test, relative.waiting)),
     },
   }
 }
@@ -211,13 +232,16 @@ const largestBet = 0.95
 /** Fewer bad requests than this, expected of a canary at the bound, could exceed `worstBurst` by chance alone. */
 const fewestExpected = 0.5
 
-function favoured(before: InFavour, look: Look, chanceOf: (joined: Look) => Chance): InFavour {
-  const waiting = {
-    canary: sum(before.waiting.canary, look.canary),
-    stable: sum(before.waiting.stable, look.stable ?? none),
+function joined(before: InFavour, { canary, stable = none }: Look): InFavour {
+  const { waiting } = before
+  return {
+    ...before,
+    waiting: { canary: sum(waiting.canary, canary), stable: sum(waiting.stable, stable) },
   }
-  const { seen, mean, tries } = chanceOf(waiting)
-  if (!(1 / mean > 1) || tries * mean < fewestExpected) return { ...before, waiting }
+}
+
+function favoured(before: InFavour, { seen, mean, tries }: Chance): InFavour {
+  if (!(1 / mean > 1) || tries * mean < fewestExpected) return before
   const worst = Math.min(worstBurst, 1 / mean)
   const factor = 1 + (largestBet / (worst - 1)) * (1 - seen / mean)
   return { ...unbet, wealth: kept(before.wealth * Math.max(0, factor)) }

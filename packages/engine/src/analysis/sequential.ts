@@ -10,6 +10,7 @@ import {
   decide,
   differenceOf,
   type Evidence,
+  endOfLook,
   evidenceAgainst,
   evidenceInFavour,
   noEvidence,
@@ -17,7 +18,7 @@ import {
   type Requests,
   type SequentialTest,
   type SideReading,
-  withLook,
+  withPart,
 } from '@serinus/statistics'
 import type { Assessment } from './assess.ts'
 
@@ -58,24 +59,26 @@ export function tested(
   }
   const how = sequentialTest(metric, answer.metrics)
   const before = stateOf(result)
-  let state: TestState = { ...before, verdict: null }
+  let { baseline, at, evidence } = before
   const notes = new Set<string>()
-  for (const { at, ...reading } of newIn(readings, before)) {
-    const { look, baseline, note } = differenceOf(state.baseline, reading)
-    const evidence = look ? withLook(how, state.evidence, look) : state.evidence
-    const decision = decide(how, evidence)
-    const verdict = decision === 'continue' || !mayEnd(metric, decision) ? null : decision
-    state = { baseline, ...(at === undefined ? {} : { at }), evidence, verdict }
-    if (note) notes.add(note)
-    if (verdict) break
+  for (const reading of newIn(readings, before)) {
+    const difference = differenceOf(baseline, reading)
+    baseline = difference.baseline
+    at = reading.at
+    if (difference.look) evidence = withPart(how, evidence, difference.look)
+    if (difference.note) notes.add(difference.note)
+    if (decide(how, evidence) === 'reject') break
   }
-  const { evidence, verdict } = state
+  evidence = endOfLook(how, evidence)
+  const decision = decide(how, evidence)
+  const verdict = decision === 'continue' || !mayEnd(metric, decision) ? null : decision
+  const state: TestState = { baseline, ...(at === undefined ? {} : { at }), evidence, verdict }
   const note = [...notes].join('; ')
   return {
     result: { ...result, metadata: { ...result.metadata, [stateKey]: JSON.stringify(state) } },
     measurement: {
       ...measurement,
-      ...(state.at === undefined ? {} : { value: withoutParts(measurement.value) }),
+      ...(at === undefined ? {} : { value: withoutParts(measurement.value) }),
       ...(verdict === 'reject' ? { phase: 'Failed' } : {}),
       metadata: {
         ...measurement.metadata,
