@@ -60,7 +60,7 @@ test('a release of the example with short bursts is judged by parts of its looks
   expect(bad.run.status?.phase).toBe('Failed')
   expect(bad.seconds).toBeLessThanOrEqual(30)
   expect(bad.run.status?.message).toMatch(
-    /^Metric "errors" assessed Failed due to \d+ of \d+ requests \([\d.]+%\) were bad after \d parts of 2s, bound 1%: /,
+    /^Metric "errors" assessed Failed due to \d+ of \d+ requests \([\d.]+%\) were bad after \d+ parts of 2s, bound 1%: /,
   )
   const measured = bad.run.status?.metricResults?.[0]?.measurements?.at(-1)
   expect(measured?.value).toMatch(/^\{"canary":\{"bad":\d+,"total":\d+\}\}$/)

@@ -241,7 +241,7 @@ describe('a metric with a test that states the longest burst', () => {
 
   test('ends early by whole looks, since within a part even a short burst seems catastrophic', () => {
     // In one second 12 % of the requests fail, which are 2.4 % of their look.
-    const once = (second: number) => ({ total: 100 * second, bad: second < 17 ? 0 : 12 })
+    const once = (second: number) => ({ total: 5000 + 100 * second, bad: second < 17 ? 0 : 12 })
     const ofParts = analysisRun({ metrics: [tested({ test: how, count: 100 })] })
     const ofLooks = analysisRun({ metrics: [tested({ count: 100 })] })
     const early = outcome(ofParts, inParts(once))
