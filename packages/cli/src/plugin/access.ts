@@ -52,6 +52,11 @@ export function notFound(kind: Kind, name: string): Error {
   return new Error(`${kind.kind.toLowerCase()}.${kind.group} "${name}" not found`)
 }
 
+/** `rollout.argoproj.io/guestbook created` */
+export function createdText(kind: Kind, name: string): string {
+  return `${kind.kind.toLowerCase()}.${kind.group}/${name} created`
+}
+
 /** Selects the ReplicaSets and pods of one Rollout on the server, so that a full namespace costs nothing. */
 export async function podLabels(access: Access, rollout: StoredRollout): Promise<string> {
   const selector = rollout.spec.workloadRef

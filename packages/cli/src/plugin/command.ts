@@ -144,3 +144,8 @@ export function wholeNumber(flag: string): (text: string) => number {
     )
   }
 }
+
+/** For flags that can be repeated. */
+export function collect(value: string, previous: readonly string[]): readonly string[] {
+  return [...previous, value]
+}

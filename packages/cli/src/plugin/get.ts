@@ -3,9 +3,15 @@ import { experimentText } from '../view/experiment-text.ts'
 import { experimentInfo, type RolloutObjects, rolloutInfo } from '../view/rollout-info.ts'
 import { rolloutText } from '../view/rollout-text.ts'
 import { painter } from '../view/table.ts'
-import { readExperimentParts, readObjects, readSeenExperiment, readSeenRollout } from './access.ts'
+import {
+  type Access,
+  readExperimentParts,
+  readObjects,
+  readSeenExperiment,
+  readSeenRollout,
+} from './access.ts'
 import { type PluginCommand, wholeNumber } from './command.ts'
-import type { CommandParts } from './terminal.ts'
+import type { CommandParts, Terminal } from './terminal.ts'
 import { clearScreen, tickMs, watchRollout } from './watch.ts'
 
 interface GetOptions {
@@ -46,16 +52,29 @@ function addRollout(get: PluginCommand, { terminal, connect }: CommandParts): vo
       wholeNumber('--timeout-seconds'),
       0,
     )
-    .action(async (name: string, { watch, color, timeoutSeconds }: GetOptions) => {
-      const access = connect()
-      const paint = painter(color && terminal.env['TERM'] !== 'dumb')
-      const page = (objects: RolloutObjects, now: number) =>
-        rolloutText(rolloutInfo(objects, now), { now, paint })
-      const rollout = await readSeenRollout(access, name)
-      const objects = await readObjects(access, rollout)
-      if (!watch) return terminal.out(page(objects, terminal.clock.now()))
-      await watchRollout({ access, first: objects, terminal, page, timeoutSeconds })
-    })
+    .action((name: string, options: GetOptions) =>
+      showRollout(connect(), name, { terminal, ...options }),
+    )
+}
+
+interface Shown {
+  readonly terminal: Terminal
+  readonly watch: boolean
+  readonly color: boolean
+  /** Absent or 0: for ever. */
+  readonly timeoutSeconds?: number
+}
+
+/** Prints one Rollout with all that belongs to it, once or until the watch ends. */
+export async function showRollout(access: Access, name: string, shown: Shown): Promise<void> {
+  const { terminal, watch, color, timeoutSeconds = 0 } = shown
+  const paint = painter(color && terminal.env['TERM'] !== 'dumb')
+  const page = (objects: RolloutObjects, now: number) =>
+    rolloutText(rolloutInfo(objects, now), { now, paint })
+  const rollout = await readSeenRollout(access, name)
+  const objects = await readObjects(access, rollout)
+  if (!watch) return terminal.out(page(objects, terminal.clock.now()))
+  await watchRollout({ access, first: objects, terminal, page, timeoutSeconds })
 }
 
 function addExperiment(get: PluginCommand, { terminal, connect }: CommandParts): void {
@@ -70,21 +89,26 @@ function addExperiment(get: PluginCommand, { terminal, connect }: CommandParts):
     )
     .option('-w, --watch', 'Watch live updates to the experiment', false)
     .option('--no-color', 'Do not colorize output')
-    .action(async (name: string, { watch, color }: Omit<GetOptions, 'timeoutSeconds'>) => {
-      const access = connect()
-      const { clock, signal } = terminal
-      const paint = painter(color && terminal.env['TERM'] !== 'dumb')
-      const page = async () => {
-        const experiment = await readSeenExperiment(access, name)
-        const parts = await readExperimentParts(access, [experiment])
-        const now = clock.now()
-        return experimentText(experimentInfo(experiment, parts, now), { now, paint })
-      }
-      if (!watch) return terminal.out(await page())
-      // Its parts are known only by its status, so each second it is read as a whole.
-      while (!signal.aborted) {
-        terminal.out(clearScreen + (await page()))
-        await sleep(clock, tickMs, signal).catch(() => {})
-      }
-    })
+    .action((name: string, options: Omit<GetOptions, 'timeoutSeconds'>) =>
+      showExperiment(connect(), name, { terminal, ...options }),
+    )
+}
+
+/** Prints one Experiment with all that belongs to it, once or until the watch ends. */
+export async function showExperiment(access: Access, name: string, shown: Shown): Promise<void> {
+  const { terminal, watch, color } = shown
+  const { clock, signal } = terminal
+  const paint = painter(color && terminal.env['TERM'] !== 'dumb')
+  const page = async () => {
+    const experiment = await readSeenExperiment(access, name)
+    const parts = await readExperimentParts(access, [experiment])
+    const now = clock.now()
+    return experimentText(experimentInfo(experiment, parts, now), { now, paint })
+  }
+  if (!watch) return terminal.out(await page())
+  // Its parts are known only by its status, so each second it is read as a whole.
+  while (!signal.aborted) {
+    terminal.out(clearScreen + (await page()))
+    await sleep(clock, tickMs, signal).catch(() => {})
+  }
 }

@@ -2,8 +2,9 @@ import { httpClient, type KubeconfigOptions, kubeconfigTransport } from '@serinu
 import { version } from '../version.ts'
 import { versionText } from '../view/version-text.ts'
 import type { Access } from './access.ts'
-import { executable, PluginCommand } from './command.ts'
+import { collect, executable, PluginCommand } from './command.ts'
 import { completionScript, shells } from './completion-script.ts'
+import { addCreate } from './create.ts'
 import { addGet } from './get.ts'
 import { addLint } from './lint/command.ts'
 import { addList } from './list.ts'
@@ -37,6 +38,7 @@ export function pluginProgram(terminal: Terminal): PluginCommand {
   addStatus(program, parts)
   addLint(program, parts)
   addVerbs(program, parts)
+  addCreate(program, parts)
   addNotifications(program, parts)
   addNotCarried(program, terminal)
   addVersion(program, terminal)
@@ -61,18 +63,6 @@ function addNotCarried(program: PluginCommand, terminal: Terminal): void {
         'This version of Serinus has no dashboard yet. The live view in the terminal:\n  kubectl argo rollouts get rollout NAME --watch\n',
       )
     })
-  for (const name of ['create']) {
-    program
-      .command(name)
-      .description('Not in this version')
-      .allowUnknownOption()
-      .allowExcessArguments()
-      .action(() => {
-        throw new Error(
-          `this version of Serinus does not carry "${name}" yet; the controller reports every mistake on the object itself`,
-        )
-      })
-  }
 }
 
 function addVersion(program: PluginCommand, terminal: Terminal): void {
@@ -137,10 +127,6 @@ function addGlobalFlags(program: PluginCommand): void {
     .option('-s, --server <string>', 'The address and port of the Kubernetes API server')
     .option('--tls-server-name <string>', "The name in the server's certificate")
     .option('--token <string>', 'Bearer token for authentication to the API server')
-}
-
-function collect(value: string, previous: readonly string[]): readonly string[] {
-  return [...previous, value]
 }
 
 const logLevels = ['panic', 'fatal', 'error', 'warn', 'warning', 'info', 'debug', 'trace']

@@ -152,9 +152,4 @@ test('a command that this version does not have is said, with what there is inst
   const dashboard = await run(shop(), 'dashboard --port 3100')
   expect(dashboard.code).toBe(0)
   expect(dashboard.out).toContain('kubectl argo rollouts get rollout NAME --watch')
-  const create = await run(shop(), 'create -f rollout.yaml')
-  expect([create.code, create.err]).toEqual([
-    1,
-    'Error: this version of Serinus does not carry "create" yet; the controller reports every mistake on the object itself\n',
-  ])
 })

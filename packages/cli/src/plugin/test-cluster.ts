@@ -38,7 +38,8 @@ export class TestCluster {
 
   put(...objects: readonly UnknownObject[]): this {
     for (const object of objects) {
-      const path = `${pluralOf(object.kind)}/${object.metadata.namespace}/${object.metadata.name}`
+      const { namespace, name } = object.metadata
+      const path = [pluralOf(object.kind), namespace, name].filter(Boolean).join('/')
       const known = this.#objects.has(path)
       this.#store(path, { ...object }, known ? 'MODIFIED' : 'ADDED')
     }
@@ -76,7 +77,15 @@ export class TestCluster {
     },
     watch: <T extends KubeObject>(resource: Resource, options: ListOptions = {}) =>
       this.#watch(resource, options) as AsyncIterable<WatchEvent<T>>,
-    create: () => Promise.reject(new Error('the plugin creates nothing')),
+    create: async <T extends KubeObject>(resource: Resource, object: T) => {
+      const { namespace, generateName, name: wanted } = object.metadata
+      const name = wanted || `${generateName}xyz`
+      const path = pathOf(resource, { ...(namespace ? { namespace } : {}), name })
+      this.#see(`create ${path}`, object)
+      if (this.#objects.has(path)) throw alreadyExists(resource, name)
+      const named = { ...object, metadata: { ...object.metadata, name } }
+      return this.#store(path, named as unknown as UnknownObject, 'ADDED') as unknown as T
+    },
     update: async <T extends KubeObject>(resource: Resource, object: T) => {
       const { namespace = '', name } = object.metadata
       const path = pathOf(resource, { namespace, name })
@@ -184,6 +193,11 @@ function notFound(message: string): ApiError {
   return new ApiError({ code: 404, reason: 'NotFound', message })
 }
 
+function alreadyExists({ plural, group }: Resource, name: string): ApiError {
+  const message = `${plural}.${group} "${name}" already exists`
+  return new ApiError({ code: 409, reason: 'AlreadyExists', message })
+}
+
 export function conflict(): ApiError {
   const message =
     'Operation cannot be fulfilled on rollouts.argoproj.io "web": the object has been modified'
@@ -199,7 +213,7 @@ function pluralOf(kind: string): string {
 }
 
 function pathOf(resource: Resource, key: ObjectKey): string {
-  return `${resource.plural}/${key.namespace}/${key.name}`
+  return [resource.plural, key.namespace, key.name].filter(Boolean).join('/')
 }
 
 function isOf(path: string, resource: Resource): boolean {

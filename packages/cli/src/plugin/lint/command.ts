@@ -1,4 +1,4 @@
-import { type PluginCommand, WrongUsage } from '../command.ts'
+import { collect, type PluginCommand, WrongUsage } from '../command.ts'
 import type { CommandParts } from '../terminal.ts'
 
 interface Flags {
@@ -21,12 +21,7 @@ export function addLint(program: PluginCommand, { terminal }: CommandParts): voi
       ['Lint a folder, so that rollouts are seen together with their templates', 'lint -f deploy/'],
       ['Lint what another program writes', 'lint -f -'],
     )
-    .option(
-      '-f, --filename <string>',
-      'File, folder or - for stdin, can be repeated',
-      (value: string, previous: readonly string[]) => [...previous, value],
-      [],
-    )
+    .option('-f, --filename <string>', 'File, folder or - for stdin, can be repeated', collect, [])
     .option('-o, --output <string>', 'Output format: json')
     .option(
       '--requests-per-second <float>',
