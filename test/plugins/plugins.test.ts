@@ -242,12 +242,12 @@ describe.each(Object.entries(protocols))('a plugin by protocol %s', (protocol, p
     test('has what it prints logged', async () => {
       const { plugins, logged } = await declared()
       const client = await plugins.metric('org/x')
-      await client.run({ run, metric: metric({ print: 'looking at web' }) }, never)
-      expect(await logged(/looking at web/)).toEqual({
+      await client.run({ run, metric: metric({ print: 'looking at\u001b[2J web' }) }, never)
+      expect(await logged(/looking at/)).toEqual({
         level: 'info',
         plugin: 'org/x',
         kind: 'metric',
-        message: 'looking at web',
+        message: 'looking at [2J web',
       })
     })
   }
@@ -568,6 +568,24 @@ test('a plugin that answers no ping before it is asked is killed and started ane
   await refused
   await logged(/the plugin process ended \(signal SIGKILL\)/)
   await plugins.metric('org/x')
+})
+
+test('a program that closes its standard output fails its callers at once, and is started anew', async () => {
+  const { plugins, declare, file, clock, logged } = await world()
+  const text = linesText.replace(
+    "if (method === 'metric/run') {",
+    "if (method === 'metric/run') { require('node:fs').closeSync(1); return console.error('closed')",
+  )
+  const location = file('x.cjs', text)
+  await declare({ metricProviderPlugins: [{ name: 'org/x', location, protocol: 'jsonrpc' }] })
+  const client = await plugins.metric('org/x')
+  const call = client.run({ run, metric: metric({}) }, never).catch((error: Error) => error.message)
+  await logged(/^closed$/)
+  await clock.advance(2_000)
+  expect(await call).toBe(
+    'Run rpc call error: the plugin closed its standard output, so it cannot answer; the plugin process ended (signal SIGKILL): closed',
+  )
+  await logged(/started again in/)
 })
 
 test('a program that floods the log is heard in part, and what is left out is counted', async () => {

@@ -29,6 +29,8 @@ export function startChild(
   facts: {
     readonly env: Readonly<Record<string, string>>
     readonly onLine: (line: string) => void
+    /** Its standard output has ended; `over` aborts once the process has, too. */
+    readonly onEnd?: (over: AbortSignal) => void
   },
 ): Promise<Child> {
   const { target, args, env, log, clock } = start
@@ -68,8 +70,9 @@ export function startChild(
   child.stderr.on('data', (bytes: Buffer) => errors.push(bytes))
   // A plugin that has closed its input will be seen to end; the write itself is no news.
   for (const stream of child.stdio) stream?.on('error', () => {})
+  const over = new AbortController()
+  child.stdout.on('end', () => facts.onEnd?.(over.signal))
   const ended = new Promise<Error>((resolve) => {
-    const over = new AbortController()
     child.once('exit', () => {
       group.end()
       group.forget()

@@ -27,16 +27,16 @@ export function parseLine(line: string): Pick<PluginLogEntry, 'level' | 'message
     if (typeof message === 'string') {
       const { '@timestamp': _, ...fields } = rest
       const more = Object.keys(fields).length > 0 ? ` ${JSON.stringify(fields)}` : ''
-      return { level: levels.get(level) ?? 'info', message: printable(`${message}${more}`) }
+      return { level: levels.get(level) ?? 'info', message: `${message}${more}` }
     }
   } catch {
     // Not JSON: any text.
   }
-  return { level: 'info', message: printable(line) }
+  return { level: 'info', message: line }
 }
 
 /** Without what could write over other lines of a terminal. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replaceAll(/\p{Cc}+/gu, ' ')
 }
 

@@ -16,7 +16,7 @@ import {
 } from './declarations.ts'
 import { sweepUnfinished } from './files.ts'
 import { Keeper } from './keeper.ts'
-import type { PluginLog } from './log.ts'
+import { type PluginLog, printable } from './log.ts'
 import { type MetricPluginClient, metricClient } from './metric-client.ts'
 import { type PluginKind, textOf } from './plugin-process.ts'
 import { type StepPluginClient, stepClient, unavailableStep } from './step-client.ts'
@@ -65,7 +65,8 @@ type RunKind = (typeof runKinds)[number]
  * its users only (spec metric-providers, rows 40 and 41).
  */
 export function startPlugins(options: PluginsOptions): Plugins {
-  const { client, clock, signal, namespace, log } = options
+  const { client, clock, signal, namespace } = options
+  const log: PluginLog = (entry) => options.log({ ...entry, message: printable(entry.message) })
   const lists = new Map<RunKind, ReadonlyMap<string, Declared>>()
   const mistakes = new Map<RunKind, string>()
   const keepers = new Map<string, { readonly keeper: Keeper; readonly end: () => void }>()
