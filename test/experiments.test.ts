@@ -359,6 +359,46 @@ test('a template with a Service whose pods have no port says so, and several por
   ])
 })
 
+test('a template whose pods have no port waits for the stable Service of its Rollout, and starts when that comes', async () => {
+  await using world = await virtualCluster()
+  const labels = { app: 'web' }
+  await world.apply({
+    apiVersion: 'argoproj.io/v1alpha1',
+    kind: 'Rollout',
+    metadata: { name: 'web', namespace: 'default' },
+    spec: {
+      replicas: 1,
+      selector: { matchLabels: labels },
+      template: { metadata: { labels }, spec: { containers: [{ name: 'web', image: 'web:v1' }] } },
+      strategy: { canary: { stableService: 'web-stable', canaryService: 'web-canary' } },
+    },
+  } as KubeObject)
+  const { uid = '' } = (await world.rollout('web')).metadata
+  const made = experiment({ templates: [template('one', { service: {}, ports: [] })] })
+  const owner = { apiVersion: 'argoproj.io/v1alpha1', kind: 'Rollout', name: 'web', uid }
+  await world.apply({
+    ...made,
+    metadata: { ...made.metadata, ownerReferences: [{ ...owner, controller: true }] },
+  })
+  await world.pass(30_000)
+  expect((await get(world)).status?.templateStatuses?.[0]?.status).toBe('Progressing')
+  const own = async () =>
+    (await list<StoredService>(world, resources.services)).find(
+      ({ metadata }) => metadata.name === 'exp-one',
+    )
+  expect(await own()).toBeUndefined()
+  const ports = [{ port: 80, targetPort: 8080, protocol: 'TCP' }]
+  await world.apply({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'web-stable', namespace: 'default' },
+    spec: { selector: labels, ports },
+  } as KubeObject)
+  await world.pass(5_000)
+  expect((await own())?.spec.ports).toMatchObject(ports)
+  expect((await get(world)).status?.templateStatuses?.[0]?.status).toBe('Running')
+})
+
 test('the Service of a template is there before its pods, leads to them alone, and goes after them', async () => {
   await using world = await virtualCluster()
   await world.apply(

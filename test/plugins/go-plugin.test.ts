@@ -192,6 +192,18 @@ status:
     expect(told['rollout']).toMatchObject(JSON.parse(JSON.stringify(rollout)))
   })
 
+  test.each([
+    ['2562047h47m16.854775807s', 9.2e12],
+    ['-2562047h47m16.854775808s', 0],
+  ])('a Go step plugin may ask to be called again after %s', async (requeueAfter, ms) => {
+    const { plugins } = await world({ stepPlugins: [stepPlugin] })
+    const client = plugins.step('org/sample')
+    if (client.kind !== 'ready') throw new Error(JSON.stringify(client))
+    const config = { phase: 'Running', requeueAfter }
+    const reply = await client.call('run', { rollout, config, status: null }, never)
+    expect(reply).toMatchObject({ phase: 'Running', requeueAfterMs: ms })
+  })
+
   test('a Go step plugin that returns an error rejects with its words', async () => {
     const { plugins } = await world({ stepPlugins: [stepPlugin] })
     const client = plugins.step('org/sample')
