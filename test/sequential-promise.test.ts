@@ -43,10 +43,12 @@ const independent =
     return { canary: { total, bad: random.binomial(total, bad) } }
   }
 
-const outages: Traffic = (random) => {
-  const total = random.poisson(100)
-  return { canary: { total, bad: random.next() < 0.01 ? total : 0 } }
-}
+const outages =
+  (mean = 100): Traffic =>
+  (random) => {
+    const total = random.poisson(mean)
+    return { canary: { total, bad: random.next() < 0.01 ? total : 0 } }
+  }
 
 const bursts: Traffic = (random) => {
   const total = random.poisson(-100 * Math.log(1 - random.next()))
@@ -68,7 +70,8 @@ describe('of the canaries exactly at the bound, no more than alpha are ever reje
     ['independent requests', bound, independent(0.01)],
     ['few requests a look', bound, independent(0.01, 3)],
     ['many requests a look', bound, independent(0.01, 5000)],
-    ['looks that fail as a whole', bound, outages],
+    ['looks that fail as a whole', bound, outages()],
+    ['parts of looks that fail as a whole', bound, outages(20)],
     ['bursts and uneven traffic', bound, bursts],
     ['incidents that hit both sides', relative, sharedIncidents],
   ] as const)('%s', (_, how, traffic) => {

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import {
   decide,
   type Evidence,
+  endOfLook,
   entering,
   evidenceAgainst,
   evidenceInFavour,
@@ -10,6 +11,7 @@ import {
   noEvidence,
   type SequentialTest,
   withLook,
+  withPart,
 } from './sequential-test.ts'
 
 const percent: SequentialTest = { bound: 0.01, alpha: 0.001, beta: 0.05, minimumSample: 30 }
@@ -115,6 +117,41 @@ describe('the test of a canary against the stable side', () => {
     // Above the bound, as the stable side is.
     expect(looksUntil(both, look(5, 45))[0]).toBe('accept')
   })
+})
+
+test('however a look is cut into parts, its requests and the evidence in favour of the canary are the same', () => {
+  const requests = fc.record({ good: fc.nat(60), bad: fc.nat(3) })
+  const part = fc.tuple(requests, requests).map(([canary, stable]): Look => {
+    const side = ({ good, bad }: typeof canary) => ({ bad, total: good + bad + 1 })
+    return { canary: side(canary), stable: side(stable) }
+  })
+  const looks = fc.array(fc.array(part, { minLength: 1, maxLength: 6 }), { maxLength: 8 })
+  const whole = (parts: readonly Look[]) => {
+    const side = (name: 'canary' | 'stable') => ({
+      bad: parts.reduce((sum, one) => sum + (one[name]?.bad ?? 0), 0),
+      total: parts.reduce((sum, one) => sum + (one[name]?.total ?? 0), 0),
+    })
+    return { canary: side('canary'), stable: side('stable') }
+  }
+  fc.assert(
+    fc.property(looks, fc.constantFrom(percent, relative), (releases, how) => {
+      const inParts = releases.reduce<Evidence>(
+        (evidence, parts) =>
+          endOfLook(
+            how,
+            parts.reduce((sofar, one) => withPart(how, sofar, one), evidence),
+          ),
+        noEvidence,
+      )
+      const inLooks = releases.reduce<Evidence>(
+        (evidence, parts) => withLook(how, evidence, whole(parts)),
+        noEvidence,
+      )
+      const { canary, stable, inFavour } = inLooks
+      expect(inParts).toMatchObject({ canary, stable, inFavour, looks: releases.flat().length })
+    }),
+    { seed: 6, numRuns: 200 },
+  )
 })
 
 describe('what the promise rests on', () => {
