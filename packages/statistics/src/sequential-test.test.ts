@@ -139,7 +139,7 @@ test('however a look is cut into parts, its requests and the evidence in favour 
         (evidence, parts) =>
           endOfLook(
             how,
-            parts.reduce((sofar, one) => withPart(how, sofar, one), evidence),
+            parts.reduce<Evidence>((sofar, one) => withPart(how, sofar, one), evidence),
           ),
         noEvidence,
       )
