@@ -160,3 +160,32 @@ test('whatever is handed in, reading and judging it never throws', () => {
     { numRuns: 300 },
   )
 })
+
+test('the zero time that Go writes into every metadata is no unknown field', () => {
+  const metadata = { creationTimestamp: null, labels: { app: 'web' } }
+  const volume = { name: 'v', ephemeral: { volumeClaimTemplate: { metadata, spec: {} } } }
+  const template = {
+    metadata,
+    spec: { containers: [{ name: 'c', image: 'i' }], volumes: [volume] },
+  }
+  const job = { metadata, spec: { template } }
+  const analysis = { metrics: [{ name: 'm', provider: { job } }] }
+  const own = { name: 'a', creationTimestamp: null }
+  for (const parsed of [
+    parseRollout({ metadata: own, spec: { template } }),
+    parseExperiment({ metadata: own, spec: { templates: [{ name: 't', template }] } }),
+    parseAnalysisTemplate({ metadata: own, spec: analysis }),
+    parseClusterAnalysisTemplate({ metadata: own, spec: analysis }),
+    parseAnalysisRun({ metadata: own, spec: analysis }),
+  ]) {
+    expect(parsed.unknownFields.map(problemText)).toEqual([])
+  }
+  const { value, unknownFields } = parseAnalysisRun({
+    metadata: own,
+    spec: { metrics: [{ name: 'm', creationTimestamp: null, provider: { job } }] },
+  })
+  expect(value.spec.metrics?.[0]?.provider.job?.metadata).toEqual({ labels: { app: 'web' } })
+  expect(unknownFields.map(problemText)).toEqual([
+    'spec.metrics[0].creationTimestamp: Unknown field',
+  ])
+})

@@ -143,7 +143,8 @@ function cleanObject(
     const field = Object.hasOwn(fields, name) ? fields[name] : undefined
     const place = join(path, name)
     if (!field) {
-      report.unknown.push(unknownField(place, name, Object.keys(fields)))
+      if (!isZeroTime(name, held, path))
+        report.unknown.push(unknownField(place, name, Object.keys(fields)))
       continue
     }
     if (held === null || held === undefined) continue
@@ -158,6 +159,11 @@ function cleanObject(
     cleaned[name] = emptyValue(field.node)
   }
   return cleaned
+}
+
+/** Tools in Go, before Kubernetes 1.34, write the zero time into every metadata, such as that of a Job in a metric. */
+function isZeroTime(name: string, held: unknown, path: string): boolean {
+  return name === 'creationTimestamp' && held === null && /(^|\.)metadata$/.test(path)
 }
 
 function unknownField(path: string, name: string, known: readonly string[]): Problem {

@@ -45,7 +45,7 @@ function world() {
         kind = 'AnalysisTemplate',
       }: { generation?: number; labels?: Record<string, string>; kind?: string } = {},
     ) {
-      const query = `sum(${counter}{version="{{args.hash}}"})`
+      const query = `sum(${counter}{service="{{args.hash}}"})`
       const namespace = kind === 'AnalysisTemplate' ? { namespace: 'app' } : {}
       api.put(kind === 'AnalysisTemplate' ? 'analysistemplates' : 'clusteranalysistemplates', {
         apiVersion: 'argoproj.io/v1alpha1',

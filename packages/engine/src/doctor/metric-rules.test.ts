@@ -5,7 +5,8 @@ const query = 'provider.prometheus.query'
 
 describe('a counter is read by its growth', () => {
   test.each([
-    'exceptions_total{version="{{args.hash}}"}',
+    'exceptions_total{service="{{args.hash}}"}',
+    'exceptions_total{instance="web:80"}',
     'sum(errors_total{hash="{{args.hash}}"}) / sum(requests_total{hash="{{args.hash}}"})',
     'latency_seconds_sum{pod="{{args.hash}}"} / latency_seconds_count{pod="{{args.hash}}"}',
     'histogram_quantile(0.9, sum by (le) (latency_bucket{hash="{{args.hash}}"}))',
@@ -24,6 +25,25 @@ describe('a counter is read by its growth', () => {
     'increase({{args.metric}}_total{hash="{{args.hash}}"}[5m])',
   ])('%s is not', (text) => {
     expect(reasonsFor(promMetric(text), ['hash', 'metric'])).toEqual([])
+  })
+})
+
+describe('at most so many events in the life of the new pods', () => {
+  const counters = [
+    'exceptions_total{instance="{{args.hash}}:80"}',
+    'sum(exceptions_total{version="{{args.hash}}"})',
+  ]
+  const conditions: readonly (readonly [object, boolean])[] = [
+    [{ successCondition: 'result[0] <= 2.0' }, true],
+    [{ successCondition: 'result[0] < 9', failureCondition: 'result[0] > 10' }, true],
+    [{ successCondition: 'result[0] > 100' }, false],
+  ]
+  const cases = counters.flatMap((text) =>
+    conditions.map(([rest, fits]) => [text, rest, fits] as const),
+  )
+  test.each(cases)('%s with %j is a bound on a counter: %s', (text, rest, fits) => {
+    const found = reasonsFor(promMetric(text, rest), ['hash'])
+    expect(found.includes(`PromQLCounterWithoutRate at ${query}`)).toBe(!fits)
   })
 })
 

@@ -57,8 +57,6 @@ describe.skipIf(!existsSync(corpus))('manifests of strangers (needs the corpus)'
       'wild/analysis-web-unknown-name-in-condition.yaml: MetricNeverFails at spec.metrics[0].failureLimit',
       // `$.statusCode == 200` is a JSONPath.
       'wild/analysis-web-unknown-name-in-condition.yaml: ConditionUnknownName at spec.metrics[0].successCondition',
-      // A number of exceptions since the start of each pod, compared with 2.
-      'wild/canary-traefik-analysis-all-in-one.yaml: PromQLCounterWithoutRate at spec.metrics[0].provider.prometheus.query',
       'upstream/examples/analysis-templates.yaml: MetricNeverFails at spec.metrics[0].failureLimit',
       'upstream/examples/cluster-analysis-templates.yaml: MetricNeverFails at spec.metrics[0].failureLimit',
     ])

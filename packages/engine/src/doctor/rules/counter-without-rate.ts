@@ -1,13 +1,17 @@
+import { comparisonsOf } from '@serinus/expr'
 import type { Expr, VectorSelector } from '@serinus/promql'
-import { expressionsOf, growth } from '../promql-query.ts'
+import type { MetricCase } from '../metric-case.ts'
+import { bare, expressionsOf, growth, parsePromql } from '../promql-query.ts'
 import { queryField, type Rule } from '../rule.ts'
+import { clearConditionsOf } from './condition-text.ts'
 
 /** A counter as it stands: it grows for ever, starts at 0 with each pod and says nothing of the update. */
 export const counterWithoutRate: Rule = {
   id: 'PromQLCounterWithoutRate',
   severity: 'warning',
-  examine({ promql }) {
-    if (!promql?.parsed.ok) return []
+  examine(facts) {
+    const { promql } = facts
+    if (!promql?.parsed.ok || isBudget(facts)) return []
     const names = new Set<string>()
     const raw = new Set<string>()
     for (const { expr, within } of expressionsOf(promql.parsed.ast)) {
@@ -19,9 +23,40 @@ export const counterWithoutRate: Rule = {
       .filter((name) => isCounter(name, names))
       .map((name) => ({
         field: queryField,
-        message: `${name} is a counter: it only grows, and starts at 0 with every new pod, so its value says nothing of this update; write rate(${name}{...}[5m]), or increase(...) for a number of events`,
+        message: `${name} is a counter: it only grows, and starts at 0 with every new pod, so its value holds what was counted before this update, too; write rate(${name}{...}[5m]), or increase(...) for a number of events`,
       }))
   },
+}
+
+/**
+ * At most so many events in the life of the new pods: theirs began with the update. A Service says less, since the
+ * counters of a proxy live on.
+ */
+function isBudget(facts: MetricCase): boolean {
+  const written = parsePromql(facts.written.provider.prometheus?.query ?? '').parsed
+  if (!written.ok) return false
+  const counted = withoutSum(written.ast)
+  if (counted.kind !== 'selector') return false
+  const isOfNewPods = counted.matchers.some(
+    ({ name, op, value }) =>
+      (op === '=' || op === '=~') && ofPods.test(name) && value.includes(standInForArgument),
+  )
+  const bounds = clearConditionsOf(facts).flatMap(({ field, text }) =>
+    comparisonsOf(text).map(
+      ({ operator }) => operator.startsWith('<') === (field === 'successCondition'),
+    ),
+  )
+  return isOfNewPods && bounds.length > 0 && bounds.every((isUpper) => isUpper)
+}
+
+const ofPods = /^(instance|pod|pod_name|kubernetes_pod_name)$|hash|version|revision/i
+/** What `{{args.` becomes within quotes. */
+const standInForArgument = '__args_'
+
+function withoutSum(expr: Expr): Expr {
+  const inner = bare(expr)
+  const isSum = inner.kind === 'aggregation' && (inner.op === 'sum' || inner.op === 'max')
+  return isSum ? withoutSum(inner.expr) : inner
 }
 
 /** Names say what a series is; `_sum` and `_count` only beside each other, since gauges are called so too. */
