@@ -781,6 +781,7 @@ describe('the files of plugins:', () => {
       data: {
         authorization: Buffer.from(`Bearer ${token}`).toString('base64'),
         short: Buffer.from('s3cr').toString('base64'),
+        mode: Buffer.from('status').toString('base64'),
       },
     })
     made.answer = async (request) => {
@@ -835,7 +836,13 @@ describe('the files of plugins:', () => {
     const step = made.plugins.step('org/x')
     if (step.kind !== 'ready') throw new Error(JSON.stringify(step))
     const rollout = { metadata: { name: 'web' } } as unknown as Rollout
-    told.push(await step.call('run', { rollout, config: null, status: null }, never))
+    const reply = await step.call('run', { rollout, config: null, status: null }, never)
+    expect(reply).toMatchObject({
+      phase: 'Running',
+      message: '*****',
+      status: { token: ['*****'] },
+    })
+    told.push(reply)
     expect(told[0]).toEqual({
       phase: 'Failed',
       message: 'not *****',

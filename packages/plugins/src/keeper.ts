@@ -123,7 +123,7 @@ export class Keeper {
         signal,
       )
       this.#hasAnswered = true
-      return this.#maskedWithin(answer)
+      return this.#maskedAnswer(answer)
     } catch (error) {
       // Errors are told without their cause: that one may hold a secret.
       const message = this.#told(textOf(error))
@@ -281,13 +281,23 @@ export class Keeper {
   }
 
   /** What a plugin answers is stored: a service may well say which token it was sent. */
-  #maskedWithin(answer: unknown): unknown {
+  #maskedAnswer(answer: unknown): unknown {
     if (this.#secrets.length === 0) return answer
-    if (typeof answer === 'string') return this.#masked(answer)
-    if (Array.isArray(answer)) return answer.map((item: unknown) => this.#maskedWithin(item))
-    if (typeof answer !== 'object' || answer === null) return answer
+    if (!isRecord(answer)) return this.#maskedWithin(answer)
+    // A header may have the value `status`: the names of fields, and the phase, are those of the protocol.
+    const fields = Object.entries(answer).map(([field, value]) => [
+      field,
+      field === 'phase' ? value : this.#maskedWithin(value),
+    ])
+    return Object.fromEntries(fields)
+  }
+
+  #maskedWithin(value: unknown): unknown {
+    if (typeof value === 'string') return this.#masked(value)
+    if (Array.isArray(value)) return value.map((item: unknown) => this.#maskedWithin(item))
+    if (!isRecord(value)) return value
     return Object.fromEntries(
-      Object.entries(answer).map(([key, item]) => [this.#masked(key), this.#maskedWithin(item)]),
+      Object.entries(value).map(([key, item]) => [this.#masked(key), this.#maskedWithin(item)]),
     )
   }
 
@@ -303,6 +313,10 @@ export class Keeper {
 
 function whoIs({ name, kind }: Declaration): Pick<PluginLogEntry, 'plugin' | 'kind'> {
   return { plugin: name, kind }
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** Resolves with null when the signal aborts. */

@@ -13,3 +13,13 @@ test.each([
   const { requeueAfter } = exchanges['step/run'].answer(reply) as { requeueAfter: string }
   expect(parseDuration(requeueAfter)).toBe(ms)
 })
+
+test('bytes where a Go plugin is to answer a text are refused, not spelt out', () => {
+  const bytes = new Uint8Array(3)
+  const answers = [
+    () => exchanges['metric/run'].answer({ Phase: 'Successful', Value: bytes }),
+    () => exchanges['metric/metadata'].answer({ key: bytes }),
+    () => exchanges['step/run'].answer({ Result: { Phase: 'Running', Message: bytes } }),
+  ]
+  for (const answer of answers) expect(answer).toThrow('a text was due')
+})

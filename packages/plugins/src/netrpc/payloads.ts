@@ -5,7 +5,7 @@ import {
   type PluginQuestions,
   type StepQuestion,
 } from '../plugin-process.ts'
-import { goStruct } from './go-types.ts'
+import { goStruct, textOfGob } from './go-types.ts'
 import { type GobStruct, type GobValue, gobBytes, gobInt, gobString, struct } from './gob-types.ts'
 
 /** A method of net/rpc with what it is sent and what its answer means (spec metric-providers 14.3). */
@@ -82,8 +82,8 @@ function onStep(method: string, argumentName: string): Exchange<StepQuestion> {
       const asked = Number(result['RequeueAfter'] ?? 0)
       const nanoseconds = Math.min(Math.max(0, asked), mostNanoseconds)
       return {
-        phase: result['Phase'] ?? '',
-        message: result['Message'] ?? '',
+        phase: textOfGob(result['Phase'] ?? ''),
+        message: textOfGob(result['Message'] ?? ''),
         requeueAfter: `${nanoseconds}ns`,
         status: result['Status'] ? parsedJson(result['Status'] as Uint8Array) : undefined,
       }
@@ -123,7 +123,13 @@ export const exchanges: { readonly [M in PluginMethod]: Exchange<PluginQuestions
     argumentName: 'GetMetadataArgs',
     argumentType: getMetadataArgs,
     argument: (question) => ({ Metric: metric.toGob(question.metric) ?? {} }),
-    answer: (reply) => reply,
+    answer: (reply) =>
+      Object.fromEntries(
+        Object.entries(reply as Record<string, GobValue>).map(([key, text]) => [
+          key,
+          textOfGob(text),
+        ]),
+      ),
   },
   'step/run': onStep('Run', 'step.RunArgs'),
   'step/terminate': onStep('Terminate', 'step.TerminateArgs'),
