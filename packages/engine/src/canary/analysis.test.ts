@@ -287,6 +287,31 @@ test('an inconclusive step run pauses; promoted, the step is passed [analysis-an
   expect(world.status.message).toBe('CanaryPauseStep')
 })
 
+test('of two analysis steps in a row each has its own run: a promotion ends the first and starts the second', () => {
+  const world = worldWith(
+    { steps: [inline('t'), inline('t'), { pause: {} }] },
+    { templates: [template('t', {})] },
+  )
+  world.setImage('h2')
+  world.pass(10_000)
+  const [first] = world.analysisRuns
+  world.patchStatus({ currentStepIndex: 1 })
+  world.pass(10_000)
+  const runs = world.analysisRuns.map(({ metadata, spec }) => [
+    metadata.labels?.['step-index'],
+    spec.terminate === true,
+  ])
+  expect(runs).toEqual([
+    ['0', true],
+    ['1', false],
+  ])
+  // What the first still has to say is about a step that is over.
+  finish(world, first?.metadata.name ?? '', { phase: 'Failed', message: 'late' })
+  expect([world.status.currentStepIndex, world.status.abort]).toEqual([1, undefined])
+  finish(world, world.analysisRuns[1]?.metadata.name ?? '', { phase: 'Successful' })
+  expect(world.status.currentStepIndex).toBe(2)
+})
+
 test('a run that changes its phase is told on the Rollout [analysis-and-experiments 19]', () => {
   const world = worldWith({ steps: [inline('t')] }, { templates: [template('t', {})] })
   world.setImage('h2')

@@ -264,6 +264,11 @@ describe('settings of providers', () => {
       metricOf({ web: { url: 'http://a', jsonPath: '$.data' } }),
       ['WebJsonPathWithoutBraces at provider.web.jsonPath'],
     ],
+    [
+      metricOf({ web: { url: 'http://a', method: 'POTS' as 'POST' } }),
+      ['WebMethodUnknown at provider.web.method'],
+    ],
+    [metricOf({ web: { url: 'http://a', method: 'patch' as 'PUT' } }), []],
     [metricOf({ web: { url: 'http://a', jsonPath: '{$.data}' } }), []],
     [
       metricOf(

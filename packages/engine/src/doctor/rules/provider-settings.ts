@@ -1,4 +1,4 @@
-import { parseDuration } from '@serinus/api'
+import { nearest, parseDuration } from '@serinus/api'
 import { evaluateTime } from '@serinus/expr'
 import { hasTag } from '../metric-case.ts'
 import type { Found, Rule } from '../rule.ts'
@@ -53,6 +53,22 @@ export const webJsonPath: Rule = {
     const better = /^[$.]/.test(path) ? `{${path}}` : `{$.${path}}`
     const message = `without braces the result is the text ${JSON.stringify(path)} itself, whatever the answer; write "${better}"`
     return [{ field: 'provider.web.jsonPath', message }]
+  },
+}
+
+const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
+
+/** A method that no server knows is sent all the same, and refused at each measurement. */
+export const webMethod: Rule = {
+  id: 'WebMethodUnknown',
+  severity: 'error',
+  examine({ metric }) {
+    const method = metric.provider.web?.method
+    if (!method || hasTag(method) || methods.includes(method.toUpperCase())) return []
+    const close = nearest(method.toUpperCase(), methods)
+    const better = close === undefined ? methods.join(', ') : close
+    const message = `${JSON.stringify(method)} is no method of HTTP; write ${better}`
+    return [{ field: 'provider.web.method', message }]
   },
 }
 

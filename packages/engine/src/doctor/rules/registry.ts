@@ -15,6 +15,7 @@ import {
   prometheusRange,
   prometheusTimeout,
   webJsonPath,
+  webMethod,
 } from './provider-settings.ts'
 import { quantileWithoutLe } from './quantile-without-le.ts'
 import { queryDiluted } from './query-diluted.ts'
@@ -40,6 +41,7 @@ export const metricRules: readonly Rule[] = [
   prometheusTimeout,
   prometheusRange,
   webJsonPath,
+  webMethod,
   graphiteTargets,
   countsNeedCounters,
 ]
