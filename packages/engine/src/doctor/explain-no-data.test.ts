@@ -151,6 +151,18 @@ describe('a metric with onNoData is told the cause and not what else it could sa
     expect(failed('Failed')).toBe(failed('Failed', '[]'))
   })
 
+  test('in the message of its run', () => {
+    const message = 'no data: onNoData is Inconclusive (query returned no series)'
+    const status = runWith(
+      { interval: '1m', onNoData: 'Inconclusive', inconclusiveLimit: 1 },
+      { m: () => ({ phase: 'Inconclusive', value: '[]', message }) },
+    )
+    expect(status?.phase).toBe('Inconclusive')
+    expect(status?.message).toMatch(
+      /^Metric "m" assessed Inconclusive due to inconclusive \(2\) > inconclusiveLimit \(1\): "Error Message: no data: onNoData is Inconclusive \(query returned no series\)"; no series matched by .*\?$/,
+    )
+  })
+
   test('where only NaN came', () => {
     expect(failed('Failed', '[NaN]')).toBe(
       'NaN, of which no comparison is true, came in the only measurement: without requests it is 0 / 0',
