@@ -8,6 +8,12 @@ export interface RouteTarget {
   readonly hash: string
 }
 
+/** One of the two sides that share the weights. */
+export interface RouteSide extends RouteTarget {
+  /** Whether it has a pod that can answer, so that requests may be led there by its hash. */
+  readonly available: boolean
+}
+
 /** What the routing objects of a Rollout must say, independent of the router (traffic-routing 3.3). */
 export interface DesiredRoutes {
   readonly rollout: { readonly namespace: string; readonly name: string; readonly uid: string }
@@ -15,8 +21,8 @@ export interface DesiredRoutes {
   readonly weight: number
   /** Denominator of all weights: `maxTrafficWeight`, 100 by default. */
   readonly max: number
-  readonly stable: RouteTarget
-  readonly canary: RouteTarget
+  readonly stable: RouteSide
+  readonly canary: RouteSide
   /** Experiment templates with a weight. */
   readonly additional: readonly (RouteTarget & { readonly weight: number })[]
   /** True while no update is running or it was aborted: header and mirror routes must not exist. */
@@ -53,4 +59,6 @@ export interface ObservedRouter {
   readonly verified: boolean | null
   /** Names of the header and mirror routes that the objects hold; null: this router takes none of that kind. */
   readonly managedRoutes: Readonly<Record<ManagedRoute['kind'], readonly string[] | null>>
+  /** Hashes of the pods that the objects themselves select for each side, empty for none; absent: Services do that. */
+  readonly hashes?: Readonly<Record<'stable' | 'canary', string>>
 }

@@ -69,8 +69,8 @@ function articleRoutes(weight: number): DesiredRoutes {
   return {
     ...routesOf({ weight, max: 100 }),
     rollout: article.rollout,
-    stable: { service: 'my-app-stable', hash: 's1' },
-    canary: { service: 'my-app-canary', hash: 'c1' },
+    stable: { service: 'my-app-stable', hash: 's1', available: true },
+    canary: { service: 'my-app-canary', hash: 'c1', available: true },
   }
 }
 

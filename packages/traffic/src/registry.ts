@@ -6,6 +6,7 @@ import {
   type ObservedRouter,
   type Write,
 } from '@serinus/engine'
+import { istio } from './istio/istio.ts'
 import { nginx } from './nginx.ts'
 import type {
   RolloutFacts,
@@ -54,7 +55,7 @@ export function createRouters(settings: RouterSettings = {}): Routers {
    * and no router carries it yet, which the user is told.
    */
   const routers: Carried = {
-    istio: null,
+    istio: istio(settings),
     nginx,
     alb: null,
     smi: null,
@@ -67,7 +68,10 @@ export function createRouters(settings: RouterSettings = {}): Routers {
   return {
     watched: (rollout) => configured(rollout).flatMap((router) => router.watches()),
     problems: (rollout, objects) => [
-      ...configured(rollout).flatMap((router) => router.check(objects)),
+      // What goes wrong in an update is told by its plans, which do not keep an abort from being carried out.
+      ...(isUpdating(rollout)
+        ? []
+        : configured(rollout).flatMap((router) => router.check(objects))),
       ...notCarried(routers, rollout).map(({ detail }) => ({
         path: routingPath,
         kind: 'Forbidden' as const,
@@ -92,13 +96,16 @@ export function createRouters(settings: RouterSettings = {}): Routers {
       })),
     ],
     removals(rollout, objects) {
-      const { stableRS, currentPodHash } = rollout.status ?? {}
-      if (!stableRS || stableRS !== currentPodHash) return []
+      if (!rollout.status?.stableRS || isUpdating(rollout)) return []
       const facts = { ...factsOf(rollout), objects }
       return keysOf(routers).flatMap((key) => removalsOf(routers, key, { rollout, facts }))
     },
     release: (rollout, objects) => configured(rollout).flatMap((router) => router.release(objects)),
   }
+}
+
+function isUpdating({ status }: Rollout): boolean {
+  return Boolean(status?.stableRS) && status?.stableRS !== status?.currentPodHash
 }
 
 type Carried = { readonly [Key in RouterKey]: Router<Block<Key>> | null }

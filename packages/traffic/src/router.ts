@@ -54,6 +54,8 @@ export interface RouterSettings {
   /** Group of TraefikService; `traefik.io` by default, `traefik.containo.us` for Traefik 2. */
   readonly traefikGroup?: string
   readonly traefikVersion?: string
+  /** Version of VirtualService and DestinationRule. */
+  readonly istioVersion?: string
 }
 
 /** The routers that `spec.strategy.canary.trafficRouting` can name, by their key there. */

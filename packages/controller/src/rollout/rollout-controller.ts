@@ -284,7 +284,7 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
   /** Since when this process has seen the routers ask for these shares: what they did before, it cannot know. */
   function routesSince(key: string, seen: RolloutSnapshot['routers']): number | null {
     if (seen.length === 0) return null
-    const text = seen.map(({ type, weight }) => `${type} ${weight}`).join()
+    const text = JSON.stringify(seen.map(({ type, weight, hashes }) => [type, weight, hashes]))
     const known = shares.get(key)
     if (known?.text === text) return known.since
     const since = clock.now()

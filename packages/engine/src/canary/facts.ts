@@ -2,6 +2,7 @@ import { type CanaryStrategy, defaults, type Rollout, resolveFenceposts } from '
 import { type Demand, wayThrough } from '../rollout/capacity.ts'
 import { type RolloutFacts, rolloutFacts } from '../rollout/facts.ts'
 import type { Sized } from '../rollout/replica-sets.ts'
+import { leadsTo, serviceNamed } from '../rollout/services.ts'
 import type { RolloutSnapshot } from '../snapshot.ts'
 import { canaryScaleAt } from './weights.ts'
 
@@ -57,6 +58,21 @@ export function canaryServices(rollout: Rollout): CanaryFacts['services'] {
   }
 }
 
+/**
+ * Whether requests to a side reach the pods of that ReplicaSet and no others: its Service leads there, and so do the
+ * subsets of routers that select pods themselves; null: nobody says where the side leads.
+ */
+export function sideLeadsTo(
+  facts: Pick<CanaryFacts, 'snapshot' | 'services'>,
+  side: 'stable' | 'canary',
+  set: Sized,
+): boolean | null {
+  const service = serviceNamed(facts, facts.services[side])
+  const hashes = facts.snapshot.routers.flatMap((router) => router.hashes?.[side] ?? [])
+  if (!service && hashes.length === 0) return null
+  return (!service || leadsTo(facts, service, set)) && hashes.every((hash) => hash === set.hash)
+}
+
 function settledAt({ routers, routesSince, options }: RolloutSnapshot): number | null {
   if (routers.some((router) => router.verified === false)) return null
   if (routers.every((router) => router.verified === true)) return 0
@@ -84,10 +100,13 @@ function demandOn(facts: Omit<CanaryFacts, 'demandOn'>, set: Sized): readonly De
   const share = (weight: number) => Math.ceil((weight * facts.replicas) / facts.max)
   const until = isKnown ? null : facts.settledAt
   const recorded = facts.snapshot.rollout.status?.canary?.weights
-  const isStable = toStable !== null || set.hash === facts.stable?.hash
+  const isSelected = (side: 'stable' | 'canary') =>
+    facts.snapshot.routers.some((router) => router.hashes?.[side] === set.hash)
+  const isStable = toStable !== null || isSelected('stable') || set.hash === facts.stable?.hash
   // The stable version is reached by the canary's share as well while the canary's Service still leads there.
   const isCanary =
     toCanary !== null ||
+    isSelected('canary') ||
     (set !== facts.stable &&
       (set === facts.newSet || recorded?.canary?.podTemplateHash === set.hash))
   const forStable = isStable ? share(facts.max - low) : 0

@@ -1,12 +1,12 @@
 import { rolloutEvents } from '@serinus/api'
 import type { Draft } from '../rollout/draft.ts'
 import type { Position } from '../rollout/facts.ts'
-import { leadsTo, serviceNamed } from '../rollout/services.ts'
-import type { DesiredRoutes } from '../routes.ts'
+import type { Sized } from '../rollout/replica-sets.ts'
+import type { DesiredRoutes, RouteSide } from '../routes.ts'
 import { canCarry, isWithoutPods } from './counts.ts'
 import { backToStable, stepDownWeight } from './dynamic-stable-scale.ts'
 import { experimentRoutes } from './experiments.ts'
-import type { CanaryFacts } from './facts.ts'
+import { type CanaryFacts, sideLeadsTo } from './facts.ts'
 import { managedRoutesAt } from './managed-routes.ts'
 import { canaryScaleAt, weightAt } from './weights.ts'
 
@@ -25,21 +25,30 @@ export function desiredRoutes(facts: CanaryFacts, position: Position): DesiredRo
     },
     weight: withinStableCapacity(facts, position, wanted),
     max: facts.max,
-    stable: { service: facts.services.stable ?? '', hash: facts.stable?.hash ?? '' },
-    canary: { service: facts.services.canary ?? '', hash: leftCanary(facts) ?? facts.newSet.hash },
+    stable: sideOf(facts, 'stable', facts.stable),
+    canary: sideOf(facts, 'canary', leftCanary(facts) ?? facts.newSet),
     additional: experimentRoutes(facts, position),
     removeManagedRoutes,
     managedRoutes: removeManagedRoutes ? [] : managedRoutesAt(facts, position.index),
   }
 }
 
+function sideOf(facts: CanaryFacts, side: 'stable' | 'canary', set: Sized | null): RouteSide {
+  return {
+    service: facts.services[side] ?? '',
+    hash: set?.hash ?? '',
+    // With 0 replicas there will never be a pod to wait for.
+    available: set !== null && (set.available > 0 || facts.replicas === 0),
+  }
+}
+
 /** The revision that a user left in the middle of its update, while traffic still goes to it. */
-export function leftCanary(facts: CanaryFacts): string | null {
+export function leftCanary(facts: CanaryFacts): Sized | null {
   if (facts.stable !== facts.newSet || !facts.canary.dynamicStableScale) return null
   if ((facts.effectiveWeight ?? 0) === 0) return null
   const left = facts.snapshot.rollout.status?.canary?.weights?.canary?.podTemplateHash
-  const isThere = facts.others.some((set) => set.hash === left)
-  return left && isThere && left !== facts.newSet.hash ? left : null
+  if (!left || left === facts.newSet.hash) return null
+  return facts.others.find((set) => set.hash === left) ?? null
 }
 
 function wantedWeight(facts: CanaryFacts, position: Position): number {
@@ -48,8 +57,8 @@ function wantedWeight(facts: CanaryFacts, position: Position): number {
   if (position.promoted) {
     if (leftCanary(facts))
       return backToStable(facts, { target: 0, carrier: facts.newSet.available })
-    // The stable Service must lead to the new pods before the weight that did so is taken away.
-    const follows = leadsTo(facts, serviceNamed(facts, facts.services.stable), facts.newSet)
+    // The stable side must lead to the new pods before the weight that did so is taken away.
+    const follows = sideLeadsTo(facts, 'stable', facts.newSet) === true
     return follows || facts.replicas === 0 ? 0 : effective
   }
   if (position.aborted) {
@@ -90,10 +99,9 @@ function carriedWeight(facts: CanaryFacts, { index }: Position): number {
   return Math.floor((facts.max * facts.newSet.available) / facts.replicas)
 }
 
-/** Whether a weight would reach the new pods: a canary Service may still lead to those before. */
+/** Whether a weight would reach the new pods: the canary's side may still lead to those before. */
 function isLedToCanary(facts: CanaryFacts): boolean {
-  const service = serviceNamed(facts, facts.services.canary)
-  return service === undefined || leadsTo(facts, service, facts.newSet)
+  return sideLeadsTo(facts, 'canary', facts.newSet) !== false
 }
 
 /**
@@ -104,8 +112,7 @@ function withinStableCapacity(facts: CanaryFacts, position: Position, wanted: nu
   const effective = facts.effectiveWeight
   const carrier = position.promoted ? facts.newSet : facts.stable
   if (effective === null || wanted >= effective || !carrier || facts.replicas === 0) return wanted
-  const service = serviceNamed(facts, facts.services.stable)
-  if (service && !leadsTo(facts, service, carrier)) return effective
+  if (sideLeadsTo(facts, 'stable', carrier) === false) return effective
   const tolerated = position.aborted ? facts.unavailable : 0
   const share = Math.floor(((facts.max - wanted) * facts.replicas) / facts.max)
   if (carrier.available >= Math.max(1, share - tolerated)) return wanted
