@@ -104,6 +104,15 @@ test.each([
   )
 })
 
+test.each([{}, { virtualService: { name: 'a' }, virtualServices: [{ name: 'b' }] }])(
+  'Istio needs exactly one way to name its VirtualServices: %j',
+  (istio) => {
+    expect(texts(canaryApp({ ...nginx, trafficRouting: { istio } }))).toEqual([
+      'spec.strategy.canary.trafficRouting.istio: Internal error: either VirtualService or VirtualServices must be configured',
+    ])
+  },
+)
+
 test('two templates with one metric name are refused [api 21]', () => {
   const analysisTemplates = [template('a'), template('b')]
   expect(texts(inline(refs('a', 'b')), { analysisTemplates })).toEqual([

@@ -104,6 +104,7 @@ export function validateReferences(rollout: Rollout, objects: ReferencedObjects)
       ...analyses.flatMap(({ resolved }) =>
         resolved.problems.filter(({ detail }) => !isPartial || !detail.includes(' not found')),
       ),
+      ...istioProblems(rollout),
       ...nginxProblems(rollout),
       ...albProblems(rollout),
       ...ingresses.flatMap(({ path, name, ingress }) =>
@@ -211,6 +212,15 @@ function nginxProblems(rollout: Rollout): readonly Problem[] {
       `Either StableIngress or StableIngresses must be configured. ${which} are configured.`,
     ),
   ]
+}
+
+function istioProblems(rollout: Rollout): readonly Problem[] {
+  const istio = rollout.spec.strategy?.canary?.trafficRouting?.istio
+  if (!istio) return []
+  const { virtualService, virtualServices = [] } = istio
+  if (Boolean(virtualService) !== virtualServices.length > 0) return []
+  const detail = 'either VirtualService or VirtualServices must be configured'
+  return [internal(`${routingPath}.istio`, detail)]
 }
 
 function albProblems(rollout: Rollout): readonly Problem[] {

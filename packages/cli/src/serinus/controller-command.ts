@@ -14,7 +14,6 @@ const withoutEffect: readonly (readonly [flag: string, why: string])[] = [
   ['--ephemeral-metadata-update-pod-retries <n>', 'not carried yet'],
   ['--aws-target-group-binding-api-version <version>', 'router not carried yet'],
   ['--alb-tag-key-resource-id <key>', 'router not carried yet'],
-  ['--istio-api-version <version>', 'router not carried yet'],
   ['--ambassador-api-version <version>', 'router not carried yet'],
   ['--traffic-split-api-version <version>', 'router not carried yet'],
   ['--ingress-api-version <version>', 'networking.k8s.io/v1 is used'],
@@ -87,6 +86,7 @@ export function controllerOptions(): Command {
     .option('--plugin-dir <folder>', 'where plugin-bin is made, for the files of plugins', '.')
   command
     .optionsGroup('Traffic:')
+    .option('--istio-api-version <version>', 'v1, v1beta1 or v1alpha3 (default: what is served)')
     .option('--traefik-api-group <group>', 'group of TraefikService (default: traefik.io)')
     .option('--traefik-api-version <version>', 'its version, such as traefik.io/v1alpha1')
   command.optionsGroup('Ports and logs:')

@@ -55,6 +55,7 @@ test.each([
   [['--rollout-threads=3', '--analysis-threads=4'], { rolloutThreads: 3, analysisThreads: 4 }],
   [['--experiment-threads=5'], { experimentThreads: 5 }],
   [['--plugin-dir=/plugins'], { pluginFolder: '/plugins' }],
+  [['--istio-api-version=v1beta1'], { routers: { istioVersion: 'v1beta1' } }],
   [
     ['--traefik-api-group=traefik.containo.us', '--traefik-api-version=traefik.containo.us/v1'],
     { routers: { traefikGroup: 'traefik.containo.us', traefikVersion: 'v1' } },

@@ -49,6 +49,7 @@ export interface ControllerFlags extends Connection {
   readonly selfServiceNotificationEnabled?: boolean
   readonly zeroPause: string
   readonly pluginDir: string
+  readonly istioApiVersion?: string
   readonly traefikApiGroup?: string
   readonly traefikApiVersion?: string
   readonly version: boolean
@@ -154,10 +155,12 @@ export function controllerSettings(
 }
 
 /** What is not given is found out from the cluster. */
-function routerSettings({ traefikApiGroup, traefikApiVersion }: ControllerFlags): RouterSettings {
+function routerSettings(flags: ControllerFlags): RouterSettings {
+  const { istioApiVersion, traefikApiGroup, traefikApiVersion } = flags
   // Upstream writes the group into the version as well, and takes only its last part.
   const traefikVersion = traefikApiVersion?.split('/').at(-1)
   return {
+    ...(istioApiVersion ? { istioVersion: istioApiVersion } : {}),
     ...(traefikApiGroup ? { traefikGroup: traefikApiGroup } : {}),
     ...(traefikVersion ? { traefikVersion } : {}),
   }

@@ -48,6 +48,8 @@ export class World {
   routerVerifies = false
   /** Whether the router takes header and mirror routes. */
   routerTakesRoutes = false
+  /** Hashes that subsets of the router select; null: Services lead to the pods. */
+  subsets: { readonly stable: string; readonly canary: string } | null = null
   /** Those that it was told last. */
   managedRoutes: DesiredRoutes['managedRoutes'] = []
   readyAfterMs = 5_000
@@ -95,6 +97,7 @@ export class World {
         | 'analysisTemplates'
         | 'clusterAnalysisTemplates'
         | 'weight'
+        | 'subsets'
         | 'observe'
       >
     > = {},
@@ -140,6 +143,7 @@ export class World {
                 managedRoutes: this.routerTakesRoutes
                   ? { header: this.#namesOf('header'), mirror: this.#namesOf('mirror') }
                   : noManagedRoutes,
+                ...(this.subsets ? { hashes: this.subsets } : {}),
               },
             ],
       routesSince: this.#routesSince,
@@ -367,8 +371,13 @@ export class World {
   #route(routes: DesiredRoutes | null): boolean {
     if (!routes || !this.routerWorks) return false
     const isRouted = !this.routerTakesRoutes || deepEqual(this.managedRoutes, routes.managedRoutes)
-    if (this.weight === routes.weight && isRouted) return false
+    const next = (side: 'stable' | 'canary') =>
+      routes[side].available ? routes[side].hash : (this.subsets?.[side] ?? '')
+    const subsets = this.subsets && { stable: next('stable'), canary: next('canary') }
+    const isLed = deepEqual(this.subsets, subsets)
+    if (this.weight === routes.weight && isRouted && isLed) return false
     if (this.routerTakesRoutes) this.managedRoutes = routes.managedRoutes
+    this.subsets = subsets
     this.weight = routes.weight
     this.#routesSince = this.now
     this.#askedAt = this.now

@@ -16,9 +16,8 @@ export function hashesOf(object: DestinationRule | null, config: Config): Subset
 /** The first subset that a DestinationRule lacks; null: it has both. */
 export function missingSubset(object: DestinationRule, config: Config): string | null {
   return (
-    [config.canarySubsetName, config.stableSubsetName].find(
-      (name) => !subsetNamed(object, name),
-    ) ?? null
+    [config.canarySubsetName, config.stableSubsetName].find((name) => !subsetNamed(object, name)) ??
+    null
   )
 }
 
@@ -41,7 +40,11 @@ export function nextHashes(
 /** The rule with these revisions and our mark; other subsets, labels and policies are kept (falls short 27, 32). */
 export function withHashes(
   object: DestinationRule,
-  { config, hashes, rollout }: {
+  {
+    config,
+    hashes,
+    rollout,
+  }: {
     readonly config: Config
     readonly hashes: SubsetHashes
     readonly rollout: string

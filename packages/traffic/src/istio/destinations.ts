@@ -78,9 +78,7 @@ export function withSplit(
     .filter((service) => !services.has(service))
     .sort()
     .map((host) => ({ destination: { host, ...(port ? { port } : {}) } }))
-  const foreign = others.filter(
-    ({ destination }) => !additional.has(serviceOf(destination?.host)),
-  )
+  const foreign = others.filter(({ destination }) => !additional.has(serviceOf(destination?.host)))
   const taken = sumOf(foreign) + [...additional.values()].reduce((sum, one) => sum + one, 0)
   const weights = { canary: split.weight, stable: Math.max(0, split.max - split.weight - taken) }
   return [...present, ...appended].map((one) => {

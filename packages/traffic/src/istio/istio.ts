@@ -3,7 +3,6 @@ import type { DesiredRoutes, Write } from '@serinus/engine'
 import type { ObjectKey } from '@serinus/kube'
 import type { RolloutFacts, Router, RouterFacts, RouterPlan, RouterSettings } from '../router.ts'
 import { editOf, objectNamed, objectsOf, type Present } from '../routing-objects.ts'
-import { endsOf } from './destinations.ts'
 import {
   hashesOf,
   isManagedBy,
@@ -12,9 +11,21 @@ import {
   withHashes,
   withoutHashes,
 } from './destination-rule.ts'
+import { endsOf } from './destinations.ts'
 import { parseVirtualServiceName } from './names.ts'
-import { type DestinationRule, type IstioKinds, istioKinds, type VirtualService } from './objects.ts'
-import { managedNames, observedShare, type Part, reshaped, routeProblems } from './virtual-service.ts'
+import {
+  type DestinationRule,
+  type IstioKinds,
+  istioKinds,
+  type VirtualService,
+} from './objects.ts'
+import {
+  managedNames,
+  observedShare,
+  type Part,
+  reshaped,
+  routeProblems,
+} from './virtual-service.ts'
 import type { VirtualServiceEntry } from './weighted-routes.ts'
 
 type Config = NonNullable<TrafficRouting['istio']>

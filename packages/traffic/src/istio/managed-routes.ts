@@ -48,7 +48,11 @@ function managedRoute(
   const common = { ...rest, name: wanted.name, match }
   if (wanted.kind === 'header') return { ...common, route: [{ ...canary, weight: 100 }] }
   // Istio takes one kind of mirror a route; the step's goes before the user's.
-  const { mirrors: _, mirrorPercent: __, ...kept } = common as typeof common & {
+  const {
+    mirrors: _,
+    mirrorPercent: __,
+    ...kept
+  } = common as typeof common & {
     readonly mirrors?: unknown
     readonly mirrorPercent?: unknown
   }

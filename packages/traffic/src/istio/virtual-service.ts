@@ -146,8 +146,7 @@ function marked(object: VirtualService, split: Split): VirtualService {
   const present = [...new Set(ours)].filter((service) => hosts.has(service)).sort()
   const { [addedKey]: before, ...others } = object.metadata.annotations ?? {}
   if (present.length === 0 && before === undefined) return object
-  const annotations =
-    present.length === 0 ? others : { ...others, [addedKey]: present.join(',') }
+  const annotations = present.length === 0 ? others : { ...others, [addedKey]: present.join(',') }
   return { ...object, metadata: { ...object.metadata, annotations } }
 }
 

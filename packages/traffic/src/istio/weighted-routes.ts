@@ -31,8 +31,7 @@ export function weightedRoutes(
   const { http = [], tls = [], tcp = [] } = object.spec ?? {}
   const problems: RouteProblem[] = []
   if (http.length + tls.length + tcp.length === 0) {
-    const detail =
-      'Unable to get any of the HTTP, TCP or TLS routes for the Istio VirtualService'
+    const detail = 'Unable to get any of the HTTP, TCP or TLS routes for the Istio VirtualService'
     problems.push({ protocol: null, detail })
   }
   const found = {
