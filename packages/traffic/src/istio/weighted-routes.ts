@@ -8,7 +8,7 @@ export type VirtualServiceEntry = NonNullable<
 >[number]
 
 export const protocols = ['http', 'tls', 'tcp'] as const
-export type Protocol = (typeof protocols)[number]
+type Protocol = (typeof protocols)[number]
 
 /** Indexes of the routes of each protocol that get weights. */
 export type WeightedRoutes = Readonly<Record<Protocol, ReadonlySet<number>>>
