@@ -254,6 +254,27 @@ test('the templates and arguments of experiment steps are checked before the upd
   ])
 })
 
+test('limits are checked with the arguments that fill them in, in steps and experiments alike', () => {
+  const limited = { ...metric({ interval: '1m', count: 5 }), failureLimit: '{{args.limit}}' }
+  const analysisTemplates = [template('t', { args: [{ name: 'limit' }], metrics: [limited] })]
+  const step = (arg: object) => inline({ ...refs('t'), args: [{ name: 'limit', ...arg }] })
+  const experiment = {
+    templates: [{ name: 'baseline', specRef: 'stable' as const }],
+    analyses: [{ name: 'a', templateName: 't', args: [{ name: 'limit', value: '10%' }] }],
+  }
+  const problem = 'metrics[0]: failureLimit must be a whole number; it is "10%"'
+  expect(texts(step({ value: '10%' }), { analysisTemplates })).toEqual([
+    expect.stringContaining(problem),
+  ])
+  expect(texts(canaryApp({ steps: [{ experiment }] }), { analysisTemplates })).toEqual([
+    expect.stringContaining(problem),
+  ])
+  expect(texts(step({ value: '3' }), { analysisTemplates })).toEqual([])
+  // What stands in the status when the update runs, nobody knows before.
+  const valueFrom = { fieldRef: { fieldPath: 'status.canary.limit' } }
+  expect(texts(step({ valueFrom }), { analysisTemplates })).toEqual([])
+})
+
 test('a required analysis of an experiment must come to an end by itself, any other may go on', () => {
   const metrics = [{ name: 'm', interval: '1m', provider: { web: { url: 'http://x' } } }]
   const analysisTemplates = [template('latency', { metrics })]

@@ -353,7 +353,7 @@ function checkAnalysis(
   if (!run.ok) return { problems: [...tagProblems, ...run.problems], warnings }
   const problems: Problem[] = [...tagProblems]
   const tags = argumentTags(
-    (run.value.args ?? []).map((arg) => ({ ...arg, value: arg.value ?? 'dummy-value' })),
+    (run.value.args ?? []).map((arg) => ({ ...arg, value: arg.value ?? unknownYet })),
   )
   const values = tags.ok ? tags.value : {}
   for (const { name, spec } of templates) {
@@ -409,9 +409,12 @@ function placeholdersFor(
     if (valueFrom?.podTemplateHashValue) return { name, value: 'dummy-new-hash' }
     const path = valueFrom?.fieldRef?.fieldPath
     const field = path === undefined ? undefined : fieldOfRollout(rollout, path)
-    return { name, value: field?.ok ? field.value : '' }
+    return { name, value: field?.ok ? field.value : unknownYet }
   })
 }
+
+/** A duration as well as a count, so that neither is taken for a mistake. */
+const unknownYet = '0'
 
 function unknownArguments(use: AnalysisUse, declared: ReadonlySet<string>): readonly Finding[] {
   return use.args.flatMap((arg, index) => {

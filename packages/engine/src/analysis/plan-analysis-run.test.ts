@@ -629,6 +629,28 @@ describe('measurements that are kept', () => {
   })
 })
 
+test('what a provider says of a metric is kept from the first answer that has it', () => {
+  const metrics = [metric({ interval: '60s', count: 3 })]
+  const answered = (run: AnalysisRun, answer: Omit<Answer, 'metric'>) =>
+    applied(
+      run,
+      planAnalysisRun(snapshotOf(run, { answers: [{ metric: 'm', ...answer }] }), testStart),
+    ) as AnalysisRun
+  const measurement = (phase: 'Error' | 'Successful') => ({
+    phase,
+    startedAt: at(0),
+    finishedAt: at(0),
+  })
+  const said = (text: string) => ({ ResolvedPrometheusQuery: text })
+  const first = answered(analysisRun({ metrics }), { serial: 1, measurement: measurement('Error') })
+  expect(first.status?.metricResults?.[0]).not.toHaveProperty('metadata')
+  const ok = measurement('Successful')
+  const second = answered(first, { serial: 2, measurement: ok, metadata: said('up') })
+  const third = answered(second, { serial: 3, measurement: ok, metadata: said('down') })
+  for (const { status } of [second, third])
+    expect(status?.metricResults?.[0]?.metadata).toEqual(said('up'))
+})
+
 describe('a run that cannot be measured', () => {
   const two = { prometheus: { query: 'up' }, web: { url: 'http://x' } }
   const endless = { failureLimit: -1, consecutiveSuccessLimit: 0 }
@@ -648,6 +670,14 @@ describe('a run that cannot be measured', () => {
       'no end [analysis-and-experiments 33]',
       { metrics: [metric(endless)] },
       `Analysis spec invalid: metrics[0]: ${limits}`,
+    ],
+    [
+      'a limit that is no number',
+      {
+        metrics: [metric({ failureLimit: '{{args.limit}}' })],
+        args: [{ name: 'limit', value: '10%' }],
+      },
+      'Analysis spec invalid: metrics[0]: failureLimit must be a whole number; it is "10%"',
     ],
     ['no metric', { metrics: [] }, 'Analysis spec invalid: no metrics specified'],
     [
