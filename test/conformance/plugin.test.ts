@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect } from 'vitest'
 import { clusterUnderTest } from '../cluster-under-test.ts'
 import { testWithKubectl } from '../kubectl.ts'
@@ -106,3 +109,43 @@ testWithKubectl('restart asks for new pods from now on', { timeout: 90_000 }, as
   )
   expect(restartAt).toMatch(/^\d{4}-\d\d-\d\dT/)
 })
+
+testWithKubectl(
+  'create makes templates, and a run of one with all that it refers to',
+  { timeout: 90_000 },
+  async () => {
+    await using world = await gate()
+    const { plugin } = world
+    const folder = mkdtempSync(join(tmpdir(), 'create-'))
+    const file = join(folder, 'templates.yaml')
+    writeFileSync(file, templates)
+    expect(await plugin('create', '-f', file)).toBe(
+      'analysistemplate.argoproj.io/base created\nanalysistemplate.argoproj.io/all created\n',
+    )
+    rmSync(folder, { recursive: true })
+    const created = await plugin('create', 'analysisrun', '--from', 'all', '-a', 'host=gate')
+    const [, name = ''] = /^analysisrun\.argoproj\.io\/(all-\w+) created\n$/.exec(created) ?? []
+    const path = 'jsonpath={.spec.metrics[*].name} {.spec.args[0].value}'
+    expect(await world.kubectl('get', 'analysisrun', name, '-o', path)).toBe('base gate')
+    await world.kubectl('wait', `analysisrun/${name}`, '--for=jsonpath={.status.startedAt}')
+    expect(world.errors).toEqual([])
+  },
+)
+
+const templates = `
+apiVersion: argoproj.io/v1alpha1
+kind: AnalysisTemplate
+metadata: {name: base}
+spec:
+  args: [{name: host}]
+  metrics:
+  - name: base
+    interval: 1m
+    provider: {web: {url: 'http://{{args.host}}'}}
+---
+apiVersion: argoproj.io/v1alpha1
+kind: AnalysisTemplate
+metadata: {name: all}
+spec:
+  templates: [{templateName: base}]
+`
