@@ -60,6 +60,8 @@ export const annotationKeys = {
   subscribePrefix: 'notifications.argoproj.io/subscribe.',
   /** Which notifications were delivered; never copied to ReplicaSets. */
   notified: 'notified.notifications.argoproj.io',
+  /** On a Rollout: `and` where a request must match every entry of a header route; one is enough without it. Ours. */
+  headerMatch: 'rollouts.argoproj.io/header-match',
   /** On an Ingress (deprecated upstream). */
   managedAlbActions: 'rollouts.argoproj.io/managed-alb-actions',
   /** On an Ingress: JSON map of Rollout to annotation keys. */

@@ -1,13 +1,9 @@
 import { names, type TrafficRouting } from '@serinus/api'
-import {
-  type DesiredRoutes,
-  type Ingress,
-  noManagedRoutes,
-  type Transition,
-  type Write,
-} from '@serinus/engine'
+import { type DesiredRoutes, type Ingress, noManagedRoutes } from '@serinus/engine'
 import { mergePatch, resources } from '@serinus/kube'
+import { copiedLabels, isOurs, ownerReferences } from './own-objects.ts'
 import type { Router, RouterFacts, RouterPlan } from './router.ts'
+import { failed, planOf } from './router-plan.ts'
 import { objectNamed, objectsOf, type RoutedKind } from './routing-objects.ts'
 
 type Config = NonNullable<TrafficRouting['nginx']>
@@ -93,11 +89,6 @@ function ingressNamed(facts: RouterFacts, name: string): Ingress | undefined {
   return found.kind === 'present' ? found.object : undefined
 }
 
-function isOurs(ingress: Ingress, facts: RouterFacts): boolean {
-  const controller = ingress.metadata.ownerReferences?.find((reference) => reference.controller)
-  return controller !== undefined && controller.uid === facts.rollout.uid
-}
-
 /** Under any prefix: the one it was made with may have left the spec too. */
 function isCanary(ingress: Ingress): boolean {
   return Object.entries(ingress.metadata.annotations ?? {}).some(
@@ -113,13 +104,13 @@ interface Part {
 function planOne(config: Config, facts: RouterFacts, part: Part): RouterPlan {
   const stable = ingressNamed(facts, part.stableIngress)
   if (!stable) {
-    return fail(
+    return failed(
       `error retrieving stableIngress \`${part.stableIngress}\` from cache: ingress.networking.k8s.io "${part.stableIngress}" not found`,
     )
   }
   const desired = desiredIngress(config, facts, { ...part, stable })
   if (!desired) {
-    return fail(
+    return failed(
       `ingress \`${part.stableIngress}\` has no rules using service ${part.routes.stable.service} backend`,
     )
   }
@@ -129,32 +120,23 @@ function planOne(config: Config, facts: RouterFacts, part: Part): RouterPlan {
   const resource = resources.ingresses
   const present = ingressNamed(facts, name)
   if (!present) {
-    return write({ kind: 'create', id, resource, object: withLabels(desired, stable) }, [
+    return planOf({ kind: 'create', id, resource, object: withLabels(desired, stable) }, [
       'CreatingCanaryIngress',
       `Creating canary ingress \`${name}\` with weight \`${weight}\``,
     ])
   }
   if (!isOurs(present, facts))
-    return fail(`canary ingress \`${name}\` controlled by different object`)
+    return failed(`canary ingress \`${name}\` controlled by different object`)
   const body = difference(present, desired, {
     key: `${prefixOf(config)}/canary-weight-total`,
     max: part.routes.max,
   })
-  if (!body) return { ok: true, writes: [], transitions: [] }
+  if (!body) return planOf(null)
   const key = { namespace: facts.rollout.namespace, name }
-  return write({ kind: 'patch', id, resource, key, patch: { kind: 'merge', body } }, [
+  return planOf({ kind: 'patch', id, resource, key, patch: { kind: 'merge', body } }, [
     'PatchingCanaryIngress',
     `Updating Ingress \`${name}\` to desiredWeight '${weight}'`,
   ])
-}
-
-function fail(detail: string): RouterPlan {
-  return { ok: false, reason: 'TrafficRoutingError', detail }
-}
-
-function write(one: Write, [reason, message]: readonly [string, string]): RouterPlan {
-  const transition: Transition = { type: 'Normal', reason, message, after: one.id }
-  return { ok: true, writes: [one], transitions: [transition] }
 }
 
 interface Total {
@@ -183,17 +165,9 @@ function keepForeign(present: Ingress, desired: Ingress, total: Total): Record<s
   return { ...Object.fromEntries(kept), ...desired.metadata.annotations }
 }
 
-/** Labels by which a tool recognizes an object as its own; copied, it would prune or overwrite the canary Ingress. */
-const trackingLabels =
-  /^(app\.kubernetes\.io\/(instance|managed-by)|helm\.sh\/.*|([\w-]+\.)*(argocd\.argoproj\.io|toolkit\.fluxcd\.io|rio\.cattle\.io|fleet\.cattle\.io|kpt\.dev|config\.k8s\.io)\/.*)$/
-
 /** Only at creation: later labels belong to whoever sets them. */
 function withLabels(desired: Ingress, stable: Ingress): Ingress {
-  const labels = Object.entries(stable.metadata.labels ?? {}).filter(
-    ([key]) => !trackingLabels.test(key),
-  )
-  if (labels.length === 0) return desired
-  return { ...desired, metadata: { ...desired.metadata, labels: Object.fromEntries(labels) } }
+  return { ...desired, metadata: { ...desired.metadata, ...copiedLabels(stable) } }
 }
 
 function desiredIngress(
@@ -211,16 +185,7 @@ function desiredIngress(
       name: names.canaryIngress(facts.rollout.name, part.stableIngress),
       namespace: facts.rollout.namespace,
       annotations: desiredAnnotations(config, stable, routes),
-      ownerReferences: [
-        {
-          apiVersion: 'argoproj.io/v1alpha1',
-          kind: 'Rollout',
-          name: facts.rollout.name,
-          uid: facts.rollout.uid,
-          controller: true,
-          blockOwnerDeletion: true,
-        },
-      ],
+      ownerReferences: ownerReferences(facts),
     },
     spec: {
       ...(stable.spec?.ingressClassName ? { ingressClassName: stable.spec.ingressClassName } : {}),

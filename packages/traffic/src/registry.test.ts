@@ -68,12 +68,12 @@ test('the canary Ingress belongs to the Rollout that asked for it', () => {
 })
 
 test('a router that is not carried is named together with those that are', () => {
-  expect(routers.problems(rollout({ alb: { servicePort: 80 } }), objects)).toEqual([
+  expect(routers.problems(rollout({ alb: { ingress: 'web', servicePort: 80 } }), objects)).toEqual([
     {
       path: 'spec.strategy.canary.trafficRouting',
       kind: 'Forbidden',
       detail:
-        'trafficRouting.alb is not carried by this version and its traffic stays as it is; carried: istio, nginx, traefik',
+        'trafficRouting.alb is not carried by this version and its traffic stays as it is; carried: istio, nginx, smi, ambassador, appMesh, traefik, apisix',
     },
   ])
 })
@@ -86,7 +86,7 @@ test('a plugin is named with its own name', () => {
 })
 
 test('no step counts as done by a router that nobody carries, while the others move on', () => {
-  const one = rollout({ nginx, alb: { servicePort: 80 } })
+  const one = rollout({ nginx, alb: { ingress: 'web', servicePort: 80 } })
   const plans = routers.plan(one, objects, routes)
   expect(plans.map((plan) => plan.ok)).toEqual([true, false])
   expect(routers.observe(one, applied(objects, plans))).toMatchObject([

@@ -1,4 +1,10 @@
-import { defaults, type Problem, type Rollout, type TrafficRouting } from '@serinus/api'
+import {
+  annotationKeys,
+  defaults,
+  type Problem,
+  type Rollout,
+  type TrafficRouting,
+} from '@serinus/api'
 import {
   canaryServices,
   type DesiredRoutes,
@@ -6,6 +12,9 @@ import {
   type ObservedRouter,
   type Write,
 } from '@serinus/engine'
+import { ambassador } from './ambassador.ts'
+import { apisix } from './apisix.ts'
+import { appMesh } from './app-mesh.ts'
 import { istio } from './istio/istio.ts'
 import { nginx } from './nginx.ts'
 import type {
@@ -17,6 +26,7 @@ import type {
   RouterSettings,
 } from './router.ts'
 import type { RoutingObjects, Watched } from './routing-objects.ts'
+import { smi } from './smi.ts'
 import { traefik } from './traefik.ts'
 
 type Block<Key extends RouterKey> = NonNullable<TrafficRouting[Key]>
@@ -58,11 +68,11 @@ export function createRouters(settings: RouterSettings = {}): Routers {
     istio: istio(settings),
     nginx,
     alb: null,
-    smi: null,
-    ambassador: null,
-    appMesh: null,
+    smi: smi(settings),
+    ambassador: ambassador(settings),
+    appMesh: appMesh(settings),
     traefik: traefik(settings),
-    apisix: null,
+    apisix,
   }
   const configured = (rollout: Rollout) => configuredOf(routers, rollout)
   return {
@@ -184,5 +194,7 @@ function factsOf(rollout: Rollout): RolloutFacts {
     max: defaults.maxTrafficWeight(rollout),
     services: { stable, canary },
     managedRoutes: managedRoutes.map((route) => route.name),
+    headerMatch:
+      rollout.metadata.annotations?.[annotationKeys.headerMatch] === 'and' ? 'and' : 'or',
   }
 }

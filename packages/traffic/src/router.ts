@@ -43,6 +43,8 @@ export interface RolloutFacts {
   readonly services: { readonly stable: string; readonly canary: string }
   /** Names of the routes that steps may set, in order of precedence. */
   readonly managedRoutes: readonly string[]
+  /** Whether a request must match one entry of a header route, or all (spec traffic-routing 8). */
+  readonly headerMatch: 'or' | 'and'
 }
 
 export interface RouterFacts extends RolloutFacts {
@@ -56,6 +58,12 @@ export interface RouterSettings {
   readonly traefikVersion?: string
   /** Version of VirtualService and DestinationRule. */
   readonly istioVersion?: string
+  readonly trafficSplitVersion?: string
+  /** Group of Mapping: `getambassador.io` by default, or `x.getambassador.io`, where it is called AmbassadorMapping. */
+  readonly ambassadorGroup?: string
+  readonly ambassadorVersion?: string
+  /** Of App Mesh's kinds; `v1beta2` by default. */
+  readonly appMeshVersion?: string
 }
 
 /** The routers that `spec.strategy.canary.trafficRouting` can name, by their key there. */

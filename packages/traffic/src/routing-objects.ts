@@ -52,20 +52,28 @@ export interface Present<T extends KubeObject> {
   readonly object: T
 }
 
+/** `resource` is there where the kind is served, and the object can be made. */
+export interface Absent {
+  readonly kind: 'absent'
+  readonly why: string
+  readonly resource?: Resource
+}
+
 /** One object by its name, or why there is none, in the API's words. */
 export function objectNamed<T extends KubeObject>(
   objects: RoutingObjects,
   kind: RoutedKind,
   key: { readonly namespace: string; readonly name: string },
-): Present<T> | { readonly kind: 'absent'; readonly why: string } {
+): Present<T> | Absent {
   const known = objects.get(kindId(kind))
   if (!known) return { kind: 'absent', why: `${kindId(kind)} are not followed` }
   if (known.state === 'unavailable') return { kind: 'absent', why: known.why }
   const object = known.objects.find(
     ({ metadata }) => metadata.name === key.name && metadata.namespace === key.namespace,
   )
-  if (!object) return { kind: 'absent', why: `${kindId(kind)} "${key.name}" not found` }
-  return { kind: 'present', resource: known.resource, object: object as T }
+  const { resource } = known
+  if (!object) return { kind: 'absent', why: `${kindId(kind)} "${key.name}" not found`, resource }
+  return { kind: 'present', resource, object: object as T }
 }
 
 /**

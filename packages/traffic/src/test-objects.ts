@@ -42,6 +42,7 @@ export function factsOf(objects: RoutingObjects, facts: Partial<RouterFacts> = {
     max: 100,
     services: { stable: 'app-stable', canary: 'app-canary' },
     managedRoutes: [],
+    headerMatch: 'or',
     ...facts,
     objects,
   }

@@ -1,7 +1,8 @@
 import type { TrafficRouting } from '@serinus/api'
 import { type DesiredRoutes, noManagedRoutes } from '@serinus/engine'
 import type { KubeObject } from '@serinus/kube'
-import type { Router, RouterFacts, RouterPlan, RouterSettings } from './router.ts'
+import type { Router, RouterFacts, RouterSettings } from './router.ts'
+import { failed, planOf } from './router-plan.ts'
 import { editOf, objectNamed, type RoutedKind } from './routing-objects.ts'
 
 type Config = NonNullable<TrafficRouting['traefik']>
@@ -46,11 +47,10 @@ export function traefik(settings: RouterSettings): Router<Config> {
     },
     plan(config, facts, { weight, max }) {
       const found = named(config, facts)
-      if (found.kind === 'absent') return [fail(found.why)]
+      if (found.kind === 'absent') return [failed(found.why)]
       const wanted = withWeights(found.object, facts.services, { weight, max })
-      if (typeof wanted === 'string') return [fail(wanted)]
-      const edit = editOf(found, wanted)
-      return [{ ok: true, writes: edit ? [edit] : [], transitions: [] }]
+      if (typeof wanted === 'string') return [failed(wanted)]
+      return [planOf(editOf(found, wanted))]
     },
     // It makes no objects.
     removals: () => [],
@@ -62,10 +62,6 @@ export function traefik(settings: RouterSettings): Router<Config> {
       return edit ? [edit] : []
     },
   }
-}
-
-function fail(detail: string): RouterPlan {
-  return { ok: false, reason: 'TrafficRoutingError', detail }
 }
 
 /** Without any weights, Traefik gives each entry the same share: that is none of ours. */

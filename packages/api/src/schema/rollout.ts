@@ -137,7 +137,7 @@ export const canaryStep = object({
             headerValue: required(stringMatch, 'Which values match; exactly one kind of match.'),
           }),
         ),
-        'Requests that match all entries go to the canary. Absent: removes the route.',
+        'Requests that match one of the entries go to the canary. Absent: removes the route.',
       ),
     }),
     'Sends requests with certain headers to the canary.',

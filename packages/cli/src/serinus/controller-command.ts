@@ -14,10 +14,7 @@ const withoutEffect: readonly (readonly [flag: string, why: string])[] = [
   ['--ephemeral-metadata-update-pod-retries <n>', 'not carried yet'],
   ['--aws-target-group-binding-api-version <version>', 'router not carried yet'],
   ['--alb-tag-key-resource-id <key>', 'router not carried yet'],
-  ['--ambassador-api-version <version>', 'router not carried yet'],
-  ['--traffic-split-api-version <version>', 'router not carried yet'],
   ['--ingress-api-version <version>', 'networking.k8s.io/v1 is used'],
-  ['--appmesh-crd-version <version>', 'router not carried yet'],
   ['--alb-ingress-classes <class>', 'router not carried yet'],
   ['--nginx-ingress-classes <class>', 'Ingresses are found by the name in the Rollout'],
   ['--aws-verify-target-group [bool]', 'router not carried yet'],
@@ -89,6 +86,12 @@ export function controllerOptions(): Command {
     .option('--istio-api-version <version>', 'v1, v1beta1 or v1alpha3 (default: what is served)')
     .option('--traefik-api-group <group>', 'group of TraefikService (default: traefik.io)')
     .option('--traefik-api-version <version>', 'its version, such as traefik.io/v1alpha1')
+    .option('--ambassador-api-version <version>', 'of Mapping, such as getambassador.io/v2')
+    .option(
+      '--appmesh-crd-version <version>',
+      'version of the kinds of App Mesh (default: v1beta2)',
+    )
+    .option('--traffic-split-api-version <version>', 'version of TrafficSplit, such as v1alpha1')
   command.optionsGroup('Ports and logs:')
   number('--healthzPort <port>', 'port of /healthz and /readyz', '8080')
   number('--metricsPort <port>', 'port of /metrics', '8090')

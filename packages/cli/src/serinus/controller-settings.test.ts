@@ -60,6 +60,12 @@ test.each([
     ['--traefik-api-group=traefik.containo.us', '--traefik-api-version=traefik.containo.us/v1'],
     { routers: { traefikGroup: 'traefik.containo.us', traefikVersion: 'v1' } },
   ],
+  [
+    ['--ambassador-api-version=x.getambassador.io/v3alpha1'],
+    { routers: { ambassadorGroup: 'x.getambassador.io', ambassadorVersion: 'v3alpha1' } },
+  ],
+  [['--appmesh-crd-version=v1beta3'], { routers: { appMeshVersion: 'v1beta3' } }],
+  [['--traffic-split-api-version=v1alpha2'], { routers: { trafficSplitVersion: 'v1alpha2' } }],
   [['--leader-elect=false'], { leaderElect: false }],
   [['--leader-elect'], { leaderElect: true }],
   [
@@ -92,6 +98,14 @@ test.each([
   [['--rollout-threads=-1'], '--rollout-threads: "-1" is not a whole number above 0, such as 10'],
   [['--healthzPort=99999'], '--healthzPort: "99999" is not a port'],
   [['--loglevel=loud'], '--loglevel: "loud" is not one of debug, info, warn, error'],
+  [
+    ['--traffic-split-api-version=v2'],
+    '--traffic-split-api-version: "v2" is not one of v1alpha1, v1alpha2, v1alpha3, v1alpha4',
+  ],
+  [
+    ['--ambassador-api-version=v2'],
+    '--ambassador-api-version: "v2" is not GROUP/VERSION, such as getambassador.io/v2',
+  ],
   [['--zero-pause=never'], '--zero-pause: "never" is not one of gate, advance'],
   [['--enable-pprof-address=6060'], '"6060" is not ADDRESS:PORT, such as :6060'],
   [['--leader-election-retry-period=2'], '"2" is not a duration above zero, such as 15s'],

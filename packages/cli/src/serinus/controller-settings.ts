@@ -52,6 +52,9 @@ export interface ControllerFlags extends Connection {
   readonly istioApiVersion?: string
   readonly traefikApiGroup?: string
   readonly traefikApiVersion?: string
+  readonly trafficSplitApiVersion?: string
+  readonly ambassadorApiVersion?: string
+  readonly appmeshCrdVersion?: string
   readonly version: boolean
   readonly asGroup: readonly string[]
   readonly requestTimeout: string
@@ -156,14 +159,46 @@ export function controllerSettings(
 
 /** What is not given is found out from the cluster. */
 function routerSettings(flags: ControllerFlags): RouterSettings {
-  const { istioApiVersion, traefikApiGroup, traefikApiVersion } = flags
+  const {
+    istioApiVersion,
+    traefikApiGroup,
+    traefikApiVersion,
+    trafficSplitApiVersion: trafficSplit,
+  } = flags
+  const [ambassadorGroup, ambassadorVersion] = groupAndVersion(
+    'ambassador-api-version',
+    flags.ambassadorApiVersion,
+  )
   // Upstream writes the group into the version as well, and takes only its last part.
   const traefikVersion = traefikApiVersion?.split('/').at(-1)
   return {
     ...(istioApiVersion ? { istioVersion: istioApiVersion } : {}),
     ...(traefikApiGroup ? { traefikGroup: traefikApiGroup } : {}),
     ...(traefikVersion ? { traefikVersion } : {}),
+    ...(trafficSplit
+      ? {
+          trafficSplitVersion: oneOf('traffic-split-api-version', trafficSplit, [
+            'v1alpha1',
+            'v1alpha2',
+            'v1alpha3',
+            'v1alpha4',
+          ]),
+        }
+      : {}),
+    ...(flags.appmeshCrdVersion ? { appMeshVersion: flags.appmeshCrdVersion } : {}),
+    ...(ambassadorGroup && ambassadorVersion ? { ambassadorGroup, ambassadorVersion } : {}),
   }
+}
+
+function groupAndVersion(flag: string, text: string | undefined): readonly string[] {
+  if (!text) return []
+  const parts = text.split('/')
+  if (parts.length !== 2 || parts.includes('')) {
+    throw new Error(
+      `--${flag}: ${JSON.stringify(text)} is not GROUP/VERSION, such as getambassador.io/v2`,
+    )
+  }
+  return parts
 }
 
 /**

@@ -91,7 +91,7 @@ interface Observed {
 
 /** Observes, plans and applies (design 2). Several of them in one process do not notice each other. */
 export function startRolloutController(options: RolloutControllerOptions): RolloutController {
-  const { client, clock, signal, routers = createRouters() } = options
+  const { client, clock, signal, engine, routers = createRouters() } = options
   const caches =
     options.caches ??
     startCaches({
@@ -156,9 +156,12 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
     const plan = planRollout(snapshot, now)
     options.onPlan?.(snapshot.rollout, plan)
     const routed = plan.routes ? routers.plan(snapshot.rollout, objects, plan.routes) : []
+    const removals = routers.removals(snapshot.rollout, objects)
+    // A data plane must have heard that an object carries nothing before the object goes.
+    const removeAt = (snapshot.routesSince ?? Number.NEGATIVE_INFINITY) + engine.routerSettleMs
     const routeWrites = [
       ...routed.flatMap((part) => (part.ok ? part.writes : [])),
-      ...routers.removals(snapshot.rollout, objects),
+      ...(removeAt <= now ? removals : []),
     ]
     pods.need(key, plan.needsPods ? snapshot.replicaSets : null)
     const [status, effects] = splitStatus(plan)
@@ -188,6 +191,7 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
       ...trueTransitions(plan, outcomes),
     ])
     if (plan.checkAt !== null) queue.addAt(key, plan.checkAt)
+    if (removals.length > 0 && removeAt > now) queue.addAt(key, removeAt)
     const error = errorOf(outcomes)
     if (error) throw error
     // What was to be told of an earlier failure is outdated by the success of this pass.
@@ -276,7 +280,7 @@ export function startRolloutController(options: RolloutControllerOptions): Rollo
       takenNames: memory?.takenNames ?? [],
       statusDeferredSince: memory?.statusDeferredSince ?? null,
       ...(plugins ? { stepPlugins: plugins } : {}),
-      options: options.engine,
+      options: engine,
     }
     return { snapshot, objects }
   }

@@ -75,6 +75,11 @@ export class RoutingCaches {
       if (known === 'loading') isLoading = true
       else objects.set(id, known)
     }
+    // What was made for a block is found when the block has left the spec.
+    for (const [id, followed] of this.#followed) {
+      if (objects.has(id) || followed.state !== 'followed') continue
+      objects.set(id, this.#served(followed, [{ namespace }]))
+    }
     return isLoading ? 'loading' : objects
   }
 
@@ -95,7 +100,13 @@ export class RoutingCaches {
     const followed = this.#follow(kind)
     if (followed.state === 'looking') return 'loading'
     if (followed.state === 'unavailable') return { state: 'unavailable', why: followed.why }
-    const { resource, cache } = followed
+    return this.#served(followed, watched)
+  }
+
+  #served(
+    { resource, cache }: Followed & { readonly state: 'followed' },
+    watched: readonly Omit<Watched, 'kind'>[],
+  ): KnownKind {
     const { own } = this.#options
     const isWatched = ({ metadata }: KubeObject) =>
       watched.some(

@@ -2,6 +2,7 @@ import type { Problem, TrafficRouting } from '@serinus/api'
 import type { DesiredRoutes, Write } from '@serinus/engine'
 import type { ObjectKey } from '@serinus/kube'
 import type { RolloutFacts, Router, RouterFacts, RouterPlan, RouterSettings } from '../router.ts'
+import { failed } from '../router-plan.ts'
 import { editOf, objectNamed, objectsOf, type Present } from '../routing-objects.ts'
 import {
   hashesOf,
@@ -173,20 +174,16 @@ function plannedVirtualService(
 ): RouterPlan {
   const { name } = part.key
   const found = objectNamed<VirtualService>(facts.objects, kinds.virtualServices, part.key)
-  if (found.kind === 'absent') return fail(`VirtualService \`${name}\` not found: ${found.why}`)
+  if (found.kind === 'absent') return failed(`VirtualService \`${name}\` not found: ${found.why}`)
   const wanted = reshaped(found.object, part, routes)
   if (!wanted.ok) {
     const details = wanted.problems.map(({ detail }) => detail)
-    return fail(`VirtualService \`${name}\`: ${[...new Set(details)].join('; ')}`)
+    return failed(`VirtualService \`${name}\`: ${[...new Set(details)].join('; ')}`)
   }
   const edit = editIn(facts, found, wanted.object)
   if (!edit) return { ok: true, writes: [], transitions: [] }
   const transitions = wanted.transitions.map((one) => ({ ...one, after: edit.id }))
   return { ok: true, writes: [edit], transitions }
-}
-
-function fail(detail: string): RouterPlan {
-  return { ok: false, reason: 'TrafficRoutingError', detail }
 }
 
 /** Of two VirtualServices of one name each has its own id. */
@@ -215,7 +212,7 @@ function misplacedRoutes(
   })
   if (present.length === 0 || present.some(({ spec }) => spec?.http?.length)) return []
   const names = routes.managedRoutes.map(({ name }) => `'${name}'`).join(', ')
-  return [fail(`spec.http not found in a VirtualService for route ${names}`)]
+  return [failed(`spec.http not found in a VirtualService for route ${names}`)]
 }
 
 function plannedRule(
@@ -228,10 +225,11 @@ function plannedRule(
   const { name } = destinationRule
   const key = { namespace: facts.rollout.namespace, name }
   const found = objectNamed<DestinationRule>(facts.objects, kinds.destinationRules, key)
-  if (found.kind === 'absent') return [fail(`DestinationRule \`${name}\` not found: ${found.why}`)]
+  if (found.kind === 'absent')
+    return [failed(`DestinationRule \`${name}\` not found: ${found.why}`)]
   const missing = missingSubset(found.object, destinationRule)
   if (missing !== null) {
-    return [fail(`DestinationRule \`${name}\`: subset '${missing}' not found in spec.subsets`)]
+    return [failed(`DestinationRule \`${name}\`: subset '${missing}' not found in spec.subsets`)]
   }
   const before = hashesOf(found.object, destinationRule)
   const isCanaryFree = virtualServices.every((plan) => plan.ok)
