@@ -38,10 +38,24 @@ export function sourceOf(from: { readonly provider: string; readonly url: string
 /** @param problem what a message begins with where the body is no JSON: `Could not parse JSON body` */
 export function parseJsonBody(reply: Pick<Reply, 'text'>, problem: string): unknown {
   try {
-    return JSON.parse(reply.text)
+    return parseJson(reply.text)
   } catch (error) {
     throw new Error(`${problem}: ${messageOf(error)}`, { cause: error })
   }
+}
+
+/** Refuses numbers that no double holds, as Go does: read as infinite they would meet conditions. */
+export function parseJson(text: string): unknown {
+  const value: unknown = JSON.parse(text)
+  // Only such digits can be too large, and few answers have any.
+  if (/e\+?\d{3}|\d{309}/i.test(text)) JSON.parse(text, finite)
+  return value
+}
+
+function finite(_: string, value: unknown): unknown {
+  if (typeof value === 'number' && !Number.isFinite(value))
+    throw new Error('a number of the answer is too large')
+  return value
 }
 
 /** @param what names it in the message: `data.attributes` */

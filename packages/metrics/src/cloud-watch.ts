@@ -122,7 +122,10 @@ async function answersTo(
       ...(token === undefined ? {} : { NextToken: token }),
     })
     const answer: GetMetricDataOutput = await awsCall(input, operation, client.send(command))
-    for (const result of answer.MetricDataResults ?? []) addTo(results, result)
+    // The SDK takes a body without text for an answer without fields.
+    if (!answer.MetricDataResults)
+      throw new Error(`operation error ${operation}, the answer has no MetricDataResults`)
+    for (const result of answer.MetricDataResults) addTo(results, result)
     messages.push(...(answer.Messages ?? []))
     token = answer.NextToken
     if (!token) return { results: [...results.values()], messages }

@@ -84,7 +84,7 @@ function floatOf(text: string): number {
   const infinite = /^([+-]?)Inf$/i.exec(text)
   if (infinite) return infinite[1] === '-' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY
   const number = Number(text)
-  if (Number.isNaN(number) && text !== 'NaN') throw new Error(`_value "${text}" is no double`)
+  if (!Number.isFinite(number) && text !== 'NaN') throw new Error(`_value "${text}" is no double`)
   return number
 }
 

@@ -95,7 +95,8 @@ function numberOf(point: unknown): number | null {
 }
 
 function parseFloat64(text: string): number | undefined {
-  if (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)) return Number(text)
+  if (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text))
+    return Number.isFinite(Number(text)) ? Number(text) : undefined
   if (/^nan$/i.test(text)) return Number.NaN
   const infinite = /^([+-]?)inf(?:inity)?$/i.exec(text)
   if (!infinite) return undefined

@@ -196,7 +196,8 @@ async function readBounded(response: Response, signal: AbortSignal): Promise<str
   try {
     for (;;) {
       const { done, value } = await beforeDeadline(signal, reader.read())
-      if (done) return Buffer.concat(chunks).toString('utf8')
+      // Not Buffer's own: it would keep a byte order mark, which no parser expects.
+      if (done) return new TextDecoder().decode(Buffer.concat(chunks))
       size += value.length
       if (size > largestBody) throw new Error(`the answer is larger than ${largestBody} bytes`)
       chunks.push(value)

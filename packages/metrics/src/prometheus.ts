@@ -251,9 +251,10 @@ function parseSample(sample: Sample): number {
   if (text === 'NaN') return Number.NaN
   const infinite = /^([+-]?)Inf$/.exec(String(text))
   if (infinite) return infinite[1] === '-' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY
-  if (typeof text === 'string' && /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text))
-    return Number(text)
+  const isNumber = typeof text === 'string' && /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)
+  if (isNumber && Number.isFinite(Number(text))) return Number(text)
+  const problem = isNumber ? 'value out of range' : 'invalid syntax'
   throw new Error(
-    `bad_response: strconv.ParseFloat: parsing ${JSON.stringify(text ?? '')}: invalid syntax`,
+    `bad_response: strconv.ParseFloat: parsing ${JSON.stringify(text ?? '')}: ${problem}`,
   )
 }

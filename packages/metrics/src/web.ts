@@ -1,5 +1,6 @@
 import { defaults, type Metric } from '@serinus/api'
 import { fromJson } from '@serinus/expr'
+import { parseJson } from './answer.ts'
 import { ask, basicAuthorization, excerptOf, type HeaderFields } from './http.ts'
 import { type JsonPath, parseJsonPath, selectFirst } from './json-path.ts'
 import { askWithToken } from './oauth2.ts'
@@ -44,7 +45,7 @@ export const web: Provider = {
       )
     }
     const now = () => input.clock.now()
-    const document = parseJson(reply.text)
+    const document = documentIn(reply.text)
     if (!document.ok)
       return { kind: 'done', value: reply.text, ...verdictOn(input.metric, reply.text, { now }) }
     const selected = select(path, document.value)
@@ -84,9 +85,9 @@ function bodyOf(config: Config, method: string): string | undefined {
   return body || JSON.stringify(jsonBody)
 }
 
-function parseJson(text: string): { ok: true; value: unknown } | { ok: false } {
+function documentIn(text: string): { ok: true; value: unknown } | { ok: false } {
   try {
-    return { ok: true, value: JSON.parse(text) }
+    return { ok: true, value: parseJson(text) }
   } catch {
     return { ok: false }
   }
