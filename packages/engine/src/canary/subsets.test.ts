@@ -37,7 +37,7 @@ const led = (world: World) => [
   imageOf(world, world.subsets?.canary ?? ''),
 ]
 
-const steps = [{ setWeight: 40 }, { pause: {} }]
+const steps = [{ setWeight: 50 }, { pause: {} }]
 
 test('subsets lead to the new version before a weight does, and the weight goes once stable leads there too', () => {
   const world = subsetWorld({ steps })
@@ -50,20 +50,20 @@ test('subsets lead to the new version before a weight does, and the weight goes 
   world.pass(20_000)
   world.patchStatus({ pauseConditions: null })
   world.pass(120_000)
-  expect(seen).toEqual(['0 h1 h1', '0 h1 h2', '40 h1 h2', '100 h1 h2', '100 h2 h2', '0 h2 h2'])
+  expect(seen).toEqual(['0 h1 h1', '0 h1 h2', '50 h1 h2', '100 h1 h2', '100 h2 h2', '0 h2 h2'])
   expect([world.status.phase, world.size('h1')]).toEqual(['Healthy', 0])
 })
 
-test('the next version takes the subset over only at weight 0 and with a pod of its own', () => {
+test('the next version takes the subset over only at weight 0 and with a pod of its own [traffic-routing 6]', () => {
   const world = subsetWorld({ steps })
   world.setImage('h2')
   world.pass(20_000)
-  expect([world.weight, ...led(world)]).toEqual([40, 'h1', 'h2'])
+  expect([world.weight, ...led(world)]).toEqual([50, 'h1', 'h2'])
   world.setImage('h3')
   world.pass(4_000)
   expect([world.weight, ...led(world)]).toEqual([0, 'h1', 'h2'])
   world.pass(16_000)
-  expect([world.weight, ...led(world)]).toEqual([40, 'h1', 'h3'])
+  expect([world.weight, ...led(world)]).toEqual([50, 'h1', 'h3'])
 })
 
 test('an abort gives stable all that its pods can carry, although one of them is not ready [traffic-routing 58]', () => {
@@ -84,8 +84,8 @@ test('pods that a subset still leads a share to stay, although no step needs the
   world.routerWorks = false
   world.setImage('h3')
   world.pass(120_000)
-  expect([world.weight, ...led(world)]).toEqual([40, 'h1', 'h2'])
-  expect(world.size('h2')).toBe(4)
+  expect([world.weight, ...led(world)]).toEqual([50, 'h1', 'h2'])
+  expect(world.size('h2')).toBe(5)
 })
 
 test('an update that is pending hashes goes on with everything else', () => {
@@ -94,7 +94,7 @@ test('an update that is pending hashes goes on with everything else', () => {
   world.setImage('h2')
   world.pass(60_000)
   expect([world.weight, ...led(world)]).toEqual([0, 'h1', 'h1'])
-  expect(world.size('h2')).toBe(4)
+  expect(world.size('h2')).toBe(5)
   world.patchStatus({ abort: true })
   world.pass(60_000)
   expect([world.status.phase, world.size('h2')]).toEqual(['Degraded', 0])
