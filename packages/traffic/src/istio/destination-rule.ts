@@ -1,5 +1,6 @@
 import { annotationKeys, hashLabel, type TrafficRouting } from '@serinus/api'
 import type { DesiredRoutes } from '@serinus/engine'
+import { deepEqual } from '@serinus/kube'
 import type { DestinationRule, Subset } from './objects.ts'
 
 type Config = NonNullable<NonNullable<TrafficRouting['istio']>['destinationRule']>
@@ -37,7 +38,10 @@ export function nextHashes(
   return { stable: next('stable'), canary: isHeld ? before.canary : next('canary') }
 }
 
-/** The rule with these revisions and our mark; other subsets, labels and policies are kept (falls short 27, 32). */
+/**
+ * The rule with these revisions and our mark; other subsets, labels and policies are kept (falls short 27, 32). The mark
+ * alone is no reason to write: two Rollouts with subsets of their own in one rule would take it from each other forever.
+ */
 export function withHashes(
   object: DestinationRule,
   {
@@ -59,6 +63,8 @@ export function withHashes(
     const hash = wanted.get(subset.name ?? '')
     return hash ? { ...subset, labels: { ...subset.labels, [hashLabel]: hash } } : subset
   })
+  const isMarked = object.metadata.annotations?.[annotationKeys.managedBy] !== undefined
+  if (isMarked && deepEqual(subsets, object.spec?.subsets)) return object
   const annotations = { ...object.metadata.annotations, [annotationKeys.managedBy]: rollout }
   return {
     ...object,

@@ -625,6 +625,19 @@ test('a rule without one of the subsets is told which it lacks', () => {
   ])
 })
 
+test('two Rollouts with subsets of their own in one rule leave its mark alone', () => {
+  const of = (name: string, revision: string) => ({ name, labels: hash(revision) })
+  const subset = [of('canary', 'c1'), of('stable', 's1')]
+  const objects = cluster(
+    [virtualService({ http: [{ route: bySubset }] })],
+    [destinationRule(subset, { 'argo-rollouts.argoproj.io/managed-by-rollouts': 'b' })],
+  )
+  expect(plan(objects, 0, { config: subsets })).toEqual([
+    { ok: true, writes: [], transitions: [] },
+    { ok: true, writes: [], transitions: [] },
+  ])
+})
+
 test('a rule that has left the spec loses mark and hashes, and only one that is ours', () => {
   const subset = [{ name: 'stable', labels: { app: 'app', ...hash('s1') } }]
   const ours = cluster([], [destinationRule(subset, { ...mark, team: 'a' })])
