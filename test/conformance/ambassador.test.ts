@@ -2,7 +2,7 @@ import type { KubeObject, Resource } from '@serinus/kube'
 import { expect } from 'vitest'
 import { clusterUnderTest } from '../cluster-under-test.ts'
 import { install, published, renew, testWithCorpus, untilSaid } from './published-example.ts'
-import { isDone } from './web-rollout.ts'
+import { isDone, isPausedAt, patchStatus } from './web-rollout.ts'
 
 const mappings: Resource = {
   group: 'getambassador.io',
@@ -61,9 +61,12 @@ testWithCorpus(
     await world.untilRollout('echo-rollout', isDone)
     await said()
     await renew(world, 'echo-rollout', 'hashicorp/http-echo:2')
-    await said(['echo-canary', 'echo-canary:80', 30])
-    await said(['echo-canary', 'echo-canary:80', 60])
-    await said(['echo-canary', 'echo-canary:80', 100])
+    for (const [index, weight] of [30, 60, 100].entries()) {
+      await world.untilRollout('echo-rollout', isPausedAt(2 * index + 1))
+      await said(['echo-canary', 'echo-canary:80', weight])
+      // Its pauses end by themselves, half a minute later.
+      await patchStatus(world, 'echo-rollout', { pauseConditions: null })
+    }
     await world.untilRollout('echo-rollout', isDone)
     await said()
     expect(world.errors).toEqual([])
