@@ -28,16 +28,12 @@ const kinds: Readonly<Record<string, readonly Named[]>> = {
   ],
   'apisix.apache.org': [['ApisixRoute', 'apisixroutes', 'v2']],
   'getambassador.io': [['Mapping', 'mappings', 'v2', 'v3alpha1']],
-  'appmesh.k8s.aws': [
-    ['VirtualService', 'virtualservices', 'v1beta2'],
-    ['VirtualRouter', 'virtualrouters', 'v1beta2'],
-    ['VirtualNode', 'virtualnodes', 'v1beta2'],
-  ],
 }
 
 /**
  * CustomResourceDefinitions of the kinds that routers read, for clusters in which no router brings its own. Their schemas
- * are open: what a router would refuse is taken. The real ones may be applied over them.
+ * are open: what a router would refuse is taken. The real ones may be applied over them. Those of App Mesh are left out:
+ * `kubectl get virtualservices` would show them in place of Istio's.
  */
 export const routerKinds: readonly KubeObject[] = Object.entries(kinds).flatMap(([group, list]) =>
   list.map((named) => definitionOf(group, named)),
