@@ -52,7 +52,7 @@ test.each(names)('the query doctor has no doubt about the example %s', (name) =>
 // What a provider reads from disk when it first measures (its library, Amazon's configuration) is read before virtual time
 // begins, which does not wait for disks.
 beforeAll(async () => {
-  await firstCall({ cloudWatch: { metricDataQueries: [] } }, '{}')
+  await firstCall({ cloudWatch: { metricDataQueries: [] } }, '{"MetricDataResults":[]}')
   await firstCall({ influxdb: {} }, ',result,table,_value\n,,0,1\n')
 })
 
