@@ -108,6 +108,7 @@ const ours: Readonly<Partial<Record<keyof typeof upstreamFiles, readonly string[
   ],
   rollouts: [
     '.spec.strategy.canary.analysis.waitForCanaryReady',
+    '.spec.strategy.canary.trafficRouting.gatewayAPI',
     `${stepPath}.progressDeadlineSeconds`,
     `${stepPath}.measurementRetention`,
   ],

@@ -30,6 +30,7 @@ export {
   podTemplateHash,
   type StepsHashOptions,
   stepsHash,
+  textHash,
 } from './hash.ts'
 export {
   type Fenceposts,
@@ -48,6 +49,7 @@ export {
   parseAnalysisTemplate,
   parseClusterAnalysisTemplate,
   parseExperiment,
+  parseGatewayApi,
   parseRollout,
 } from './parse.ts'
 export { clientPhase, finalPhases, type RolloutPhase, rolloutPhase } from './phase.ts'
@@ -117,6 +119,7 @@ export type {
   ExperimentSpec,
   ExperimentStatus,
   ExperimentStep,
+  GatewayApiRouting,
   Measurement,
   Metric,
   MetricProvider,
@@ -133,6 +136,7 @@ export type {
   TrafficRouting,
 } from './types.ts'
 export { validateExperiment } from './validation/experiment.ts'
+export { gatewayApiPlugin } from './validation/gateway-api.ts'
 export { metricRuleMatches, validateMetricRules, validateMetrics } from './validation/metrics.ts'
 export { validateRollout } from './validation/rollout.ts'
 export { type LintOptions, lintRollout, lintTemplate } from './warnings.ts'

@@ -66,4 +66,6 @@ export const annotationKeys = {
   managedAlbActions: 'rollouts.argoproj.io/managed-alb-actions',
   /** On an Ingress: JSON map of Rollout to annotation keys. */
   managedAlbAnnotations: 'rollouts.argoproj.io/managed-alb-annotations',
+  /** On a route of the Gateway API: JSON map of Rollout to the rules and backends that it put there. Ours. */
+  managedRules: 'rollouts.argoproj.io/managed-rules',
 } as const

@@ -3,13 +3,14 @@ import { nearest } from './nearest.ts'
 import { invalid, missing, type Problem } from './problem.ts'
 import { analysisRun, analysisTemplate } from './schema/analysis.ts'
 import { experiment } from './schema/experiment.ts'
-import { rollout } from './schema/rollout.ts'
+import { gatewayApi, rollout } from './schema/rollout.ts'
 import type { ObjectMeta, SchemaField, SchemaNode, Typed } from './schema/typed-schema.ts'
 import type {
   AnalysisRun,
   AnalysisTemplate,
   ClusterAnalysisTemplate,
   Experiment,
+  GatewayApiRouting,
   Rollout,
 } from './types.ts'
 
@@ -50,6 +51,16 @@ export function parseAnalysisRun(object: unknown): Parsed<AnalysisRun> {
 /** Reads an Experiment; never throws. */
 export function parseExperiment(object: unknown): Parsed<Experiment> {
   return parse(experiment, object, 'Experiment')
+}
+
+/** Reads the settings of the plugin argoproj-labs/gatewayAPI; never throws. Its unknown keys are nobody's business. */
+export function parseGatewayApi(
+  settings: unknown,
+  path: string,
+): Pick<Parsed<GatewayApiRouting>, 'value' | 'problems'> {
+  const report: Report = { problems: [], unknown: [] }
+  const cleaned = clean(gatewayApi.node, settings, path, report)
+  return { value: (cleaned ?? {}) as GatewayApiRouting, problems: report.problems }
 }
 
 interface Report {

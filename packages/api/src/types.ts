@@ -18,6 +18,8 @@ export interface CanaryStep extends Static<typeof rollout.canaryStep> {}
 export interface BlueGreenStrategy extends Static<typeof rollout.blueGreenStrategy> {}
 /** `spec.strategy.canary.trafficRouting` (spec api 2.4). */
 export interface TrafficRouting extends Static<typeof rollout.trafficRouting> {}
+/** `gatewayAPI` of `spec.strategy.canary.trafficRouting` (spec traffic-routing 6.1). */
+export interface GatewayApiRouting extends Static<typeof rollout.gatewayApi> {}
 /** An analysis that a Rollout asks for (spec api 2.6). */
 export interface RolloutAnalysis extends Static<typeof rollout.rolloutAnalysis> {}
 /** `spec.strategy.canary.analysis`: also says at which step it starts. */

@@ -23,8 +23,11 @@ export interface DesiredRoutes {
   readonly max: number
   readonly stable: RouteSide
   readonly canary: RouteSide
-  /** Experiment templates with a weight. */
-  readonly additional: readonly (RouteTarget & { readonly weight: number })[]
+  /** Experiment templates with a weight; `port`: where their Service listens, absent where nobody knows. */
+  readonly additional: readonly (RouteTarget & {
+    readonly weight: number
+    readonly port?: number
+  })[]
   /** True while no update is running or it was aborted: header and mirror routes must not exist. */
   readonly removeManagedRoutes: boolean
   /** Every header and mirror route that must exist, in order of precedence. */

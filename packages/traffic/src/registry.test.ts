@@ -73,16 +73,36 @@ test('a router that is not carried is named together with those that are', () =>
       path: 'spec.strategy.canary.trafficRouting',
       kind: 'Forbidden',
       detail:
-        'trafficRouting.alb is not carried by this version and its traffic stays as it is; carried: istio, nginx, smi, ambassador, appMesh, traefik, apisix',
+        'trafficRouting.alb is not carried by this version and its traffic stays as it is; carried: istio, nginx, smi, ambassador, appMesh, traefik, apisix, gatewayAPI, plugins.argoproj-labs/gatewayAPI',
     },
   ])
 })
 
-test('a plugin is named with its own name', () => {
-  const plugins = { 'argoproj-labs/gatewayAPI': { httpRoute: 'web' } }
-  expect(routers.problems(rollout({ plugins }), objects)).toMatchObject([
-    { detail: expect.stringContaining('trafficRouting.plugins.argoproj-labs/gatewayAPI') },
-  ])
+test('a plugin that nobody carries is refused by its own name, and by no likeness', () => {
+  for (const name of ['argoproj-labs/gatewayapi', 'org/contour', 'constructor']) {
+    const plugins = { [name]: { httpRoute: 'web' } }
+    expect(routers.problems(rollout({ plugins }), objects)).toMatchObject([
+      { detail: expect.stringContaining(`trafficRouting.plugins.${name} is not carried`) },
+    ])
+    expect(routers.observe(rollout({ plugins }), objects)).toMatchObject([{ weight: null }])
+  }
+})
+
+test('the Gateway API is one router under both of its names, and runs after the others', () => {
+  const block = { httpRoute: 'web' }
+  const plugins = { 'argoproj-labs/gatewayAPI': block }
+  for (const named of [{ plugins }, { gatewayAPI: block }]) {
+    const one = rollout({ ...named, nginx })
+    expect(routers.problems(one, objects)).toEqual([])
+    expect(routers.observe(one, objects).map(({ type }) => type)).toEqual(['Nginx', 'GatewayAPI'])
+    expect(routers.watched(one)).toContainEqual(
+      expect.objectContaining({ namespace: 'demo', names: ['web'] }),
+    )
+    expect(routers.plan(one, objects, routes)).toMatchObject([
+      { ok: true },
+      { ok: false, detail: 'httproutes.gateway.networking.k8s.io are not followed' },
+    ])
+  }
 })
 
 test('no step counts as done by a router that nobody carries, while the others move on', () => {

@@ -1,6 +1,7 @@
 import {
   annotationKeys,
   defaults,
+  gatewayApiPlugin,
   type Problem,
   type Rollout,
   type TrafficRouting,
@@ -15,6 +16,7 @@ import {
 import { ambassador } from './ambassador.ts'
 import { apisix } from './apisix.ts'
 import { appMesh } from './app-mesh.ts'
+import { gatewayApi, gatewayApiAsPlugin } from './gateway-api/gateway-api.ts'
 import { istio } from './istio/istio.ts'
 import { nginx } from './nginx.ts'
 import type {
@@ -73,8 +75,11 @@ export function createRouters(settings: RouterSettings = {}): Routers {
     appMesh: appMesh(settings),
     traefik: traefik(settings),
     apisix,
+    gatewayAPI: gatewayApi,
   }
-  const configured = (rollout: Rollout) => configuredOf(routers, rollout)
+  /** Plugins of Argo Rollouts that are carried here, by name; they run after all others, sorted by name. */
+  const named: Named = { [gatewayApiPlugin]: gatewayApiAsPlugin }
+  const configured = (rollout: Rollout) => configuredOf({ routers, named }, rollout)
   return {
     watched: (rollout) => configured(rollout).flatMap((router) => router.watches()),
     problems: (rollout, objects) => [
@@ -82,7 +87,7 @@ export function createRouters(settings: RouterSettings = {}): Routers {
       ...(isUpdating(rollout)
         ? []
         : configured(rollout).flatMap((router) => router.check(objects))),
-      ...notCarried(routers, rollout).map(({ detail }) => ({
+      ...notCarried({ routers, named }, rollout).map(({ detail }) => ({
         path: routingPath,
         kind: 'Forbidden' as const,
         detail,
@@ -90,7 +95,7 @@ export function createRouters(settings: RouterSettings = {}): Routers {
     ],
     observe: (rollout, objects) => [
       ...configured(rollout).map((router) => router.observe(objects)),
-      ...notCarried(routers, rollout).map(({ key }) => ({
+      ...notCarried({ routers, named }, rollout).map(({ key }) => ({
         type: key,
         weight: null,
         verified: null,
@@ -99,7 +104,7 @@ export function createRouters(settings: RouterSettings = {}): Routers {
     ],
     plan: (rollout, objects, routes) => [
       ...configured(rollout).flatMap((router) => router.plan(objects, routes)),
-      ...notCarried(routers, rollout).map(({ detail }) => ({
+      ...notCarried({ routers, named }, rollout).map(({ detail }) => ({
         ok: false as const,
         reason: 'TrafficRoutingError' as const,
         detail,
@@ -108,7 +113,13 @@ export function createRouters(settings: RouterSettings = {}): Routers {
     removals(rollout, objects) {
       if (!rollout.status?.stableRS || isUpdating(rollout)) return []
       const facts = { ...factsOf(rollout), objects }
-      return keysOf(routers).flatMap((key) => removalsOf(routers, key, { rollout, facts }))
+      const plugins = pluginsOf(rollout)
+      return [
+        ...keysOf(routers).flatMap((key) => removalsOf(routers, key, { rollout, facts })),
+        ...Object.entries(named).flatMap(([name, router]) =>
+          router.removals(plugins[name] ?? null, facts),
+        ),
+      ]
     },
     release: (rollout, objects) => configured(rollout).flatMap((router) => router.release(objects)),
   }
@@ -119,6 +130,12 @@ function isUpdating({ status }: Rollout): boolean {
 }
 
 type Carried = { readonly [Key in RouterKey]: Router<Block<Key>> | null }
+type Named = Readonly<Record<string, Router<unknown>>>
+
+interface All {
+  readonly routers: Carried
+  readonly named: Named
+}
 
 const routingPath = 'spec.strategy.canary.trafficRouting'
 
@@ -135,19 +152,33 @@ interface Configured {
   release(objects: RoutingObjects): readonly Write[]
 }
 
-function configuredOf(routers: Carried, rollout: Rollout): readonly Configured[] {
+function configuredOf({ routers, named }: All, rollout: Rollout): readonly Configured[] {
   const facts = factsOf(rollout)
-  return keysOf(routers).flatMap((key) => bound(routers, key, { rollout, facts }) ?? [])
+  const plugins = Object.entries(pluginsOf(rollout)).sort(([a], [b]) => (a < b ? -1 : 1))
+  return [
+    ...keysOf(routers).flatMap((key) => boundTo(routers, key, { rollout, facts }) ?? []),
+    ...plugins.flatMap(([name, block]) => {
+      const router = namedRouter(named, name)
+      return router ? [bound(router, block, facts)] : []
+    }),
+  ]
 }
 
-function bound<Key extends RouterKey>(
+function namedRouter(named: Named, name: string): Router<unknown> | undefined {
+  return Object.hasOwn(named, name) ? named[name] : undefined
+}
+
+function boundTo<Key extends RouterKey>(
   routers: Carried,
   key: Key,
   { rollout, facts }: { readonly rollout: Rollout; readonly facts: RolloutFacts },
 ): Configured | null {
   const router: Router<Block<Key>> | null = routers[key]
   const block = blockOf(key, rollout)
-  if (!router || !block) return null
+  return router && block ? bound(router, block, facts) : null
+}
+
+function bound<Config>(router: Router<Config>, block: Config, facts: RolloutFacts): Configured {
   return {
     watches: () => router.watches(block, facts),
     check: (objects) => router.check?.(block, { ...facts, objects }) ?? [],
@@ -169,16 +200,23 @@ function blockOf<Key extends RouterKey>(key: Key, rollout: Rollout): Block<Key> 
   return rollout.spec.strategy?.canary?.trafficRouting?.[key] ?? null
 }
 
+function pluginsOf(rollout: Rollout): Readonly<Record<string, unknown>> {
+  return rollout.spec.strategy?.canary?.trafficRouting?.plugins ?? {}
+}
+
 function notCarried(
-  routers: Carried,
+  { routers, named }: All,
   rollout: Rollout,
 ): readonly { readonly key: string; readonly detail: string }[] {
-  const plugins = rollout.spec.strategy?.canary?.trafficRouting?.plugins ?? {}
+  const plugins = Object.keys(pluginsOf(rollout)).filter((name) => !namedRouter(named, name))
   const keys = keysOf(routers)
-  const carried = keys.filter((key) => routers[key]).join(', ')
+  const carried = [
+    ...keys.filter((key) => routers[key]),
+    ...Object.keys(named).map((name) => `plugins.${name}`),
+  ].join(', ')
   return [
     ...keys.filter((key) => !routers[key] && blockOf(key, rollout)),
-    ...Object.keys(plugins).map((name) => `plugins.${name}`),
+    ...plugins.map((name) => `plugins.${name}`),
   ].map((key) => ({
     key,
     detail: `trafficRouting.${key} is not carried by this version and its traffic stays as it is; carried: ${carried}`,

@@ -188,6 +188,36 @@ const istioVirtualService = object({
 
 const nameOnly = object({ name: required(string, 'Name of the object.') })
 
+const gatewayRoutes = list(
+  object({
+    name: required(string, 'Name of the route.'),
+    useHeaderRoutes: optional(boolean, 'True: header routes of steps are set there, too.'),
+  }),
+)
+
+/** Also the settings of the plugin argoproj-labs/gatewayAPI (spec traffic-routing 6.1, 6.6). */
+export const gatewayApi = object({
+  httpRoute: optional(string, 'The HTTPRoute to change, header routes included.'),
+  grpcRoute: optional(string, 'The GRPCRoute to change, header routes included.'),
+  tcpRoute: optional(string, 'The TCPRoute to change.'),
+  tlsRoute: optional(string, 'The TLSRoute to change.'),
+  httpRoutes: optional(gatewayRoutes, 'HTTPRoutes to change.'),
+  grpcRoutes: optional(gatewayRoutes, 'GRPCRoutes to change.'),
+  tcpRoutes: optional(gatewayRoutes, 'TCPRoutes to change.'),
+  tlsRoutes: optional(gatewayRoutes, 'TLSRoutes to change.'),
+  udpRoutes: optional(gatewayRoutes, 'UDPRoutes to change.'),
+  httpRouteSelector: optional(labelSelector, 'HTTPRoutes to change, by their labels.'),
+  grpcRouteSelector: optional(labelSelector, 'GRPCRoutes to change, by their labels.'),
+  tcpRouteSelector: optional(labelSelector, 'TCPRoutes to change, by their labels.'),
+  tlsRouteSelector: optional(labelSelector, 'TLSRoutes to change, by their labels.'),
+  namespace: optional(string, 'Namespace of all routes. Absent: that of the Rollout.'),
+  disableInProgressLabel: optional(boolean, 'True: routes get no label while they are changed.'),
+  inProgressLabelKey: optional(string, 'rollouts.argoproj.io/gatewayapi-canary by default.'),
+  inProgressLabelValue: optional(string, 'in-progress by default.'),
+  configMap: optional(string, 'Of versions of the plugin up to 0.12; nothing is kept there.'),
+  mirror: optional(boolean, 'True: steps may copy requests of HTTPRoutes to the canary.'),
+})
+
 export const trafficRouting = object({
   istio: optional(
     object({
@@ -289,6 +319,10 @@ export const trafficRouting = object({
       ),
     }),
     'Apache APISIX.',
+  ),
+  gatewayAPI: optional(
+    gatewayApi,
+    'Gateway API; argoproj-labs/gatewayAPI under plugins is the same.',
   ),
   plugins: optional(
     { node: { kind: 'any' } } as Typed<Readonly<Record<string, unknown>>>,

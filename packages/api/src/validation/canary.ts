@@ -3,8 +3,9 @@ import { invalid, type Problem } from '../problem.ts'
 import type { CanaryStrategy, Rollout } from '../types.ts'
 import { analysisExtras } from './analysis.ts'
 import { antiAffinityProblems } from './anti-affinity.ts'
+import { gatewayApiOf, gatewayApiProblems } from './gateway-api.ts'
 import { canaryPath as path } from './paths.ts'
-import { hasPlugins } from './plugins.ts'
+import { hasPluginRouter } from './plugins.ts'
 import { atLeast, between, intOrPercentExtras } from './ranges.ts'
 import { stepExtras, stepProblems } from './steps.ts'
 
@@ -57,7 +58,7 @@ function pingPongProblems(canary: CanaryStrategy): readonly Problem[] {
   if (!pingPong) return []
   const problems: Problem[] = []
   const { pingService, pongService } = pingPong
-  if (trafficRouting && !trafficRouting.alb && !trafficRouting.istio && !hasPlugins(canary)) {
+  if (trafficRouting && !trafficRouting.alb && !trafficRouting.istio && !hasPluginRouter(canary)) {
     const detail =
       'Ping-pong feature works with the ALB, Istio, and plugin-based traffic routers only'
     problems.push(invalid(`${path}.trafficRouting.alb`, null, detail))
@@ -101,7 +102,8 @@ function needsServices(canary: CanaryStrategy): boolean {
       routing.ambassador ||
       routing.nginx ||
       routing.appMesh ||
-      routing.traefik,
+      routing.traefik ||
+      (gatewayApiOf(canary) && !pingPong),
   )
 }
 
@@ -124,7 +126,7 @@ function scaleProblems(canary: CanaryStrategy): readonly Problem[] {
     problems.push(invalid(`${path}.dynamicStableScale`, true, detail))
   }
   const max = trafficRouting.maxTrafficWeight
-  if (max !== undefined && !trafficRouting.nginx && !hasPlugins(canary)) {
+  if (max !== undefined && !trafficRouting.nginx && !hasPluginRouter(canary)) {
     const detail = 'Canary maxTrafficWeight in traffic routing only supported in Nginx and Plugins'
     problems.push(invalid(`${path}.trafficRouting.maxTrafficWeight`, max, detail))
   }
@@ -147,6 +149,7 @@ export function canaryExtras(rollout: Rollout, canary: CanaryStrategy): readonly
     problems.push(...atLeast(0, canary[field], `${path}.${field}`))
   }
   problems.push(...thresholdExtras(canary), ...routingExtras(canary))
+  problems.push(...gatewayApiProblems(canary))
   problems.push(...steps.flatMap((step, index) => stepExtras(rollout, canary, { step, index })))
   problems.push(
     ...analysisExtras(rollout, canary.analysis, `${path}.analysis`, { mayBeEmpty: true }),

@@ -6,7 +6,7 @@ import { experimentTagsIn } from '../templates.ts'
 import type { CanaryStep, CanaryStrategy, ExperimentStep, Rollout } from '../types.ts'
 import { analysisExtras, argumentExtras, metadataArgumentProblems } from './analysis.ts'
 import { canaryPath } from './paths.ts'
-import { hasPlugins } from './plugins.ts'
+import { hasPluginRouter } from './plugins.ts'
 import { atLeast, between } from './ranges.ts'
 
 interface Place {
@@ -96,7 +96,7 @@ function headerRouteProblems(
   const route = step.setHeaderRoute
   if (!route) return []
   const routing = canary.trafficRouting
-  if (!routing?.istio && !routing?.alb && !routing?.apisix && !hasPlugins(canary)) {
+  if (!routing?.istio && !routing?.alb && !routing?.apisix && !hasPluginRouter(canary)) {
     const detail = 'SetHeaderRoute requires TrafficRouting, supports Istio and ALB and Apisix'
     return [invalid(path, route, detail)]
   }
@@ -127,7 +127,7 @@ function mirrorRouteProblems(
   const route = step.setMirrorRoute
   if (!route) return []
   const problems: Problem[] = []
-  if (!canary.trafficRouting?.istio && !hasPlugins(canary)) {
+  if (!canary.trafficRouting?.istio && !hasPluginRouter(canary)) {
     const detail = 'SetMirrorRoute requires TrafficRouting, supports Istio and Plugins'
     problems.push(invalid(path, route, detail))
   }
@@ -167,7 +167,7 @@ function experimentWeightProblems(
   path: string,
 ): readonly Problem[] {
   const routing = canary.trafficRouting
-  const supported = routing?.alb || routing?.smi || routing?.istio || hasPlugins(canary)
+  const supported = routing?.alb || routing?.smi || routing?.istio || hasPluginRouter(canary)
   if (supported) return []
   const detail = routing
     ? 'Experiment template weight is only available for TrafficRouting with SMI, ALB, Istio and Plugins at this time'

@@ -106,6 +106,7 @@ const routers = [
 const furtherRouters = [
   ['traefik', 'Traefik'],
   ['apisix', 'Apisix'],
+  ['gatewayAPI', 'GatewayAPI'],
   ['plugins', 'Plugin'],
 ] as const
 

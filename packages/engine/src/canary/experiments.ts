@@ -183,7 +183,15 @@ export function experimentRoutes(
       const weight = step.templates.find((template) => template.name === name)?.weight
       // No router can send requests to a Service that has no name yet.
       if (weight === undefined || !serviceName) return []
-      return [{ service: serviceName, hash: podTemplateHash, weight }]
+      const port = portOf(facts, serviceName)
+      return [{ service: serviceName, hash: podTemplateHash, weight, ...(port ? { port } : {}) }]
     },
   )
+}
+
+/** The port for HTTP where one is called so, else the first. */
+function portOf({ snapshot }: CanaryFacts, service: string): number | undefined {
+  const found = snapshot.services.find(({ metadata }) => metadata.name === service)
+  const ports = found?.spec?.ports ?? []
+  return (ports.find(({ name }) => name === 'http') ?? ports[0])?.port
 }
