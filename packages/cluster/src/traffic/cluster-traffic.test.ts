@@ -1,8 +1,9 @@
-import { resources, SeededRandom } from '@serinus/kube'
+import { type KubeObject, resources, SeededRandom } from '@serinus/kube'
 import { expect, test } from 'vitest'
 import type { Pod } from '../pods/pod.ts'
 import type { EndpointSlice } from '../workloads/objects.ts'
 import { deployment, podTemplate, service, TestCluster } from '../workloads/test-cluster.ts'
+import { routerKinds } from './router-kinds.ts'
 import { ingress } from './test-world.ts'
 import { startTraffic } from './traffic.ts'
 
@@ -81,5 +82,39 @@ test('a data plane that learns it at once loses nothing when a pod ends', async 
   expect(traffic.truth('').lost).toBe(0)
   const version = (await cluster.pods())[0]?.metadata.labels?.['pod-template-hash'] ?? ''
   expect(traffic.truth(version).requests).toBeGreaterThan(8_000)
+  expect(cluster.errors).toEqual([])
+})
+
+test('objects written in any version of a kind are served, and the end of the kind is quiet', async () => {
+  using world = await loadedCluster(0)
+  const { cluster, traffic } = world
+  const name = 'virtualservices.networking.istio.io'
+  const definition = routerKinds.find(({ metadata }) => metadata.name === name)
+  if (!definition) throw new Error('no VirtualService is defined')
+  await cluster.create(resources.customResourceDefinitions, definition)
+  await cluster.pass(5)
+  for (const version of ['v1', 'v1beta1', 'v1alpha3']) {
+    const group = 'networking.istio.io'
+    const names = { plural: 'virtualservices', kind: 'VirtualService', namespaced: true }
+    await cluster.create({ group, version, ...names }, {
+      apiVersion: `${group}/${version}`,
+      kind: 'VirtualService',
+      metadata: { name: version, namespace: 'default' },
+      spec: {
+        hosts: [`${version}.example.com`],
+        gateways: ['public'],
+        http: [{ route: [{ destination: { host: 'web' } }] }],
+      },
+    } as KubeObject)
+  }
+  await cluster.pass(5)
+  const statusOf = async (version: string) => {
+    const headers = { host: `${version}.example.com` }
+    return (await traffic.handle(new Request('http://ingress/', { headers }))).status
+  }
+  for (const version of ['v1', 'v1beta1', 'v1alpha3']) expect(await statusOf(version)).toBe(200)
+  await cluster.delete(resources.customResourceDefinitions, name)
+  await cluster.pass(600)
+  expect(await statusOf('v1')).toBe(404)
   expect(cluster.errors).toEqual([])
 })

@@ -41,15 +41,25 @@ interface BackendRef {
 
 const httpRoutes = 'httproutes.gateway.networking.k8s.io'
 const grpcRoutes = 'grpcroutes.gateway.networking.k8s.io'
+const tlsRoutes = 'tlsroutes.gateway.networking.k8s.io'
+const tcpRoutes = 'tcproutes.gateway.networking.k8s.io'
+const udpRoutes = 'udproutes.gateway.networking.k8s.io'
+/** Of two with the same Service as parent the later one counts: what knows requests goes before what knows connections. */
+const kinds = [udpRoutes, tcpRoutes, tlsRoutes, httpRoutes, grpcRoutes] as const
 
-/** HTTPRoutes and GRPCRoutes, behind Gateways and, with a Service as parent, inside a mesh. */
+/**
+ * HTTPRoutes and GRPCRoutes, and TLSRoutes, TCPRoutes and UDPRoutes with a request for each connection, behind Gateways and, with
+ * a Service as parent, inside a mesh.
+ */
 export const gatewayPlane: Plane = {
-  kinds: [httpRoutes, grpcRoutes],
+  kinds,
   compute(objects) {
     const routes: Route[] = []
     const services = new Map<string, readonly Rule[]>()
-    const all = [...objects(httpRoutes), ...objects(grpcRoutes)] as readonly GatewayRoute[]
-    for (const object of all) {
+    const all = kinds.flatMap((kind) =>
+      (objects(kind) as readonly GatewayRoute[]).map((object) => ({ kind, object })),
+    )
+    for (const { kind: ofRoute, object } of all) {
       const { namespace = 'default' } = object.metadata
       const cases = casesOf(object)
       const parents = object.spec?.parentRefs ?? []
@@ -61,7 +71,7 @@ export const gatewayPlane: Plane = {
           )
       }
       if (parents.length === 0 || parents.some(({ kind }) => kind !== 'Service'))
-        routes.push(...outsideRoutes(object, cases))
+        routes.push(...outsideRoutes(object, cases, hostsOf(ofRoute, object)))
     }
     return { routes, services }
   },
@@ -127,10 +137,24 @@ function fitsMatch({ path, headers = [], method }: RouteMatch, asked: Asked): bo
   )
 }
 
-function outsideRoutes(object: GatewayRoute, cases: readonly Case[]): readonly Route[] {
+/** Connections of TCP and UDP have no host: `<name>.<namespace>.tcproute` stands for the port that leads to the route. */
+function hostsOf(
+  kind: (typeof kinds)[number],
+  { metadata, spec }: GatewayRoute,
+): readonly string[] {
+  const { namespace = 'default', name } = metadata
+  if (kind === tcpRoutes) return [`${name}.${namespace}.tcproute`]
+  if (kind === udpRoutes) return [`${name}.${namespace}.udproute`]
+  return spec?.hostnames?.length ? spec.hostnames : ['']
+}
+
+function outsideRoutes(
+  object: GatewayRoute,
+  cases: readonly Case[],
+  hosts: readonly string[],
+): readonly Route[] {
   const { namespace = 'default', name } = object.metadata
   const load = loadOf(object)
-  const hosts = object.spec?.hostnames?.length ? object.spec.hostnames : ['']
   const paths = [...new Map(cases.map((one) => [`${one.match} ${one.path}`, one])).values()]
   return hosts.flatMap((host) =>
     paths.map(({ path, match }) => ({

@@ -3,6 +3,7 @@ import { loadOf } from './load.ts'
 import { fitsText, type TextMatch } from './matching.ts'
 import type { Plane } from './planes.ts'
 import { type Asked, type Backend, backendTo, type Route, type Rule } from './route.ts'
+import { serviceAt } from './service-names.ts'
 
 interface VirtualService extends KubeObject {
   readonly spec?: {
@@ -77,10 +78,9 @@ export const istioPlane: Plane = {
   },
 }
 
-/** `reviews`, `reviews.prod` and `reviews.prod.svc.cluster.local` are one Service. */
 function serviceKey(host: string, namespace: string): string {
-  const [service, inNamespace = namespace] = host.split('.')
-  return `${inNamespace}/${service}`
+  const called = serviceAt(host, namespace)
+  return `${called.namespace}/${called.name}`
 }
 
 type Subsets = ReadonlyMap<string, Readonly<Record<string, string>>>
@@ -126,11 +126,12 @@ function backendOf(
   { namespace, subsets }: Surroundings,
   weight: number,
 ): Backend {
-  const [service = ''] = host.split('.')
-  if (subset === undefined) return backendTo(service, { weight })
+  const called = serviceAt(host, namespace)
+  const facts = { namespace: called.namespace, weight }
+  if (subset === undefined) return backendTo(called.name, facts)
   // A subset that nobody defines has no pods.
   const labels = subsets.get(`${serviceKey(host, namespace)}/${subset}`) ?? { [subset]: '' }
-  return backendTo(service, { weight, subset: labels })
+  return backendTo(called.name, { ...facts, subset: labels })
 }
 
 function fitsMatch({ uri, method, headers = {} }: HttpMatch, asked: Asked): boolean {

@@ -21,3 +21,21 @@ function wholeMatch(regex: string, text: string): boolean {
     return false
   }
 }
+
+/** `*` stands for any text, `?` for one character; the pattern fits the whole. */
+export function wildcardMatch(pattern: string, text: string): boolean {
+  const parts = pattern.split(/([*?])/).map((part) => {
+    if (part === '*') return '.*'
+    return part === '?' ? '.' : part.replace(/[\\^$.|+()[\]{}]/g, '\\$&')
+  })
+  return new RegExp(`^${parts.join('')}$`, 's').test(text)
+}
+
+/** Whether an expression fits any part of a text; one that cannot be read fits nothing. */
+export function matchesSomewhere(regex: string, text: string, flags = ''): boolean {
+  try {
+    return new RegExp(regex, flags).test(text)
+  } catch {
+    return false
+  }
+}

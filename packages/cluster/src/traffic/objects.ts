@@ -3,6 +3,7 @@ import type { KubeObject } from '@serinus/kube'
 /** The parts of routing objects that the data planes read. */
 export interface Ingress extends KubeObject {
   readonly spec?: {
+    readonly ingressClassName?: string
     readonly rules?: readonly {
       readonly host?: string
       readonly http?: {

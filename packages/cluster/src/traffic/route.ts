@@ -25,10 +25,14 @@ export interface Rule {
 /** Where requests may go. */
 export interface Backend {
   readonly service: string
+  /** Null: that of the routing object. */
+  readonly namespace: string | null
   /** Its part of the sum of all weights of the rule; none where that is 0. */
   readonly weight: number
   /** Labels that its pods must have besides what the Service selects. */
   readonly subset: Readonly<Record<string, string>> | null
+  /** Its pods are all that `subset` chooses, whatever the Service selects, as a registry of its own would have them. */
+  readonly isBySubset: boolean
   /** As ingress-nginx names its canaries in metrics: `<namespace>-<service>-<port>`; empty for what is no canary. */
   readonly upstream: string
   /** Passed over while it has no endpoints, as ingress-nginx has no balancer for such a canary. */
@@ -44,7 +48,16 @@ export interface Asked {
 }
 
 export function backendTo(service: string, facts: Partial<Backend> = {}): Backend {
-  return { service, weight: 1, subset: null, upstream: '', isOptional: false, ...facts }
+  return {
+    service,
+    namespace: null,
+    weight: 1,
+    subset: null,
+    isBySubset: false,
+    upstream: '',
+    isOptional: false,
+    ...facts,
+  }
 }
 
 /** A rule that takes every request. */

@@ -12,6 +12,7 @@ import { SeriesStore } from '@serinus/promql'
 import { behaviourOf, type PodBehaviour, servingContainer } from '../pods/behaviour.ts'
 import { playedAnswer } from '../pods/played-answer.ts'
 import { isFinished, isReady, type Pod } from '../pods/pod.ts'
+import { albRoutes, isOfAlb } from './alb-plane.ts'
 import { type GroundTruth, type MinuteOfTruth, TruthBook } from './ground-truth.ts'
 import { loadOf, scrapeMsOf, usualScrapeMs } from './load.ts'
 import { nginxRoutes } from './nginx-plane.ts'
@@ -78,7 +79,7 @@ export function startTraffic(options: TrafficOptions): Traffic {
   const pods = startInformer<Pod>({ ...common, resource: resources.pods })
   const slices = startInformer<EndpointSlice>({ ...common, resource: resources.endpointSlices })
   const delay = { clock, delayMs: options.propagationDelayMs ?? 0 }
-  const ofIngresses = derived(propagate(ingresses, delay), nginxRoutes)
+  const ofIngresses = derived(propagate(ingresses, delay), routesOfIngresses)
   const planes = startPlanes({ ...common, delayMs: delay.delayMs })
   const routes = () => [...ofIngresses(), ...planes.routes()]
   const endpoints = derived(propagate(slices, delay), podsByService)
@@ -103,12 +104,20 @@ export function startTraffic(options: TrafficOptions): Traffic {
   })
 
   /** Names of the pods behind a backend, as far as the data plane knows. */
-  function targets({ route, backend }: Side): readonly string[] {
-    const names = endpoints().get(`${route.namespace}/${backend.service}`) ?? []
+  function targets(side: Side): readonly string[] {
+    const { backend } = side
+    const namespace = namespaceOf(side)
+    const names = backend.isBySubset
+      ? pods
+          .list(namespace)
+          .filter(isReady)
+          .map(({ metadata }) => metadata.name)
+          .sort()
+      : (endpoints().get(`${namespace}/${backend.service}`) ?? [])
     const subset = Object.entries(backend.subset ?? {})
     if (subset.length === 0) return names
     return names.filter((name) => {
-      const labels = pods.get(`${route.namespace}/${name}`)?.metadata.labels
+      const labels = pods.get(`${namespace}/${name}`)?.metadata.labels
       return subset.every(([key, value]) => labels?.[key] === value)
     })
   }
@@ -187,7 +196,7 @@ export function startTraffic(options: TrafficOptions): Traffic {
   function copy(route: Route, { mirror }: Rule, requests: number): void {
     if (!mirror) return
     const side = { route, backend: mirror.backend }
-    const takers = targets(side).flatMap((name) => answering(route.namespace, name) ?? [])
+    const takers = targets(side).flatMap((name) => answering(namespaceOf(side), name) ?? [])
     let left = random.binomial(requests, mirror.share)
     for (const [index, pod] of takers.entries()) {
       const part = random.binomial(left, 1 / (takers.length - index))
@@ -197,7 +206,7 @@ export function startTraffic(options: TrafficOptions): Traffic {
   }
 
   function send(side: Side, requests: number): void {
-    const { namespace } = side.route
+    const namespace = namespaceOf(side)
     const names = targets(side)
     if (names.length === 0) lose(side, requests)
     let left = requests
@@ -254,8 +263,10 @@ export function startTraffic(options: TrafficOptions): Traffic {
     series.count({ ...flow, status: behaviour.errorStatus }, { ...each, requests: errors })
   }
 
-  function labelsOf({ route, backend: { service, upstream } }: Side) {
-    const { namespace, ingress } = route
+  function labelsOf(side: Side) {
+    const { service, upstream } = side.backend
+    const { ingress } = side.route
+    const namespace = namespaceOf(side)
     const host = clientService(services.list(namespace), service)
     return { namespace, ingress, canary: upstream, service, host }
   }
@@ -314,7 +325,7 @@ export function startTraffic(options: TrafficOptions): Traffic {
 
   function answer(side: Side, url: URL): Response {
     const names = targets(side)
-    const pod = answering(side.route.namespace, names[random.int(names.length)])
+    const pod = answering(namespaceOf(side), names[random.int(names.length)])
     if (!pod) {
       lose(side, 1)
       return new Response('503 service temporarily unavailable\n', { status: 503 })
@@ -353,6 +364,18 @@ export function startTraffic(options: TrafficOptions): Traffic {
       return last && last.requests > 0 ? last.canary / last.requests : null
     },
   }
+}
+
+/** An Ingress is served by the data plane of its class; ingress-nginx takes whatever is not for another one. */
+function routesOfIngresses(ingresses: readonly Ingress[]): readonly Route[] {
+  const { alb = [], nginx = [] } = Object.groupBy(ingresses, (one) =>
+    isOfAlb(one) ? 'alb' : 'nginx',
+  )
+  return [...nginxRoutes(nginx), ...albRoutes(alb)]
+}
+
+function namespaceOf({ route, backend }: Side): string {
+  return backend.namespace ?? route.namespace
 }
 
 /** Computed again only when the list has changed. */
