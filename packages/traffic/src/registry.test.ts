@@ -68,12 +68,12 @@ test('the canary Ingress belongs to the Rollout that asked for it', () => {
 })
 
 test('a router that is not carried is named together with those that are', () => {
-  expect(routers.problems(rollout({ alb: { ingress: 'web', servicePort: 80 } }), objects)).toEqual([
+  expect(routers.problems(rollout({ plugins: { 'example/router': {} } }), objects)).toEqual([
     {
       path: 'spec.strategy.canary.trafficRouting',
       kind: 'Forbidden',
       detail:
-        'trafficRouting.alb is not carried by this version and its traffic stays as it is; carried: istio, nginx, smi, ambassador, appMesh, traefik, apisix, gatewayAPI, plugins.argoproj-labs/gatewayAPI',
+        'trafficRouting.plugins.example/router is not carried by this version and its traffic stays as it is; carried: istio, nginx, alb, smi, ambassador, appMesh, traefik, apisix, gatewayAPI, plugins.argoproj-labs/gatewayAPI',
     },
   ])
 })
@@ -106,12 +106,12 @@ test('the Gateway API is one router under both of its names, and runs after the 
 })
 
 test('no step counts as done by a router that nobody carries, while the others move on', () => {
-  const one = rollout({ nginx, alb: { ingress: 'web', servicePort: 80 } })
+  const one = rollout({ nginx, plugins: { 'example/router': {} } })
   const plans = routers.plan(one, objects, routes)
   expect(plans.map((plan) => plan.ok)).toEqual([true, false])
   expect(routers.observe(one, applied(objects, plans))).toMatchObject([
     { type: 'Nginx', weight: 20, verified: null },
-    { type: 'alb', weight: null, verified: null },
+    { type: 'plugins.example/router', weight: null, verified: null },
   ])
 })
 

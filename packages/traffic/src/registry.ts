@@ -13,6 +13,7 @@ import {
   type ObservedRouter,
   type Write,
 } from '@serinus/engine'
+import { alb } from './alb/alb.ts'
 import { ambassador } from './ambassador.ts'
 import { apisix } from './apisix.ts'
 import { appMesh } from './app-mesh.ts'
@@ -38,17 +39,17 @@ export interface Routers {
   /** The objects that the routers of a Rollout look at; empty without routing. */
   watched(rollout: Rollout): readonly Watched[]
   /**
-   * Why no update can start: what the routers miss in their objects, and one problem per router or plugin that the
+   * Why no update can start: what the routers miss in their objects, and one problem per router plugin that the
    * Rollout configures and nobody carries, naming it and what is carried.
    */
   problems(rollout: Rollout, objects: RoutingObjects): readonly Problem[]
   /**
-   * What each configured router was seen to do; empty without routing. A router that is not carried says no weight, so
+   * What each configured router was seen to do; empty without routing. A plugin that is not carried says no weight, so
    * that no step counts as done while nobody moves its traffic.
    */
   observe(rollout: Rollout, objects: RoutingObjects): readonly ObservedRouter[]
   /**
-   * What each configured router wants to write, in upstream's order, one plan per routing object; refusals of routers
+   * What each configured router wants to write, in upstream's order, one plan per routing object; refusals of plugins
    * that are not carried come last. A plan that is not ok stands for itself alone: the others are to be applied.
    */
   plan(rollout: Rollout, objects: RoutingObjects, routes: DesiredRoutes): readonly RouterPlan[]
@@ -62,14 +63,11 @@ export interface Routers {
 }
 
 export function createRouters(settings: RouterSettings = {}): Routers {
-  /**
-   * One line per router, in the order in which upstream runs them (spec traffic-routing 3.1). Null: the API has the key
-   * and no router carries it yet, which the user is told.
-   */
+  /** One line per router, in the order in which upstream runs them (spec traffic-routing 3.1). */
   const routers: Carried = {
     istio: istio(settings),
     nginx,
-    alb: null,
+    alb,
     smi: smi(settings),
     ambassador: ambassador(settings),
     appMesh: appMesh(settings),
@@ -129,7 +127,7 @@ function isUpdating({ status }: Rollout): boolean {
   return Boolean(status?.stableRS) && status?.stableRS !== status?.currentPodHash
 }
 
-type Carried = { readonly [Key in RouterKey]: Router<Block<Key>> | null }
+type Carried = { readonly [Key in RouterKey]: Router<Block<Key>> }
 type Named = Readonly<Record<string, Router<unknown>>>
 
 interface All {
@@ -173,9 +171,9 @@ function boundTo<Key extends RouterKey>(
   key: Key,
   { rollout, facts }: { readonly rollout: Rollout; readonly facts: RolloutFacts },
 ): Configured | null {
-  const router: Router<Block<Key>> | null = routers[key]
+  const router: Router<Block<Key>> = routers[key]
   const block = blockOf(key, rollout)
-  return router && block ? bound(router, block, facts) : null
+  return block ? bound(router, block, facts) : null
 }
 
 function bound<Config>(router: Router<Config>, block: Config, facts: RolloutFacts): Configured {
@@ -193,7 +191,7 @@ function removalsOf<Key extends RouterKey>(
   key: Key,
   { rollout, facts }: { readonly rollout: Rollout; readonly facts: RouterFacts },
 ): readonly Write[] {
-  return routers[key]?.removals(blockOf(key, rollout), facts) ?? []
+  return routers[key].removals(blockOf(key, rollout), facts)
 }
 
 function blockOf<Key extends RouterKey>(key: Key, rollout: Rollout): Block<Key> | null {
@@ -208,19 +206,15 @@ function notCarried(
   { routers, named }: All,
   rollout: Rollout,
 ): readonly { readonly key: string; readonly detail: string }[] {
-  const plugins = Object.keys(pluginsOf(rollout)).filter((name) => !namedRouter(named, name))
-  const keys = keysOf(routers)
-  const carried = [
-    ...keys.filter((key) => routers[key]),
-    ...Object.keys(named).map((name) => `plugins.${name}`),
-  ].join(', ')
-  return [
-    ...keys.filter((key) => !routers[key] && blockOf(key, rollout)),
-    ...plugins.map((name) => `plugins.${name}`),
-  ].map((key) => ({
-    key,
-    detail: `trafficRouting.${key} is not carried by this version and its traffic stays as it is; carried: ${carried}`,
-  }))
+  const carried = [...keysOf(routers), ...Object.keys(named).map((name) => `plugins.${name}`)].join(
+    ', ',
+  )
+  return Object.keys(pluginsOf(rollout))
+    .filter((name) => !namedRouter(named, name))
+    .map((name) => ({
+      key: `plugins.${name}`,
+      detail: `trafficRouting.plugins.${name} is not carried by this version and its traffic stays as it is; carried: ${carried}`,
+    }))
 }
 
 function factsOf(rollout: Rollout): RolloutFacts {

@@ -12,13 +12,13 @@ const withoutEffect: readonly (readonly [flag: string, why: string])[] = [
   ['--ingress-threads <n>', 'Ingresses are looked after with their Rollout'],
   ['--ephemeral-metadata-threads <n>', 'not carried yet'],
   ['--ephemeral-metadata-update-pod-retries <n>', 'not carried yet'],
-  ['--aws-target-group-binding-api-version <version>', 'router not carried yet'],
-  ['--alb-tag-key-resource-id <key>', 'router not carried yet'],
+  ['--aws-target-group-binding-api-version <version>', 'AWS is not asked yet'],
+  ['--alb-tag-key-resource-id <key>', 'AWS is not asked yet'],
   ['--ingress-api-version <version>', 'networking.k8s.io/v1 is used'],
-  ['--alb-ingress-classes <class>', 'router not carried yet'],
+  ['--alb-ingress-classes <class>', 'Ingresses are found by the name in the Rollout'],
   ['--nginx-ingress-classes <class>', 'Ingresses are found by the name in the Rollout'],
-  ['--aws-verify-target-group [bool]', 'router not carried yet'],
-  ['--alb-verify-weight [bool]', 'router not carried yet'],
+  ['--aws-verify-target-group [bool]', 'AWS is not asked yet'],
+  ['--alb-verify-weight [bool]', 'AWS is not asked yet'],
   ['--disable-compression [bool]', 'answers are not compressed'],
 ]
 
