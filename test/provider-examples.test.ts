@@ -69,6 +69,7 @@ async function firstCall(provider: Metric['provider'], answer: string): Promise<
     client: {} as KubeClient,
     controllerNamespace: 'argo-rollouts',
     readSecret: async () => ({ address: 'http://influxdb', authToken: 'token', org: 'acme' }),
+    readConfigMap: async () => ({}),
     hide: () => {},
     env: environment('cloud-watch'),
     signal: new AbortController().signal,

@@ -168,7 +168,7 @@ function schemaOf(node: SchemaNode): CrdSchema {
     case 'map':
       return { type: 'object', additionalProperties: schemaOf(node.values) }
     case 'object':
-      return objectSchema(node)
+      return node.isOpenInCrd ? schemaOf({ kind: 'any' }) : objectSchema(node)
     case 'kubernetes':
       return { ...kubernetesSchema(node.ref), ...validations(node.rules) }
     default:

@@ -1,6 +1,6 @@
 import type * as analysis from './schema/analysis.ts'
 import type * as experiment from './schema/experiment.ts'
-import type * as judgement from './schema/judgement.ts'
+import type * as sources from './schema/number-sources.ts'
 import type * as rollout from './schema/rollout.ts'
 import type { Static } from './schema/typed-schema.ts'
 
@@ -58,7 +58,7 @@ export interface Metric extends Static<typeof analysis.metric> {}
 /** Who measures; exactly one key (spec api 4.2). */
 export interface MetricProvider extends Static<typeof analysis.metricProvider> {}
 /** A provider that answers with plain numbers, as part of `counts` and `judge`; exactly one key. */
-export interface NumberSource extends Static<typeof judgement.numberSource> {}
+export interface NumberSource extends Static<typeof sources.numberSource> {}
 /** An argument that a template or run declares. */
 export interface Argument extends Static<typeof analysis.argument> {}
 /** An argument that a Rollout hands over. */

@@ -3,6 +3,7 @@ import { formatFloat } from '@serinus/gotemplate'
 import { askVendor, listAt, objectAt, parseJsonBody, readAnswer, sourceOf } from './answer.ts'
 import { excerptOf, formEncode, type Reply } from './http.ts'
 import type { Provider } from './provider.ts'
+import { tlsMaterial } from './tls.ts'
 import { nothingMeasured, verdictOn } from './verdict.ts'
 
 /** Graphite's render API: the points of the first target (spec metric-providers 9). */
@@ -10,12 +11,18 @@ export const graphite: Provider = {
   type: 'Graphite',
   deadlineMs: () => 10_000,
   async run(input) {
-    const { address = '', query = '' } = input.metric.provider.graphite ?? {}
+    const { address = '', query = '', authentication } = input.metric.provider.graphite ?? {}
     const url = urlOf(address, query)
+    const tls = await tlsMaterial(
+      input,
+      'provider.graphite.authentication.tls',
+      authentication?.tls,
+    )
     const reply = await askVendor(input, 'Graphite', {
       url: url.href,
       method: 'GET',
       clientTimeout: true,
+      tls,
     })
     const from = { provider: 'Graphite', url: url.href }
     const points = readAnswer(from, () => {

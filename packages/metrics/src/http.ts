@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http'
+import type { TlsMaterial } from '@serinus/kube'
 import { beforeDeadline } from './before-deadline.ts'
 import type { MeasureInput } from './provider.ts'
 
@@ -15,6 +16,10 @@ export interface Asked {
   readonly headers?: HeaderFields
   readonly body?: string
   readonly insecure?: boolean
+  /** Shown to the host that is asked and to what is below it, to nobody else that a redirect names. */
+  readonly tls?: TlsMaterial | undefined
+  /** Named after a failure of TLS where the metric brings its own certificates. */
+  readonly provider?: string
   /** Words of Go's client when the deadline is that of the HTTP client, not of the caller. */
   readonly clientTimeout?: boolean
   /** Changes nothing at the server although it is no GET: may be asked twice where a connection broke. */
@@ -93,14 +98,13 @@ export function failed(asked: Pick<Asked, 'method' | 'url'>, text: string, cause
 
 /** Follows redirects as Go does; fetch would follow 20 and send a POST again as it pleases. */
 async function follow(input: MeasureInput, asked: Asked): Promise<Response> {
-  const options = asked.insecure ? { insecure: true } : {}
   const first = new URL(asked.url)
   let { url, method, body } = { url: first, method: asked.method.toUpperCase(), body: asked.body }
   // Once away from the host that was asked, credentials are not told again, even if the way leads back to it.
   let isAway = false
   for (let redirects = 0; ; redirects++) {
     isAway ||= url.hostname !== first.hostname && !url.hostname.endsWith(`.${first.hostname}`)
-    const headers = await headersFor(asked, {
+    const headers = await headersFor(input, asked, {
       url,
       method,
       body,
@@ -115,7 +119,10 @@ async function follow(input: MeasureInput, asked: Asked): Promise<Response> {
         signal: input.signal,
         ...(body === undefined ? {} : { body }),
       }),
-      options,
+      {
+        ...(asked.insecure ? { insecure: true } : {}),
+        ...(asked.tls && !isAway ? { tls: asked.tls } : {}),
+      },
     )
     call.then((late) => (input.signal.aborted ? dropBody(late) : undefined)).catch(() => {})
     const response = await beforeDeadline(input.signal, call)
@@ -150,7 +157,7 @@ interface Hop {
   readonly isFirst: boolean
 }
 
-async function headersFor(asked: Asked, hop: Hop): Promise<Headers> {
+async function headersFor(input: MeasureInput, asked: Asked, hop: Hop): Promise<Headers> {
   const { url, method, body, isAway } = hop
   const headers = new Headers([['User-Agent', 'argo-rollouts/serinus']])
   const set = (fields: HeaderFields = []) => {
@@ -159,7 +166,9 @@ async function headersFor(asked: Asked, hop: Hop): Promise<Headers> {
   set(asked.headers)
   if (url.username && !headers.has('Authorization')) {
     const [username, password] = [url.username, url.password].map(decodeURIComponent)
-    headers.set('Authorization', basicAuth(username ?? '', password ?? ''))
+    const basic = basicAuth(username ?? '', password ?? '')
+    hideCredentials(input, basic)
+    headers.set('Authorization', basic)
   }
   if (body === undefined && asked.body !== undefined) headers.delete('Content-Type')
   if (!hop.isFirst) headers.delete('Host')
@@ -225,15 +234,31 @@ function causeText(error: unknown, signal: AbortSignal, asked: Asked): string {
     case 'EAI_AGAIN':
       return `dial tcp: lookup ${facts.hostname}: no such host`
     case 'ECONNRESET':
-      return 'read: connection reset by peer'
+      return `read: connection reset by peer${certificateHint(asked)}`
     case 'UND_ERR_SOCKET':
-      return 'EOF'
+      return `EOF${certificateHint(asked)}`
     case 'ERR_SSL_WRONG_VERSION_NUMBER':
       return 'http: server gave HTTP response to HTTPS client'
   }
-  if (typeof code === 'string' && /CERT|SELF_SIGNED|UNABLE_TO/.test(code))
-    return `tls: failed to verify certificate: ${facts.message}`
+  const refusal = typeof code === 'string' ? tlsText(code, facts.message ?? code) : undefined
+  if (refusal) return asked.tls && asked.provider ? `${refusal} (${asked.provider})` : refusal
   return facts.message || String(code ?? root)
+}
+
+/** Many servers say nothing to a client whose certificate they do not take. */
+function certificateHint({ tls }: Asked): string {
+  if (!tls) return ''
+  const wanted = tls.cert === undefined ? 'a' : 'another'
+  return ` (the server may want ${wanted} client certificate)`
+}
+
+/** `ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED` is what the server says of our certificate, not what we say of its own. */
+function tlsText(code: string, message: string): string | undefined {
+  const [, alert] = /^ERR_SSL_.+?_ALERT_(.+)$/.exec(code) ?? []
+  if (alert) return `remote error: tls: ${alert.toLowerCase().replaceAll('_', ' ')}`
+  if (/CERT|SELF_SIGNED|UNABLE_TO/.test(code))
+    return `tls: failed to verify certificate: ${message}`
+  return undefined
 }
 
 const unreachableTexts: Readonly<Record<string, string>> = {
@@ -261,6 +286,12 @@ export function basicAuthorization(
   if (username && password) return basicAuth(username, password)
   const missing = username ? 'password' : 'username'
   throw new Error(`missing mandatory parameter in metric for basic auth setup: ${missing}`)
+}
+
+/** What follows the scheme of an `Authorization`: a server may send it back without. */
+export function hideCredentials(input: Pick<MeasureInput, 'hide'>, authorization: string): void {
+  const [, credentials] = /^\S+ (\S+)$/.exec(authorization) ?? []
+  if (credentials) input.hide(credentials)
 }
 
 export function basicAuth(username: string, password: string): string {

@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto'
-import { ask, basicAuth, failed, formEncode, type HeaderFields, type Reply } from './http.ts'
+import type { TlsMaterial } from '@serinus/kube'
+import {
+  ask,
+  basicAuth,
+  failed,
+  formEncode,
+  type HeaderFields,
+  hideCredentials,
+  type Reply,
+} from './http.ts'
 import type { MeasureInput } from './provider.ts'
 
 interface OAuth2 {
@@ -13,6 +22,9 @@ interface TokenRequest {
   /** The request that the token is for: failures are told as its own. */
   readonly for: { readonly method: string; readonly url: string }
   readonly insecure: boolean
+  readonly tls: TlsMaterial | undefined
+  /** As in `Asked`. */
+  readonly provider: string
   readonly clientTimeout?: boolean
   /** Headers that every request of the metric carries. */
   readonly headers?: HeaderFields
@@ -38,13 +50,13 @@ export async function askWithToken(
   const key = keyOf(grant, request)
   const known = input.kept.tokens.get(key)
   if (known !== undefined) {
-    hide(input, known)
+    hideCredentials(input, known)
     const reply = await request.send(known)
     if (reply.status !== 401) return reply
     input.kept.tokens.delete(key)
   }
   const { header, expiresInMs } = await fetchToken(input, grant, request)
-  hide(input, header)
+  hideCredentials(input, header)
   if (expiresInMs > 0) input.kept.tokens.set(key, header, input.clock.now() + expiresInMs)
   return request.send(header)
 }
@@ -61,14 +73,9 @@ interface Grant {
 
 /** All that the token server is told: two metrics share a token only where it would be the same. */
 function keyOf(grant: Grant, request: TokenRequest): string {
-  const { insecure, headers = [], fallbackAuthorization = null } = request
-  const facts = JSON.stringify([grant, insecure, headers, fallbackAuthorization])
+  const { insecure, tls, headers = [], fallbackAuthorization = null } = request
+  const facts = JSON.stringify([grant, insecure, tls, headers, fallbackAuthorization])
   return createHash('sha256').update(facts).digest('base64')
-}
-
-/** The token without its type. */
-function hide(input: MeasureInput, header: string): void {
-  input.hide(header.slice(header.indexOf(' ') + 1))
 }
 
 interface FetchedToken {
@@ -88,6 +95,7 @@ async function fetchToken(
     ...(scopes.length > 0 ? { scope: scopes.join(' ') } : {}),
   }
   const inHeader = basicAuth(goEscape(clientId), goEscape(clientSecret))
+  hideCredentials(input, inHeader)
   const inBody = { ...grant, client_id: clientId, client_secret: clientSecret }
   const token = async (authorization: string | null, fields: Readonly<Record<string, string>>) =>
     tokenIn(
@@ -96,6 +104,8 @@ async function fetchToken(
         method: 'POST',
         body: formEncode(fields),
         insecure: request.insecure,
+        tls: request.tls && tlsForTokens(request.tls, tokenUrl, request.for.url),
+        provider: request.provider,
         clientTimeout: request.clientTimeout === true,
         headers: [
           ...(authorization === null ? [] : ([['Authorization', authorization]] as const)),
@@ -112,6 +122,21 @@ async function fetchToken(
     } catch (error) {
       throw failed(request.for, error instanceof Error ? error.message : String(error), error)
     }
+  }
+}
+
+/**
+ * Tokens mostly come from elsewhere: from a public service as well as from one behind the same authorities, and under another
+ * name than that of the source.
+ */
+function tlsForTokens(tls: TlsMaterial, tokenUrl: string, sourceUrl: string): TlsMaterial {
+  const { serverName, ...rest } = tls
+  const isSameHost = URL.parse(tokenUrl)?.hostname === URL.parse(sourceUrl)?.hostname
+  return {
+    ...rest,
+    name: `${tls.name} for tokens`,
+    alsoWellKnown: true,
+    ...(isSameHost && serverName ? { serverName } : {}),
   }
 }
 

@@ -1,15 +1,8 @@
 import { durationProblem, type Metric, parseDuration } from '@serinus/api'
 import { floats } from '@serinus/expr'
+import { credentialsFor } from './authentication.ts'
 import type { AwsPlace } from './aws.ts'
-import {
-  type Asked,
-  ask,
-  basicAuthorization,
-  excerptOf,
-  formEncode,
-  type HeaderFields,
-  type Reply,
-} from './http.ts'
+import { type Asked, ask, excerptOf, formEncode, type HeaderFields, type Reply } from './http.ts'
 import { askWithToken } from './oauth2.ts'
 import { defaultDeadlineMs, type Measured, type MeasureInput, type Provider } from './provider.ts'
 import { rangeInstant } from './range-instant.ts'
@@ -109,20 +102,20 @@ interface Query {
 /** Custom headers override all other authentication, a signature that of OAuth2, OAuth2 the basic one (2.1, layers). */
 async function query(input: MeasureInput, asked: Query): Promise<Reply> {
   const { config } = asked
-  const { oauth2, sigv4 } = config.authentication ?? {}
-  const custom = (config.headers ?? []).map(({ key, value }) => [key, value] as const)
-  const basic = basicAuthorization(config.authentication?.basicAuth)
+  const { sigv4 } = config.authentication ?? {}
+  const { basic, oauth2, tls, headers: custom } = await credentialsFor(input, 'prometheus', config)
+  const how = { insecure: config.insecure === true, tls, provider: 'Prometheus' }
   const signer = isSet(sigv4) ? await sigv4Signer(input, sigv4) : null
   return askWithToken(input, oauth2, {
     for: { method: 'POST', url: asked.url.href },
-    insecure: config.insecure === true,
+    ...how,
     headers: custom,
     fallbackAuthorization: basic,
     send(token) {
       const authorization = token ?? basic
       return postOrGet(input, asked, {
+        ...how,
         headers: [...(authorization ? [['Authorization', authorization] as const] : []), ...custom],
-        insecure: config.insecure === true,
         // Changes nothing at the server although it is a POST.
         isRead: true,
         ...(signer ? { sign: async (message) => [...(await signer(message)), ...custom] } : {}),

@@ -1,5 +1,5 @@
 import type { AnalysisRun, Measurement, Metric } from '@serinus/api'
-import type { Clock, KubeClient } from '@serinus/kube'
+import type { Clock, FetchOptions, KubeClient } from '@serinus/kube'
 import type { Plugins } from '@serinus/plugins'
 import type { Kept } from './kept.ts'
 
@@ -12,16 +12,15 @@ export interface MeasureInput {
   readonly serial: number
   readonly clock: Clock
   /** Resolves names as they resolve inside the cluster. */
-  readonly fetch: (request: Request, options?: { readonly insecure?: boolean }) => Promise<Response>
+  readonly fetch: (request: Request, options?: FetchOptions) => Promise<Response>
   /** Of the cluster in which Jobs run. */
   readonly client: KubeClient
   /** Where secrets of the controller itself are, such as `newrelic` (spec metric-providers 1.2). */
   readonly controllerNamespace: string
   /** The decoded values of a Secret, by key; rejects in the API's words: `secrets "newrelic" not found`. */
-  readonly readSecret: (reference: {
-    readonly namespace: string
-    readonly name: string
-  }) => Promise<Readonly<Record<string, string>>>
+  readonly readSecret: ReadValues
+  /** The same of a ConfigMap. */
+  readonly readConfigMap: ReadValues
   /** From now on this text is masked in everything that is stored or logged of this measurement. */
   readonly hide: (secret: string) => void
   /** What outlives this measurement, for as long as the controller runs. */
@@ -33,6 +32,11 @@ export interface MeasureInput {
   /** Aborts when the measurement's deadline is over or the controller stops. */
   readonly signal: AbortSignal
 }
+
+type ReadValues = (reference: {
+  readonly namespace: string
+  readonly name: string
+}) => Promise<Readonly<Record<string, string>>>
 
 /** What came of a measurement; the shell adds the times. */
 export type Measured =

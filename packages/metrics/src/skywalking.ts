@@ -3,17 +3,21 @@ import { fromJson } from '@serinus/expr'
 import { askVendor, objectAt, parseJsonBody, readAnswer, sourceOf } from './answer.ts'
 import { excerptOf, type Reply } from './http.ts'
 import type { Provider } from './provider.ts'
+import { tlsMaterial } from './tls.ts'
 import { goJson, nothingMeasured, verdictOn } from './verdict.ts'
 
 /** Apache SkyWalking, by a GraphQL query over the last minutes (spec metric-providers 10). */
 export const skywalking: Provider = {
   type: 'skywalking',
   async run(input) {
-    const { address = '', query = '', interval = '' } = input.metric.provider.skywalking ?? {}
+    const config = input.metric.provider.skywalking ?? {}
+    const { address = '', query = '', interval = '' } = config
     const now = input.clock.now()
     const lookBackMs = parseDuration(interval)
     if (lookBackMs === undefined) throw new Error(durationProblem(interval))
     const url = urlOf(address)
+    const { tls: settings } = config.authentication ?? {}
+    const tls = await tlsMaterial(input, 'provider.skywalking.authentication.tls', settings)
     const duration = { start: minute(now - lookBackMs), end: minute(now), step: 'MINUTE' }
     const reply = await askVendor(input, 'SkyWalking', {
       url,
@@ -24,6 +28,7 @@ export const skywalking: Provider = {
       ],
       body: JSON.stringify({ query, variables: { duration } }),
       isRead: true,
+      tls,
     })
     const from = { provider: 'SkyWalking', url }
     const data = readAnswer(from, () => dataIn(reply))

@@ -98,6 +98,9 @@ export function measureInput(
     readSecret: async ({ name }) => {
       throw new Error(`secrets "${name}" not found`)
     },
+    readConfigMap: async ({ name }) => {
+      throw new Error(`configmaps "${name}" not found`)
+    },
     hide: () => {},
     env: {},
     signal: new AbortController().signal,

@@ -1,7 +1,8 @@
 import { defaults, type Metric } from '@serinus/api'
 import { fromJson } from '@serinus/expr'
 import { parseJson } from './answer.ts'
-import { ask, basicAuthorization, excerptOf, type HeaderFields } from './http.ts'
+import { type Credentials, credentialsFor } from './authentication.ts'
+import { ask, excerptOf, type HeaderFields } from './http.ts'
 import { type JsonPath, parseJsonPath, selectFirst } from './json-path.ts'
 import { askWithToken } from './oauth2.ts'
 import type { Provider } from './provider.ts'
@@ -23,19 +24,19 @@ export const web: Provider = {
     const path = parseJsonPath(config.jsonPath || defaults.webJsonPath)
     const method = (config.method || defaults.webMethod).toUpperCase()
     const body = bodyOf(config, method)
-    const insecure = config.insecure === true
-    const reply = await askWithToken(input, config.authentication?.oauth2, {
+    const credentials = await credentialsFor(input, 'web', config)
+    const { tls, oauth2 } = credentials
+    const how = { insecure: config.insecure === true, tls, provider: 'Web', clientTimeout: true }
+    const reply = await askWithToken(input, oauth2, {
       for: { method, url: config.url },
-      insecure,
-      clientTimeout: true,
+      ...how,
       send: (token) =>
         ask(input, {
           url: config.url,
           method,
-          headers: headersOf(config, token),
+          headers: headersOf(config, credentials, token),
           ...(body === undefined ? {} : { body }),
-          insecure,
-          clientTimeout: true,
+          ...how,
         }),
     })
     if (reply.status < 200 || reply.status > 299) {
@@ -64,11 +65,14 @@ export const web: Provider = {
   },
 }
 
-function headersOf(config: Config, token: string | null): HeaderFields {
-  const basic = basicAuthorization(config.authentication?.basicAuth)
+function headersOf(
+  config: Config,
+  { basic, headers }: Credentials,
+  token: string | null,
+): HeaderFields {
   return [
     ...(basic ? [['Authorization', basic] as const] : []),
-    ...(config.headers ?? []).map(({ key, value }) => [key, value] as const),
+    ...headers,
     ...(config.jsonBody === undefined ? [] : [['Content-Type', 'application/json'] as const]),
     // The token is set last by upstream's transport, over a header of the same name.
     ...(token ? [['Authorization', token] as const] : []),

@@ -1,5 +1,13 @@
 import { counts, judge, sequentialTest } from './judgement.ts'
-import { addressAndQuery, datadog, graphite, influxdb, prometheus, web } from './number-sources.ts'
+import {
+  addressAndQuery,
+  datadog,
+  graphite,
+  influxdb,
+  prometheus,
+  skywalking,
+  web,
+} from './number-sources.ts'
 import { jobSpec, podMetadata } from './pod-template.ts'
 import {
   any,
@@ -198,13 +206,7 @@ export const metricProvider = object({
   ),
   graphite,
   influxdb,
-  skywalking: optional(
-    object({
-      ...addressAndQuery,
-      interval: optional(string, 'Time span that the query looks back over.'),
-    }),
-    'Queries Apache SkyWalking.',
-  ),
+  skywalking,
   counts,
   judge,
   plugin: optional(any, 'Exactly one key, the name of the plugin; its value is for the plugin.'),

@@ -1,4 +1,4 @@
-import { datadog, graphite, influxdb, prometheus, rangeQuery, web } from './number-sources.ts'
+import { numberSource, rangeQuery } from './number-sources.ts'
 import {
   boolean,
   int32,
@@ -12,9 +12,6 @@ import {
   required,
   string,
 } from './typed-schema.ts'
-
-/** Providers that answer with plain numbers, as part of another provider. Exactly one. */
-export const numberSource = object({ prometheus, graphite, influxdb, datadog, web })
 
 const countedSide = object({
   total: required(numberSource, 'All requests, as a counter that only grows.'),

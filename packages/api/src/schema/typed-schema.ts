@@ -21,6 +21,8 @@ export type SchemaNode =
       readonly kind: 'object'
       readonly fields: Readonly<Record<string, SchemaField>>
       readonly rules?: readonly CelRule[]
+      /** The API server takes anything here: a CRD that says all of it would grow too large. */
+      readonly isOpenInCrd?: true
     }
   /** The metadata of a whole object, which the API server itself looks after. */
   | { readonly kind: 'metadata' }
@@ -118,6 +120,12 @@ export function object<F extends Fields>(
   rules?: readonly CelRule[],
 ): Typed<Flat<FieldsOf<F>>> {
   return { node: { kind: 'object', fields, ...(rules && { rules }) } }
+}
+
+/** The same object, checked by our parser alone. */
+export function openInCrd<T>({ node }: Typed<T>): Typed<T> {
+  if (node.kind !== 'object') throw new TypeError(`only an object can be open, not ${node.kind}`)
+  return { node: { ...node, isOpenInCrd: true } }
 }
 
 export function kubernetes<T>(ref: TypeRef, rules?: readonly CelRule[]): Typed<T> {

@@ -3,6 +3,7 @@ import { formatDuration, parseDuration } from '../duration.ts'
 import { intOrStringCount } from '../int-or-string.ts'
 import { parseNumber } from '../number.ts'
 import type { Metric, MetricProvider, NumberSource } from '../types.ts'
+import { authenticationProblems } from './authentication.ts'
 
 /** What is wrong with the sequential test of a metric, one text for each mistake. */
 export function testProblems(metric: Metric): readonly string[] {
@@ -161,9 +162,12 @@ function sourceProblems(
     const found = named.length === 0 ? 'none' : named.join(' and ')
     return [`${path} needs exactly one provider, and has ${found}`]
   }
-  return facts.isSeries && source.prometheus && !source.prometheus.rangeQuery
-    ? [`${path}.prometheus needs rangeQuery, or provider.judge.rangeQuery for all queries`]
-    : []
+  return [
+    ...authenticationProblems(path, source),
+    ...(facts.isSeries && source.prometheus && !source.prometheus.rangeQuery
+      ? [`${path}.prometheus needs rangeQuery, or provider.judge.rangeQuery for all queries`]
+      : []),
+  ]
 }
 
 function providersIn(source: NumberSource): readonly string[] {

@@ -4,6 +4,7 @@ import { durationProblem, parseDuration } from '../duration.ts'
 import { intOrStringCount, isWholeNumber } from '../int-or-string.ts'
 import { invalid, type Problem } from '../problem.ts'
 import type { AnalysisRunSpec, Metric } from '../types.ts'
+import { authenticationProblems } from './authentication.ts'
 import { countsProblems, judgeProblems, testProblems } from './judgement.ts'
 
 /**
@@ -73,6 +74,7 @@ function metricProblems(metric: Metric): readonly string[] {
   if (providers.length > 1) details.push('multiple providers specified')
   return [
     ...details,
+    ...authenticationProblems('provider', metric.provider),
     ...noDataProblems(metric),
     ...countsProblems(metric.provider.counts),
     ...judgeProblems(metric.provider.judge),

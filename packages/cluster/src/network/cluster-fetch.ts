@@ -1,13 +1,11 @@
+import type { FetchOptions } from '@serinus/kube'
 import type { Inbox } from '../inbox/inbox.ts'
 import { serviceName } from './names.ts'
 
 export type Handler = (request: Request) => Promise<Response>
 
-/** As `fetch`; `insecure` leaves certificates of the outside world unchecked. */
-export type NetworkFetch = (
-  request: Request,
-  options?: { readonly insecure?: boolean },
-) => Promise<Response>
+/** As `fetch`; the options are about certificates of the outside world. */
+export type NetworkFetch = (request: Request, options?: FetchOptions) => Promise<Response>
 
 export interface ClusterFetchOptions {
   /** Answers for every Service named `prometheus`, `prometheus-server`, ..., in any namespace. */

@@ -14,7 +14,6 @@ import {
   type KubeClient,
   type KubeObject,
   keyOf,
-  readSecret,
   resources,
   sleep,
   startInformer,
@@ -32,6 +31,7 @@ import {
 } from '@serinus/metrics'
 import { applyWrites, errorOf, trueTransitions } from '../rollout/apply.ts'
 import { type AnalysisCaches, OwnWrites } from '../rollout/caches.ts'
+import { KeptReads, RunReads } from './kept-reads.ts'
 import { fitted } from './room.ts'
 import { maskOf, type Secrets, secretsOf } from './secrets.ts'
 
@@ -86,6 +86,7 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
   const memories = new Map<string, Memory>()
   const own = new OwnWrites()
   const kept = createKept(clock)
+  const keptReads = new KeptReads(client, clock)
   const queue = new WorkQueue({
     clock,
     workers: options.workers ?? 30,
@@ -141,9 +142,10 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
     if (obstacle) throw new Error(obstacle)
     const memory = memoryOf(key)
     // A finished run is measured no more: its secrets may be gone.
+    const reads = new RunReads(keptReads, run)
     const secrets = finalPhases.has(run.status?.phase ?? '')
       ? noSecrets
-      : await secretsOf(client, run)
+      : await secretsOf(reads, run)
     const { answers } = memory
     const awake = [...memory.awake]
     const plan = planAnalysisRun(
@@ -176,7 +178,7 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
     memory.answers = memory.answers.slice(handled)
     for (const task of plan.measure) {
       memory.awake.delete(task.metric)
-      void measure(key, { run: begun(run), memory, task, secrets })
+      void measure(key, { run: begun(run), memory, task, secrets, reads })
     }
     for (const rule of plan.retain) void forget(run, rule, secrets)
     if (memory.inFlight.size === 0 && memory.answers.length === 0 && plan.checkAt === null)
@@ -187,7 +189,13 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
   /** Asks one provider and puts its answer where the next pass finds it; never rejects. */
   async function measure(
     key: string,
-    asked: { run: AnalysisRun; memory: Memory; task: MeasureTask; secrets: Secrets },
+    asked: {
+      run: AnalysisRun
+      memory: Memory
+      task: MeasureTask
+      secrets: Secrets
+      reads: RunReads
+    },
   ): Promise<void> {
     const { memory, task, secrets } = asked
     const abort = new AbortController()
@@ -210,13 +218,15 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
     run: AnalysisRun
     task: MeasureTask
     secrets: Secrets
+    reads: RunReads
     abort: AbortController
   }): Promise<Answered> {
     const { run, task, abort } = asked
     let metadata: Answered['metadata']
     let source = ''
     const hidden: string[] = []
-    const mask = (text: string) => maskOf(hidden)(text)
+    const masks = [(text: string) => maskOf(hidden)(text)]
+    const mask = (text: string) => masks.reduce((masked, next) => next(masked), text)
     try {
       const metric = metricOf(run, task.metric, asked.secrets)
       const provider = providerOf(metric)
@@ -224,14 +234,28 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
       const askedAt = clock.now()
       const deadlineMs = provider.deadlineMs?.(metric) ?? defaultDeadlineMs
       if (deadlineMs <= 0) abort.abort(new Error('context deadline exceeded'))
-      const input: MeasureInput = {
-        ...inputOf(run, metric, { serial: task.serial, hide: (secret) => hidden.push(secret) }),
-        signal: AbortSignal.any([signal, abort.signal]),
-      }
-      const work = async () => {
+      const reads = asked.reads.fork()
+      const attempt = async (metric: Metric, fetch: MeasureInput['fetch']) => {
+        const hide = (secret: string) => hidden.push(secret)
+        const input: MeasureInput = {
+          ...inputOf(run, metric, { serial: task.serial, reads, hide }),
+          fetch,
+          signal: AbortSignal.any([signal, abort.signal]),
+        }
         metadata = await provider.metadata?.(metric, input)
         return call(provider, input, task)
       }
+      const again = async () => {
+        const secrets = await secretsOf(reads, run)
+        masks.push(secrets.mask)
+        return attempt(metricOf(run, task.metric, secrets), options.fetch)
+      }
+      const work = () =>
+        task.action === 'run'
+          ? withFreshCredentials({ fetch: options.fetch, reads, again }, (fetch) =>
+              attempt(metric, fetch),
+            )
+          : attempt(metric, options.fetch)
       const measured = await withinDeadline(work(), { deadlineMs, abort }).finally(() =>
         options.onMeasured?.(provider.type, clock.now() - askedAt),
       )
@@ -277,7 +301,7 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
   function inputOf(
     run: AnalysisRun,
     metric: Metric,
-    facts: Pick<MeasureInput, 'serial' | 'hide'>,
+    facts: Pick<MeasureInput, 'serial' | 'hide'> & { readonly reads: RunReads },
   ): MeasureInput {
     const { fetch, env, controllerNamespace } = options
     return {
@@ -287,12 +311,14 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
       fetch,
       client: options.jobClient ?? client,
       controllerNamespace,
-      readSecret: (reference) => readSecret(client, reference),
+      readSecret: facts.reads.readSecret,
+      readConfigMap: facts.reads.readConfigMap,
       env,
       kept,
       ...(options.plugins ? { plugins: options.plugins } : {}),
       signal,
-      ...facts,
+      serial: facts.serial,
+      hide: facts.hide,
     }
   }
 
@@ -304,7 +330,9 @@ export function startAnalysisController(options: AnalysisControllerOptions): {
     const hidden: string[] = []
     try {
       const metric = metricOf(run, rule.metric, secrets)
-      const input = inputOf(run, metric, { serial: 0, hide: (secret) => hidden.push(secret) })
+      const hide = (secret: string) => hidden.push(secret)
+      const reads = new RunReads(keptReads, run)
+      const input = inputOf(run, metric, { serial: 0, reads, hide })
       await providerOf(metric).garbageCollect?.(input, rule.limit)
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error)
@@ -396,6 +424,40 @@ function stored(
       ...metadata,
     },
   }
+}
+
+/**
+ * Asks once more where the source turned the credentials away and they have changed since they were read: a password or a
+ * certificate that is replaced then costs no measurement.
+ */
+async function withFreshCredentials(
+  options: {
+    readonly fetch: MeasureInput['fetch']
+    readonly reads: RunReads
+    readonly again: () => Promise<Measured>
+  },
+  attempt: (fetch: MeasureInput['fetch']) => Promise<Measured>,
+): Promise<Measured> {
+  let wasRefused = false
+  const fetch: MeasureInput['fetch'] = async (request, how) => {
+    try {
+      const response = await options.fetch(request, how)
+      wasRefused ||= response.status === 401 || response.status === 403
+      return response
+    } catch (error) {
+      // A server that refuses a certificate may well just hang up.
+      wasRefused ||= how?.tls !== undefined
+      throw error
+    }
+  }
+  try {
+    const measured = await attempt(fetch)
+    const isFailed = measured.kind === 'done' && measured.phase === 'Error'
+    if (!isFailed || !wasRefused || !(await options.reads.areOutdated())) return measured
+  } catch (error) {
+    if (!wasRefused || !(await options.reads.areOutdated())) throw error
+  }
+  return options.again()
 }
 
 /** The metric with its secrets filled in. Plans name it as it is called without them. */

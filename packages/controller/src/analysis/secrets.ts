@@ -1,7 +1,8 @@
 import type { AnalysisRun } from '@serinus/api'
-import { ApiError, type KubeClient, readSecret } from '@serinus/kube'
+import { ApiError } from '@serinus/kube'
+import type { RunReads } from './kept-reads.ts'
 
-/** The secret values of a run's arguments; they are read for one pass and never stored. */
+/** The secret values of a run's arguments; they are never stored. */
 export type Secrets = {
   /** By argument reference; empty where it could not be read. */
   readonly value: (reference: { readonly name: string; readonly key: string }) => string
@@ -13,7 +14,7 @@ export type Secrets = {
  * Reads the secrets that arguments name, from the run's own namespace (spec analysis-and-experiments 2.9). A missing one is
  * an answer that ends the run; an API that is away for a while is none, and rejects, so that the pass is tried again.
  */
-export async function secretsOf(client: KubeClient, run: AnalysisRun): Promise<Secrets> {
+export async function secretsOf(reads: RunReads, run: AnalysisRun): Promise<Secrets> {
   const references = (run.spec.args ?? []).flatMap((arg) =>
     // A value written out wins over the secret, which then need not exist.
     arg.value === undefined && arg.valueFrom?.secretKeyRef ? [arg.valueFrom.secretKeyRef] : [],
@@ -23,7 +24,7 @@ export async function secretsOf(client: KubeClient, run: AnalysisRun): Promise<S
   for (const { name, key } of references) {
     try {
       const namespace = run.metadata.namespace ?? 'default'
-      const value = (await readSecret(client, { namespace, name }))[key]
+      const value = (await reads.readSecret({ namespace, name }))[key]
       if (value === undefined) problem ??= `key '${key}' does not exist in secret '${name}'`
       else values.set(`${name}/${key}`, value)
     } catch (error) {
