@@ -1,4 +1,4 @@
-import { createServer } from 'node:https'
+import { createSecureServer } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { Metric } from '@serinus/api'
@@ -24,14 +24,17 @@ const answers: Readonly<Record<string, string>> = {
 /** A server that takes clients of `own` and `foreign` alone, and remembers by which certificate they came. */
 async function server() {
   const clients: string[] = []
-  const https = createServer(
+  const versions = new Set<string>()
+  const https = createSecureServer(
     {
+      allowHTTP1: true,
       cert: own.server.certificate,
       key: own.server.key,
       ca: [own.authority, foreign.authority],
       requestCert: true,
     },
     (request, response) => {
+      versions.add(request.httpVersion)
       clients.push((request.socket as TLSSocket).getPeerX509Certificate()?.toString() ?? '')
       response.setHeader('content-type', 'application/json')
       response.end(answers[new URL(request.url ?? '', 'http://x').pathname] ?? '1')
@@ -39,10 +42,9 @@ async function server() {
   )
   await new Promise<void>((resolve) => https.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => {
-    https.closeAllConnections()
     https.close()
   })
-  return { clients, url: `https://127.0.0.1:${(https.address() as AddressInfo).port}` }
+  return { clients, versions, url: `https://127.0.0.1:${(https.address() as AddressInfo).port}` }
 }
 
 type Secrets = Readonly<Record<string, Readonly<Record<string, string>>>>
@@ -76,7 +78,7 @@ async function measured(provider: Metric['provider'], secrets: Secrets, hidden: 
 }
 
 test('each provider that speaks TLS shows the certificate of its Secret and trusts its authority', async () => {
-  const { url, clients } = await server()
+  const { url, clients, versions } = await server()
   const authentication = { tls: { secretName: 'shop-client' } }
   const providers: readonly Metric['provider'][] = [
     { prometheus: { address: url, query: '1', authentication } },
@@ -94,6 +96,7 @@ test('each provider that speaks TLS shows the certificate of its Secret and trus
   }
   expect(clients).toEqual(providers.map(() => own.admin.certificate))
   expect(hidden).toContain(own.admin.key.trim())
+  expect(versions).toEqual(new Set(['1.1']))
 })
 
 function withoutTls(provider: Metric['provider']): Metric['provider'] {

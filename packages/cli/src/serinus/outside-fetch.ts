@@ -83,9 +83,13 @@ function dispatcherFor(
     timeout: connectTimeoutMs,
     ...(tls ? connectOptions(tls) : {}),
   }
+  // As Argo Rollouts asks Prometheus, and as the Kubernetes API is asked: an error of a connection over HTTP/2 can reach
+  // streams that nobody hears any more.
+  const options = { allowH2: false }
   return proxy === null
-    ? new undici.Agent({ connect })
+    ? new undici.Agent({ ...options, connect })
     : new undici.ProxyAgent({
+        ...options,
         uri: proxy,
         requestTls: connect,
         connectTimeout: connectTimeoutMs,
