@@ -1,18 +1,10 @@
 import { hashLabel, kinds } from '@serinus/api'
 import { type KubeObject, resources } from '@serinus/kube'
 import { expect, test } from 'vitest'
+import { webKey, webRollout, webService } from './routed-web.ts'
 import { type VirtualCluster, virtualCluster } from './virtual-cluster.ts'
 
-const key = { namespace: 'default', name: 'web' }
 const rootAction = 'alb.ingress.kubernetes.io/actions.web-root'
-
-const service = (name: string) =>
-  ({
-    apiVersion: 'v1',
-    kind: 'Service',
-    metadata: { name, namespace: 'default' },
-    spec: { selector: { app: 'web' }, ports: [{ port: 80, targetPort: 8080 }] },
-  }) as KubeObject
 
 const path = (name: string) => ({
   path: '/*',
@@ -23,40 +15,25 @@ const path = (name: string) => ({
 const ingress = {
   apiVersion: 'networking.k8s.io/v1',
   kind: 'Ingress',
-  metadata: { ...key, annotations: { 'kubernetes.io/ingress.class': 'alb' } },
+  metadata: { ...webKey, annotations: { 'kubernetes.io/ingress.class': 'alb' } },
   spec: { rules: [{ http: { paths: [path('web-root')] } }] },
 } as KubeObject
 
 const rollout = (canary: object) =>
-  ({
-    apiVersion: 'argoproj.io/v1alpha1',
-    kind: 'Rollout',
-    metadata: key,
-    spec: {
-      replicas: 4,
-      selector: { matchLabels: { app: 'web' } },
-      template: {
-        metadata: { labels: { app: 'web' } },
-        spec: { containers: [{ name: 'app', image: 'web:v1', ports: [{ containerPort: 8080 }] }] },
-      },
-      strategy: {
-        canary: {
-          trafficRouting: {
-            managedRoutes: [{ name: 'testers' }],
-            alb: { ingress: 'web', rootService: 'web-root', servicePort: 80 },
-          },
-          ...canary,
-        },
-      },
+  webRollout({
+    trafficRouting: {
+      managedRoutes: [{ name: 'testers' }],
+      alb: { ingress: 'web', rootService: 'web-root', servicePort: 80 },
     },
-  }) as unknown as KubeObject
+    ...canary,
+  })
 
 const sides = { stableService: 'web-stable', canaryService: 'web-canary' }
 const isHealthy = ({ status }: { status?: { phase?: string } }) => status?.phase === 'Healthy'
 const isPaused = ({ status }: { status?: { phase?: string } }) => status?.phase === 'Paused'
 
 async function seen(world: VirtualCluster) {
-  const object = (await world.client.get(resources.ingresses, key)) as unknown as {
+  const object = (await world.client.get(resources.ingresses, webKey)) as unknown as {
     readonly metadata: { readonly annotations: Readonly<Record<string, string>> }
     readonly spec: { readonly rules: readonly { readonly http: { readonly paths: unknown } }[] }
   }
@@ -78,7 +55,7 @@ async function hashOf(world: VirtualCluster, name: string): Promise<string | und
 
 test('Services that swap roles keep their pods, and the weight stays where the new pods are [traffic-routing 42]', async () => {
   await using world = await virtualCluster()
-  await world.apply(ingress, service('web-root'), service('ping'), service('pong'))
+  await world.apply(ingress, webService('web-root'), webService('ping'), webService('pong'))
   const pingPong = { pingService: 'ping', pongService: 'pong' }
   await world.apply(rollout({ pingPong, steps: [{ setWeight: 30 }, { pause: {} }] }))
   await world.until('web', isHealthy)
@@ -99,7 +76,7 @@ test('Services that swap roles keep their pods, and the weight stays where the n
 
 test('a Rollout with a root Service that is deleted in its update leaves all to stable within ten seconds [traffic-routing 46]', async () => {
   await using world = await virtualCluster()
-  await world.apply(ingress, ...['web-root', 'web-stable', 'web-canary'].map(service))
+  await world.apply(ingress, ...['web-root', 'web-stable', 'web-canary'].map(webService))
   const match = [{ headerName: 'x-tester', headerValue: { exact: 'yes' } }]
   const steps = [{ setWeight: 30 }, { setHeaderRoute: { name: 'testers', match } }, { pause: {} }]
   await world.apply(rollout({ ...sides, steps }))
@@ -109,7 +86,7 @@ test('a Rollout with a root Service that is deleted in its update leaves all to 
   const before = await seen(world)
   expect(before.groups).toEqual(['web-canary 30', 'web-stable 70'])
   expect(before.paths).toEqual([path('testers'), path('web-root')])
-  await world.client.delete(kinds.rollouts, key)
+  await world.client.delete(kinds.rollouts, webKey)
   await world.pass(10_000)
   const after = await seen(world)
   expect(after.annotations).toEqual({
@@ -122,7 +99,7 @@ test('a Rollout with a root Service that is deleted in its update leaves all to 
 
 test('an aborted update takes its header route away, and a change by hand is put right', async () => {
   await using world = await virtualCluster()
-  await world.apply(ingress, ...['web-root', 'web-stable', 'web-canary'].map(service))
+  await world.apply(ingress, ...['web-root', 'web-stable', 'web-canary'].map(webService))
   const match = [{ headerName: 'x-tester', headerValue: { exact: 'yes' } }]
   const steps = [{ setHeaderRoute: { name: 'testers', match } }, { setWeight: 30 }, { pause: {} }]
   await world.apply(rollout({ ...sides, steps }))
@@ -131,11 +108,16 @@ test('an aborted update takes its header route away, and a change by hand is put
   await world.until('web', isPaused)
   const { annotations } = await seen(world)
   const none = { metadata: { annotations: { [rootAction]: null } } }
-  await world.client.patch(resources.ingresses, key, { kind: 'merge', body: none })
+  await world.client.patch(resources.ingresses, webKey, { kind: 'merge', body: none })
   await world.pass(5_000)
   expect((await seen(world)).annotations).toEqual(annotations)
   const body = { status: { abort: true } }
-  await world.client.patch(kinds.rollouts, key, { kind: 'merge', body }, { subresource: 'status' })
+  await world.client.patch(
+    kinds.rollouts,
+    webKey,
+    { kind: 'merge', body },
+    { subresource: 'status' },
+  )
   await world.pass(5_000)
   const { groups, paths } = await seen(world)
   expect(groups).toEqual(['web-canary 0', 'web-stable 100'])

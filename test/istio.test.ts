@@ -1,6 +1,7 @@
 import { hashLabel, kinds } from '@serinus/api'
 import type { KubeObject, Resource } from '@serinus/kube'
 import { expect, test } from 'vitest'
+import { openDefinition, webKey, webRollout, webService } from './routed-web.ts'
 import { type VirtualCluster, virtualCluster } from './virtual-cluster.ts'
 
 const group = 'networking.istio.io'
@@ -11,29 +12,6 @@ const destinationRules: Resource = {
   plural: 'destinationrules',
   kind: 'DestinationRule',
 }
-const key = { namespace: 'default', name: 'web' }
-
-const definition = ({ plural, kind }: Resource) =>
-  ({
-    apiVersion: 'apiextensions.k8s.io/v1',
-    kind: 'CustomResourceDefinition',
-    metadata: { name: `${plural}.${group}` },
-    spec: {
-      group,
-      names: { kind, plural, singular: kind.toLowerCase() },
-      scope: 'Namespaced',
-      versions: [
-        {
-          name: 'v1',
-          served: true,
-          storage: true,
-          schema: {
-            openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
-          },
-        },
-      ],
-    },
-  }) as KubeObject
 
 interface Destination {
   readonly destination: { readonly host: string; readonly subset?: string }
@@ -57,14 +35,14 @@ const virtualService = (...route: readonly Destination[]) =>
   ({
     apiVersion: `${group}/v1`,
     kind: 'VirtualService',
-    metadata: key,
+    metadata: webKey,
     spec: { hosts: ['web'], http: [{ route }] },
   }) as KubeObject
 
 const destinationRule = {
   apiVersion: `${group}/v1`,
   kind: 'DestinationRule',
-  metadata: key,
+  metadata: webKey,
   spec: {
     host: 'web',
     subsets: [
@@ -73,30 +51,6 @@ const destinationRule = {
     ],
   },
 } as KubeObject
-
-const service = (name: string) =>
-  ({
-    apiVersion: 'v1',
-    kind: 'Service',
-    metadata: { name, namespace: 'default' },
-    spec: { selector: { app: 'web' }, ports: [{ port: 80, targetPort: 8080 }] },
-  }) as KubeObject
-
-const rollout = (canary: object) =>
-  ({
-    apiVersion: 'argoproj.io/v1alpha1',
-    kind: 'Rollout',
-    metadata: key,
-    spec: {
-      replicas: 4,
-      selector: { matchLabels: { app: 'web' } },
-      template: {
-        metadata: { labels: { app: 'web' } },
-        spec: { containers: [{ name: 'app', image: 'web:v1' }] },
-      },
-      strategy: { canary },
-    },
-  }) as KubeObject
 
 const bySubset = {
   trafficRouting: {
@@ -110,9 +64,14 @@ const bySubset = {
 
 async function paused(canary: object, ...objects: readonly KubeObject[]): Promise<VirtualCluster> {
   const world = await virtualCluster()
-  await world.apply(definition(virtualServices), definition(destinationRules))
+  await world.apply(openDefinition(virtualServices), openDefinition(destinationRules))
   await world.pass(1_000)
-  await world.apply(service('web-stable'), service('web-canary'), ...objects, rollout(canary))
+  await world.apply(
+    webService('web-stable'),
+    webService('web-canary'),
+    ...objects,
+    webRollout(canary),
+  )
   await world.until('web', ({ status }) => status?.phase === 'Healthy')
   await world.setImage('web', 'web:v2')
   await world.until('web', ({ status }) => status?.phase === 'Paused')
@@ -127,12 +86,12 @@ const pausedBySubset = () =>
   )
 
 async function split(world: VirtualCluster): Promise<readonly unknown[]> {
-  const { spec } = await world.client.get<VirtualService>(virtualServices, key)
+  const { spec } = await world.client.get<VirtualService>(virtualServices, webKey)
   return (spec.http[0]?.route ?? []).map(({ weight = 0 }) => weight)
 }
 
 async function subsets(world: VirtualCluster): Promise<readonly unknown[]> {
-  const { spec } = await world.client.get<DestinationRule>(destinationRules, key)
+  const { spec } = await world.client.get<DestinationRule>(destinationRules, webKey)
   return spec.subsets.map(({ labels }) => labels[hashLabel])
 }
 
@@ -141,10 +100,10 @@ test('a VirtualService that is broken in the middle of an update does not keep a
   expect(await split(world)).toEqual([75, 25])
   const http = [{ route: [destination('web', 75, 'stable')] }]
   const body = { spec: { http } }
-  await world.client.patch(virtualServices, key, { kind: 'merge', body })
+  await world.client.patch(virtualServices, webKey, { kind: 'merge', body })
   await world.client.patch(
     kinds.rollouts,
-    key,
+    webKey,
     { kind: 'merge', body: { status: { abort: true } } },
     { subresource: 'status' },
   )
@@ -154,7 +113,7 @@ test('a VirtualService that is broken in the middle of an update does not keep a
     "VirtualService `web`: Canary DestinationRule subset 'canary' not found in route",
   ])
   const mended = [{ route: [destination('web', 75, 'stable'), destination('web', 25, 'canary')] }]
-  await world.client.patch(virtualServices, key, {
+  await world.client.patch(virtualServices, webKey, {
     kind: 'merge',
     body: { spec: { http: mended } },
   })
@@ -164,12 +123,12 @@ test('a VirtualService that is broken in the middle of an update does not keep a
 
 test('a VirtualService that is wrong before an update keeps the update from starting, and says where', async () => {
   await using world = await virtualCluster()
-  await world.apply(definition(virtualServices), definition(destinationRules))
+  await world.apply(openDefinition(virtualServices), openDefinition(destinationRules))
   await world.pass(1_000)
   await world.apply(
     virtualService(destination('web', 100, 'stable')),
     destinationRule,
-    rollout(bySubset),
+    webRollout(bySubset),
   )
   const { status } = await world.until(
     'web',
@@ -187,17 +146,17 @@ test('subsets lose their hashes when the Rollout no longer names the rule', asyn
   await world.pass(60_000)
   expect(await subsets(world)).toEqual([status?.stableRS, status?.stableRS])
   const body = { spec: { strategy: { canary: { trafficRouting: null } } } }
-  await world.client.patch(kinds.rollouts, key, { kind: 'merge', body })
+  await world.client.patch(kinds.rollouts, webKey, { kind: 'merge', body })
   await world.pass(5_000)
   expect(await subsets(world)).toEqual([undefined, undefined])
-  const rule = await world.client.get(destinationRules, key)
+  const rule = await world.client.get(destinationRules, webKey)
   expect(rule.metadata.annotations ?? {}).toEqual({})
   expect(world.errors).toEqual([])
 })
 
 test('a Rollout that is deleted in the middle of an update leaves weights with stable and subsets as they were', async () => {
   await using world = await pausedBySubset()
-  await world.client.delete(kinds.rollouts, key)
+  await world.client.delete(kinds.rollouts, webKey)
   await world.pass(5_000)
   expect(await split(world)).toEqual([100, 0])
   expect(await subsets(world)).toEqual([undefined, undefined])
@@ -220,10 +179,10 @@ test('an experiment gets its share beside stable and canary, and gives it back',
     ],
   }
   await using world = await virtualCluster()
-  await world.apply(definition(virtualServices), definition(destinationRules))
+  await world.apply(openDefinition(virtualServices), openDefinition(destinationRules))
   await world.pass(1_000)
   const objects = virtualService(destination('web-stable', 100), destination('web-canary', 0))
-  await world.apply(service('web-stable'), service('web-canary'), objects, rollout(canary))
+  await world.apply(webService('web-stable'), webService('web-canary'), objects, webRollout(canary))
   await world.until('web', ({ status }) => status?.phase === 'Healthy')
   await world.setImage('web', 'web:v2')
   await world.until('web', ({ status }) => (status?.canary?.weights?.additional ?? []).length > 0)
@@ -242,8 +201,8 @@ test('two Services that swap roles: the new stable one keeps all traffic at the 
   }
   await using world = await paused(
     canary,
-    service('web-ping'),
-    service('web-pong'),
+    webService('web-ping'),
+    webService('web-pong'),
     virtualService(destination('web-ping', 100), destination('web-pong', 0)),
   )
   expect(await split(world)).toEqual([75, 25])

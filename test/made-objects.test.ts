@@ -1,6 +1,7 @@
 import { kinds } from '@serinus/api'
 import type { KubeObject, Resource } from '@serinus/kube'
 import { expect, test } from 'vitest'
+import { openDefinition, webRollout, webService } from './routed-web.ts'
 import { type VirtualCluster, virtualCluster } from './virtual-cluster.ts'
 
 const group = 'getambassador.io'
@@ -11,27 +12,6 @@ const mappings: Resource = {
   kind: 'Mapping',
   namespaced: true,
 }
-
-const definition = {
-  apiVersion: 'apiextensions.k8s.io/v1',
-  kind: 'CustomResourceDefinition',
-  metadata: { name: `mappings.${group}` },
-  spec: {
-    group,
-    names: { kind: 'Mapping', plural: 'mappings', singular: 'mapping' },
-    scope: 'Namespaced',
-    versions: [
-      {
-        name: 'v2',
-        served: true,
-        storage: true,
-        schema: {
-          openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
-        },
-      },
-    ],
-  },
-} as KubeObject
 
 interface Mapping extends KubeObject {
   readonly spec: { readonly weight?: number }
@@ -44,35 +24,12 @@ const mapping = {
   spec: { prefix: '/', service: 'web-stable:80' },
 } as KubeObject
 
-const service = (name: string) =>
-  ({
-    apiVersion: 'v1',
-    kind: 'Service',
-    metadata: { name, namespace: 'default' },
-    spec: { selector: { app: 'web' }, ports: [{ port: 80, targetPort: 8080 }] },
-  }) as KubeObject
-
-const rollout = {
-  apiVersion: 'argoproj.io/v1alpha1',
-  kind: 'Rollout',
-  metadata: { name: 'web', namespace: 'default' },
-  spec: {
-    replicas: 4,
-    selector: { matchLabels: { app: 'web' } },
-    template: {
-      metadata: { labels: { app: 'web' } },
-      spec: { containers: [{ name: 'app', image: 'web:v1' }] },
-    },
-    strategy: {
-      canary: {
-        stableService: 'web-stable',
-        canaryService: 'web-canary',
-        trafficRouting: { ambassador: { mappings: ['web'] } },
-        steps: [{ setWeight: 25 }, { pause: {} }],
-      },
-    },
-  },
-} as KubeObject
+const rollout = webRollout({
+  stableService: 'web-stable',
+  canaryService: 'web-canary',
+  trafficRouting: { ambassador: { mappings: ['web'] } },
+  steps: [{ setWeight: 25 }, { pause: {} }],
+})
 
 const weights = async ({ client }: VirtualCluster) =>
   (await client.list<Mapping>(mappings)).items.map(({ spec }) => spec.weight)
@@ -80,9 +37,9 @@ const weights = async ({ client }: VirtualCluster) =>
 /** In the middle of an update, a quarter of the requests with the canary. */
 async function atPause(): Promise<VirtualCluster> {
   const world = await virtualCluster()
-  await world.apply(definition)
+  await world.apply(openDefinition(mappings))
   await world.pass(1_000)
-  await world.apply(mapping, service('web-stable'), service('web-canary'), rollout)
+  await world.apply(mapping, webService('web-stable'), webService('web-canary'), rollout)
   await world.until('web', ({ status }) => status?.phase === 'Healthy')
   await world.setImage('web', 'web:v2')
   await world.until('web', ({ status }) => status?.phase === 'Paused')

@@ -1,6 +1,7 @@
 import { kinds } from '@serinus/api'
 import { type KubeObject, type Resource, resources } from '@serinus/kube'
 import { expect, test } from 'vitest'
+import { openDefinition, webKey, webRollout, webService } from './routed-web.ts'
 import { type VirtualCluster, virtualCluster } from './virtual-cluster.ts'
 
 const group = 'traefik.io'
@@ -11,28 +12,6 @@ const traefikServices: Resource = {
   kind: 'TraefikService',
   namespaced: true,
 }
-const key = { namespace: 'default', name: 'web' }
-
-const definition = {
-  apiVersion: 'apiextensions.k8s.io/v1',
-  kind: 'CustomResourceDefinition',
-  metadata: { name: `traefikservices.${group}` },
-  spec: {
-    group,
-    names: { kind: 'TraefikService', plural: 'traefikservices', singular: 'traefikservice' },
-    scope: 'Namespaced',
-    versions: [
-      {
-        name: 'v1alpha1',
-        served: true,
-        storage: true,
-        schema: {
-          openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
-        },
-      },
-    ],
-  },
-} as KubeObject
 
 interface TraefikService extends KubeObject {
   readonly spec: {
@@ -54,47 +33,24 @@ const traefikService = {
   },
 } as KubeObject
 
-const service = (name: string) =>
-  ({
-    apiVersion: 'v1',
-    kind: 'Service',
-    metadata: { name, namespace: 'default' },
-    spec: { selector: { app: 'web' }, ports: [{ port: 80, targetPort: 8080 }] },
-  }) as KubeObject
-
-const rollout = {
-  apiVersion: 'argoproj.io/v1alpha1',
-  kind: 'Rollout',
-  metadata: { name: 'web', namespace: 'default' },
-  spec: {
-    replicas: 4,
-    selector: { matchLabels: { app: 'web' } },
-    template: {
-      metadata: { labels: { app: 'web' } },
-      spec: { containers: [{ name: 'app', image: 'web:v1' }] },
-    },
-    strategy: {
-      canary: {
-        stableService: 'web-stable',
-        canaryService: 'web-canary',
-        trafficRouting: { traefik: { weightedTraefikServiceName: 'web' } },
-        steps: [{ setWeight: 25 }, { pause: {} }, { setWeight: 50 }, { pause: {} }],
-      },
-    },
-  },
-} as KubeObject
+const rollout = webRollout({
+  stableService: 'web-stable',
+  canaryService: 'web-canary',
+  trafficRouting: { traefik: { weightedTraefikServiceName: 'web' } },
+  steps: [{ setWeight: 25 }, { pause: {} }, { setWeight: 50 }, { pause: {} }],
+})
 
 async function weights(world: VirtualCluster): Promise<readonly unknown[]> {
-  const { spec } = await world.client.get<TraefikService>(traefikServices, key)
+  const { spec } = await world.client.get<TraefikService>(traefikServices, webKey)
   return spec.weighted.services.map(({ weight }) => weight)
 }
 
 /** In the middle of an update, a quarter of the requests with the canary. */
 async function atFirstPause(): Promise<VirtualCluster> {
   const world = await virtualCluster()
-  await world.apply(definition)
+  await world.apply(openDefinition(traefikServices))
   await world.pass(1_000)
-  await world.apply(traefikService, service('web-stable'), service('web-canary'), rollout)
+  await world.apply(traefikService, webService('web-stable'), webService('web-canary'), rollout)
   await world.until('web', ({ status }) => status?.phase === 'Healthy')
   await world.setImage('web', 'web:v2')
   await world.until('web', ({ status }) => status?.phase === 'Paused')
@@ -104,9 +60,9 @@ async function atFirstPause(): Promise<VirtualCluster> {
 test('a router of a custom kind follows the steps, and its object is not written while nothing changes', async () => {
   await using world = await atFirstPause()
   expect(await weights(world)).toEqual([75, 25])
-  const before = await world.client.get(traefikServices, key)
+  const before = await world.client.get(traefikServices, webKey)
   await world.pass(60_000)
-  expect((await world.client.get(traefikServices, key)).metadata.resourceVersion).toBe(
+  expect((await world.client.get(traefikServices, webKey)).metadata.resourceVersion).toBe(
     before.metadata.resourceVersion,
   )
   await world.promote('web')
@@ -125,28 +81,28 @@ test('a weight that somebody changes by hand is put right at once', async () => 
     { name: 'web-canary', port: 80, weight: 100 },
   ]
   const body = { spec: { weighted: { services } } }
-  await world.client.patch(traefikServices, key, { kind: 'merge', body })
+  await world.client.patch(traefikServices, webKey, { kind: 'merge', body })
   await world.pass(1_000)
   expect(await weights(world)).toEqual([75, 25])
 })
 
 test('a Rollout that is deleted in the middle of an update leaves all traffic with the stable version', async () => {
   await using world = await atFirstPause()
-  await world.client.delete(kinds.rollouts, key)
+  await world.client.delete(kinds.rollouts, webKey)
   await world.pass(2_000)
   expect(await weights(world)).toEqual([100, 0])
 })
 
 test('a kind that the cluster does not serve is named, and used as soon as it is there', async () => {
   await using world = await virtualCluster()
-  await world.apply(service('web-stable'), service('web-canary'), rollout)
+  await world.apply(webService('web-stable'), webService('web-canary'), rollout)
   await world.until('web', ({ status }) => status?.stableRS !== undefined)
   await world.pass(30_000)
   const events = await world.events('TrafficRoutingError')
   expect(events.map(({ message }) => message)).toEqual([
     'the cluster serves no traefikservices.traefik.io',
   ])
-  await world.apply(definition)
+  await world.apply(openDefinition(traefikServices))
   await world.pass(1_000)
   await world.apply(traefikService)
   await world.pass(60_000)
@@ -158,7 +114,7 @@ test('a kind that the cluster does not serve is named, and used as soon as it is
 
 test('an object that is missing is named, and no step passes until it is there', async () => {
   await using world = await atFirstPause()
-  await world.client.delete(traefikServices, key)
+  await world.client.delete(traefikServices, webKey)
   await world.pass(1_000)
   await world.promote('web')
   await world.pass(60_000)
@@ -200,8 +156,8 @@ test('one router that fails does not keep another one on its old weight', async 
   const body = {
     spec: { strategy: { canary: { trafficRouting: { nginx: { stableIngress: 'web' } } } } },
   }
-  await world.client.patch(kinds.rollouts, key, { kind: 'merge', body })
-  await world.client.delete(traefikServices, key)
+  await world.client.patch(kinds.rollouts, webKey, { kind: 'merge', body })
+  await world.client.delete(traefikServices, webKey)
   await world.pass(5_000)
   const canary = await world.client.get(resources.ingresses, {
     namespace: 'default',
