@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { crd, kinds } from '@serinus/api'
-import { ApiServer } from '@serinus/cluster'
+import { ApiServer, routerKinds } from '@serinus/cluster'
 import {
   type KubeObject,
   kubeconfigTransport,
@@ -31,6 +31,7 @@ test.skipIf(real === undefined || !existsSync(corpus)).each(['Strict', 'Warn'])(
     const paths = pathsOf((path) => transport(new Request(baseUrl + path)))
     let compared = 0
     for (const { file, object } of manifests()) {
+      if (groupsOfRouters.has(object.apiVersion.split('/')[0] ?? '')) continue
       const path = await paths(object)
       if (path === undefined) continue
       const ask = async (send: Transport, server: string) => {
@@ -49,6 +50,16 @@ test.skipIf(real === undefined || !existsSync(corpus)).each(['Strict', 'Warn'])(
     expect(compared).toBeGreaterThan(200)
   },
 )
+
+/** Other tests define their kinds for a while. */
+const groupsOfRouters: ReadonlySet<string> = new Set([
+  'appmesh.k8s.aws',
+  ...routerKinds.map((definition) => (definition as unknown as Definition).spec.group),
+])
+
+interface Definition {
+  readonly spec: { readonly group: string }
+}
 
 async function embeddedServer(): Promise<Transport> {
   const clock = new VirtualClock(Date.parse('2026-01-01T00:00:00Z'))

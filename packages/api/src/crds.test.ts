@@ -95,6 +95,15 @@ const ofMetrics = [
   'errorRetry',
   'provider.counts',
   'provider.judge',
+  ...['prometheus', 'web'].flatMap((provider) => [
+    `provider.${provider}.headers[] required`,
+    `provider.${provider}.headers[].valueFrom`,
+    ...['basicAuth.usernameFrom', 'basicAuth.passwordFrom', 'oauth2.clientSecretFrom', 'tls'].map(
+      (field) => `provider.${provider}.authentication.${field}`,
+    ),
+  ]),
+  'provider.graphite.authentication',
+  'provider.skywalking.authentication',
 ].map((field) => `.spec.metrics[].${field}`)
 /** Fields that only Serinus has; upstream's users have none of them. */
 const ours: Readonly<Partial<Record<keyof typeof upstreamFiles, readonly string[]>>> = {
