@@ -2,6 +2,7 @@ import type { TrafficRouting } from '@serinus/api'
 import type { DesiredRoutes, ManagedRoute } from '@serinus/engine'
 import type { KubeObject } from '@serinus/kube'
 import { copiedLabels, deletionOf, isOurs, ownerReferences } from './own-objects.ts'
+import { prefixPattern } from './prefix-pattern.ts'
 import type { RolloutFacts, Router, RouterFacts, RouterPlan } from './router.ts'
 import { failed, planOf } from './router-plan.ts'
 import {
@@ -261,10 +262,5 @@ function alternatives(
 function comparison({ exact, prefix, regex }: HeaderRoute['match'][number]['headerValue']): object {
   if (exact) return { op: 'Equal', value: exact }
   if (regex) return { op: 'RegexMatch', value: regex }
-  return { op: 'RegexMatch', value: `^${literal(prefix ?? '')}.*` }
-}
-
-/** A pattern that matches this text and nothing else. */
-function literal(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+  return { op: 'RegexMatch', value: `^${prefixPattern(prefix ?? '')}` }
 }

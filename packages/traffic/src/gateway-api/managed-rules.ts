@@ -1,4 +1,5 @@
 import type { ManagedRoute } from '@serinus/engine'
+import { prefixPattern } from '../prefix-pattern.ts'
 import type { BackendRef, Comparison, HeaderMatch, Match, Rule } from './objects.ts'
 import { type Place, refOf, sideIn } from './shares.ts'
 
@@ -78,7 +79,7 @@ interface StringMatch {
 
 function headerMatch(name: string, { exact, prefix, regex }: StringMatch): HeaderMatch {
   if (exact) return { type: 'Exact', name, value: exact }
-  const value = prefix ? `${prefix.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')}.*` : (regex ?? '')
+  const value = prefix ? prefixPattern(prefix) : (regex ?? '')
   return { type: 'RegularExpression', name, value }
 }
 
